@@ -1,0 +1,4 @@
+//! longhaul: a reverse proxy for Linux that holds as many long-lived WebSocket connections as the machine can carry.
+
+pub mod limits;
+pub mod model;

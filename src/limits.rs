@@ -1,0 +1,19 @@
+//! Every bound of the process as a named constant with its reason.
+//!
+//! Bounds that a directive sets have their default in `config`; here is what no directive can raise, and what is
+//! allocated before any directive is known.
+
+/// Errors of one configuration reported before the rest is left unsaid: more than a screen helps nobody.
+pub const CONFIG_ERRORS_MAX: usize = 20;
+
+/// Depth of `include` in `include`: a file that includes itself ends here and not in the stack.
+pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
+
+/// Depth of blocks in blocks: the parser recurses over them.
+pub const CONFIG_BLOCK_DEPTH_MAX: usize = 32;
+
+/// One configuration file: far above any real one, and below what would stall a reload.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Fields of one head. httparse wants the table before it parses, and no real client sends more.
+pub const HEAD_FIELD_COUNT_MAX: usize = 256;

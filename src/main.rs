@@ -1,0 +1,3 @@
+//! The exit code. Everything else is in the library.
+
+fn main() {}

@@ -1,0 +1,37 @@
+//! `listen`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{ListenAddress, Server};
+
+/// One address that is listened on, with the virtual servers behind it.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub address: ListenAddress,
+    /// Length of the kernel's queue of connections not yet accepted.
+    pub backlog: u32,
+    /// Only for an IPv6 wildcard: refuse IPv4 (nginx's default is on).
+    pub ipv6only: bool,
+    /// `so_keepalive=`; `None` leaves the system's setting.
+    pub keepalive: Option<Keepalive>,
+    /// `rcvbuf=` and `sndbuf=` in bytes.
+    pub receive_buffer_bytes: Option<usize>,
+    pub send_buffer_bytes: Option<usize>,
+    /// All virtual servers of this address, in the order of the file.
+    pub servers: Vec<Arc<Server>>,
+    /// Index into `servers`: the one for a host that no name matches.
+    pub default_server: usize,
+}
+
+/// TCP keep-alive probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keepalive {
+    Off,
+    /// Parts left out are the system's.
+    On {
+        idle: Option<Duration>,
+        interval: Option<Duration>,
+        count: Option<u32>,
+    },
+}

@@ -1,0 +1,35 @@
+//! The contract between the configuration and everything that runs: plain immutable data of one generation.
+//!
+//! `config` builds it, all other modules only read it. Here is no parsing of directives, no I/O and no state that
+//! changes. Inheritance is already applied: each [`Location`] holds every setting that acts in it. Field names are the
+//! directives' names split at their prefix (`proxy_read_timeout` is [`Proxy::read_timeout`]).
+
+mod access_log;
+mod address;
+mod generation;
+mod listener;
+mod location;
+mod map;
+mod pattern;
+mod process;
+mod proxy;
+mod server;
+mod template;
+mod tunnel;
+mod upstream;
+mod variable;
+
+pub use access_log::{AccessLog, AccessLogTarget, Escape, LogFormat};
+pub use address::{ListenAddress, PeerAddress};
+pub use generation::{Generation, Http};
+pub use listener::{Keepalive, Listener};
+pub use location::{AddHeader, Client, Content, Location, Matching, Return, Step};
+pub use map::{Map, MapId, MapValue};
+pub use pattern::{NamedCapture, Pattern};
+pub use process::{Affinity, ErrorLog, ErrorLogTarget, LogLevel, Process, Workers};
+pub use proxy::{Destination, Proxy, ProxyPass, Scheme, SetHeader};
+pub use server::{ClientHead, Server, ServerName};
+pub use template::{Part, Template};
+pub use tunnel::Tunnel;
+pub use upstream::{Balance, Peer, Upstream, UpstreamId, UpstreamKeepalive};
+pub use variable::{SlotId, Variable};

@@ -1,0 +1,68 @@
+//! Directives of the main context: the process as a whole.
+
+use std::path::PathBuf;
+
+/// Settings that act on the process and not on a request.
+#[derive(Debug, Clone)]
+pub struct Process {
+    pub workers: Workers,
+    pub affinity: Affinity,
+    /// `worker_rlimit_nofile`.
+    pub rlimit_nofile: Option<u64>,
+    /// `worker_connections`: most connections of one shard, clients and peers together.
+    pub worker_connections: usize,
+    /// `user`, and the group if it was named.
+    pub user: Option<(Box<str>, Option<Box<str>>)>,
+    /// Absolute.
+    pub pid: PathBuf,
+    /// `daemon`: detach from the terminal.
+    pub daemon: bool,
+    /// All `error_log` lines of the main context.
+    pub error_logs: Vec<ErrorLog>,
+    /// `worker_shutdown_timeout`: after a graceful stop this long, connections still open are closed.
+    pub shutdown_timeout: Option<std::time::Duration>,
+}
+
+/// `worker_processes`: the number of shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workers {
+    /// One for each core this process may run on.
+    Auto,
+    Count(usize),
+}
+
+/// `worker_cpu_affinity`. Without the directive each shard is pinned to a core of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Affinity {
+    Auto,
+    /// Shard n may run on the cores of `masks[n % masks.len()]`; each mask is a list of core numbers.
+    Masks(Vec<Vec<usize>>),
+}
+
+/// `error_log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorLog {
+    pub target: ErrorLogTarget,
+    pub level: LogLevel,
+}
+
+/// Where error lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorLogTarget {
+    /// Absolute.
+    File(PathBuf),
+    Stderr,
+}
+
+/// nginx's levels, most important first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Emerg,
+    Alert,
+    Crit,
+    Error,
+    Warn,
+    Notice,
+    Info,
+    Debug,
+}

@@ -1,0 +1,61 @@
+//! `proxy_pass` and the directives that act on it.
+
+use std::time::Duration;
+
+use super::{Template, UpstreamId};
+
+/// `proxy_pass`: where a request of this location goes.
+#[derive(Debug)]
+pub struct ProxyPass {
+    pub scheme: Scheme,
+    pub destination: Destination,
+    /// The URI part of the value. When there is one, it takes the place of the part of the path that the location
+    /// matched (`replaces_bytes`), or of all of it when it holds variables.
+    pub uri: Option<Template>,
+    /// Length of the location's prefix or exact path; 0 for locations by regular expression.
+    pub replaces_bytes: usize,
+}
+
+/// Where to connect.
+#[derive(Debug)]
+pub enum Destination {
+    /// A group known when the generation was built. `host` is `$proxy_host`, with the port unless it is the scheme's
+    /// own; `port` is `$proxy_port`.
+    Group { upstream: UpstreamId, host: Box<str>, port: Box<str> },
+    /// The whole value after the scheme, with variables: a group's name, an address or `unix:PATH:`, and optionally a
+    /// URI, known once the request is.
+    Evaluated(Template),
+}
+
+/// Scheme of a `proxy_pass`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+/// All `proxy_*` settings of a location.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// `proxy_http_version`; HTTP/1.1 unless 1.0 was asked for.
+    pub http_1_0: bool,
+    /// `proxy_set_header` lines; an empty value removes the field. They take the place of the fields of that name.
+    pub set_headers: Vec<SetHeader>,
+    pub connect_timeout: Duration,
+    /// Between two reads of an answer.
+    pub read_timeout: Duration,
+    /// Between two writes of a request.
+    pub send_timeout: Duration,
+    /// Whether the last two were written in the file: only then do they act on tunnels.
+    pub read_timeout_is_explicit: bool,
+    pub send_timeout_is_explicit: bool,
+    /// `proxy_buffer_size`: bound of an answer's head.
+    pub buffer_bytes: usize,
+}
+
+/// `proxy_set_header`.
+#[derive(Debug, Clone)]
+pub struct SetHeader {
+    pub name: Box<[u8]>,
+    pub value: Template,
+}

@@ -1,0 +1,51 @@
+//! `server`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Location, Pattern};
+
+/// One virtual server.
+#[derive(Debug)]
+pub struct Server {
+    pub names: Vec<ServerName>,
+    /// The first name as written: `$server_name`.
+    pub name: Box<str>,
+    pub client_head: ClientHead,
+    /// The server level; its children are the locations.
+    pub root: Arc<Location>,
+}
+
+/// One value of `server_name`, lower case.
+#[derive(Debug)]
+pub enum ServerName {
+    /// `example.com`; `""` and `_` and other names that no host can have are kept as they are.
+    Exact(Box<str>),
+    /// `*.example.com` as `example.com`.
+    Suffix(Box<str>),
+    /// `.example.com` as `example.com`: the name itself and all below it.
+    SuffixOrSelf(Box<str>),
+    /// `www.example.*` as `www.example`.
+    Prefix(Box<str>),
+    /// `~^(?<user>.+)\.example\.com$`.
+    Regex(Pattern),
+}
+
+/// How request heads are read. The default server's settings act until the host is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientHead {
+    /// `client_header_timeout`: for the whole head.
+    pub timeout: Duration,
+    /// `client_header_buffer_size`: what is allocated first.
+    pub buffer_bytes: usize,
+    /// `large_client_header_buffers`: a request line or field line may be `large_buffer_bytes` long; the head may be
+    /// `large_buffer_count` times that.
+    pub large_buffer_count: usize,
+    pub large_buffer_bytes: usize,
+    /// `underscores_in_headers`.
+    pub underscores: bool,
+    /// `ignore_invalid_headers`.
+    pub ignore_invalid: bool,
+    /// `merge_slashes`.
+    pub merge_slashes: bool,
+}

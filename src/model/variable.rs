@@ -1,0 +1,83 @@
+//! Every variable that a configuration may use.
+
+use super::MapId;
+
+/// A variable that the request itself gives a value (a named capture), by its place in the request's store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SlotId(pub u16);
+
+/// A variable. Names are nginx's without `$`, unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Variable {
+    /// `$arg_NAME`, compared without case.
+    Arg(Box<[u8]>),
+    /// `$args`, `$query_string`.
+    Args,
+    BinaryRemoteAddr,
+    BodyBytesSent,
+    BytesSent,
+    /// `$1` to `$9` of the last expression that matched.
+    Capture(u8),
+    Connection,
+    ConnectionRequests,
+    ConnectionTime,
+    ContentLength,
+    ContentType,
+    /// `$cookie_NAME`.
+    Cookie(Box<[u8]>),
+    DocumentRoot,
+    Host,
+    Hostname,
+    /// `$http_NAME`: field of the request, lower case, `_` for `-`.
+    Http(Box<[u8]>),
+    Https,
+    IsArgs,
+    Map(MapId),
+    Msec,
+    NginxVersion,
+    Pid,
+    Pipe,
+    ProxyAddXForwardedFor,
+    ProxyHost,
+    ProxyPort,
+    RealpathRoot,
+    RemoteAddr,
+    RemotePort,
+    RemoteUser,
+    Request,
+    RequestCompletion,
+    RequestFilename,
+    RequestId,
+    RequestLength,
+    RequestMethod,
+    RequestTime,
+    RequestUri,
+    Scheme,
+    /// `$sent_http_NAME`.
+    SentHttp(Box<[u8]>),
+    ServerAddr,
+    ServerName,
+    ServerPort,
+    ServerProtocol,
+    /// A named capture.
+    Slot(SlotId),
+    Status,
+    TimeIso8601,
+    TimeLocal,
+    UpstreamAddr,
+    UpstreamBytesReceived,
+    UpstreamBytesSent,
+    UpstreamConnectTime,
+    /// `$upstream_cookie_NAME`.
+    UpstreamCookie(Box<[u8]>),
+    UpstreamHeaderTime,
+    /// `$upstream_http_NAME`.
+    UpstreamHttp(Box<[u8]>),
+    UpstreamResponseLength,
+    UpstreamResponseTime,
+    UpstreamStatus,
+    /// `$uri`, `$document_uri`: normalized path.
+    Uri,
+    /// longhaul's own: number of the shard that serves the request, from 0.
+    Shard,
+}
