@@ -2,3 +2,5 @@
 
 pub mod limits;
 pub mod model;
+pub mod net;
+pub mod sys;

@@ -3,6 +3,8 @@
 //! Bounds that a directive sets have their default in `config`; here is what no directive can raise, and what is
 //! allocated before any directive is known.
 
+use std::time::Duration;
+
 /// Errors of one configuration reported before the rest is left unsaid: more than a screen helps nobody.
 pub const CONFIG_ERRORS_MAX: usize = 20;
 
@@ -17,3 +19,14 @@ pub const CONFIG_FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Fields of one head. httparse wants the table before it parses, and no real client sends more.
 pub const HEAD_FIELD_COUNT_MAX: usize = 256;
+
+/// A body moves through buffers of this size: below it more calls, above it no fewer wake-ups.
+pub const BODY_BUFFER_BYTES: usize = 32 << 10;
+
+/// Buffers of that size a shard keeps when nobody uses them.
+pub const BODY_BUFFERS_KEPT: usize = 64;
+
+/// Pause after a wake-up that brought no room to write, and the longest such pause. The kernel wakes a writer at once
+/// when the other side has shut down its sending half, full or not: without the pause that is a busy loop.
+pub const WRITE_BACKOFF_MIN: Duration = Duration::from_millis(1);
+pub const WRITE_BACKOFF_MAX: Duration = Duration::from_millis(64);

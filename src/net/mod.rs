@@ -1,0 +1,5 @@
+//! Bytes and sockets. Nothing here knows HTTP or the configuration's syntax.
+
+pub mod buffer;
+pub mod connect;
+pub mod stream;

@@ -1,0 +1,197 @@
+//! One connected socket of a shard, TCP or unix.
+//!
+//! Reads and writes are direct non-blocking calls after readiness: while a stream waits it holds no buffer, dropping
+//! a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the hand-over to a
+//! tunnel all go through [`Stream`], so a transport that encrypts has this one place to stand in.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use monoio::net::TcpStream;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+
+use crate::limits::{WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
+use crate::sys;
+
+/// A connected, non-blocking stream socket that lives on one shard.
+pub struct Stream {
+    socket: TcpStream,
+}
+
+impl Stream {
+    /// Takes over a connected socket. It must be non-blocking.
+    ///
+    /// # Errors
+    /// When the runtime cannot register the descriptor.
+    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        // The runtime's type for TCP carries any stream socket: only its readiness is used.
+        let socket = TcpStream::from_std(std::net::TcpStream::from(fd))?;
+        Ok(Self { socket })
+    }
+
+    /// Gives the socket up, for a tunnel. Waits that were dropped may still hold the old descriptor for a moment, so
+    /// this is a duplicate and the old one closes by itself.
+    ///
+    /// # Errors
+    /// `EMFILE` when no descriptor is left.
+    pub fn into_fd(self) -> io::Result<OwnedFd> {
+        Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&self.socket), 0)?)
+    }
+
+    /// Waits until bytes, an end or an error can be read.
+    ///
+    /// # Errors
+    /// When the ring refuses the wait.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.socket.readable(true).await
+    }
+
+    /// Appends what can be read now to `buffer`, within its spare capacity.
+    /// `Ok(None)` when nothing is there yet, `Ok(Some(0))` at the end of the stream.
+    ///
+    /// # Errors
+    /// The socket's error, such as a reset.
+    pub fn read_now(&self, buffer: &mut Vec<u8>) -> io::Result<Option<usize>> {
+        debug_assert!(buffer.capacity() > buffer.len(), "a read needs room");
+        loop {
+            let room = rustix::buffer::spare_capacity(buffer);
+            match rustix::net::recv(sys::fd::of_stream(&self.socket), room, RecvFlags::DONTWAIT) {
+                Ok((_, n)) => return Ok(Some(n)),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return Ok(None),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Waits for bytes and appends them to `buffer`; 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// The socket's error, or `TimedOut` when nothing came for `timeout`.
+    pub async fn read(&self, buffer: &mut Vec<u8>, timeout: Duration) -> io::Result<usize> {
+        loop {
+            within(timeout, self.readable()).await?;
+            if let Some(n) = self.read_now(buffer)? {
+                return Ok(n);
+            }
+        }
+    }
+
+    /// Whether an idle connection is still usable: nothing to read, no end, no error.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let mut byte = [0u8; 1];
+        let peeked =
+            rustix::net::recv(sys::fd::of_stream(&self.socket), &mut byte[..], RecvFlags::DONTWAIT | RecvFlags::PEEK);
+        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+    }
+
+    /// Writes what the socket takes now; 0 when it takes nothing.
+    ///
+    /// # Errors
+    /// The socket's error.
+    pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match rustix::net::send(sys::fd::of_stream(&self.socket), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
+            {
+                Ok(n) => return Ok(n),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return Ok(0),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Writes all of `bytes`. `written` counts what went out, also when this fails.
+    ///
+    /// # Errors
+    /// The socket's error, or `TimedOut` when the other side took nothing for `timeout`.
+    pub async fn write_all(&self, mut bytes: &[u8], timeout: Duration, written: &mut u64) -> io::Result<()> {
+        loop {
+            let n = self.write_now(bytes)?;
+            *written += n as u64;
+            bytes = &bytes[n..];
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            if n == 0 {
+                within(timeout, self.room(bytes, written)).await.map(|n| bytes = &bytes[n..])?;
+                if bytes.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Waits until at least one byte of `bytes` could be written.
+    ///
+    /// A peer that has shut down its sending side makes every poll return at once, whether there is room or not. So a
+    /// wake-up without room is followed by a pause instead of the next poll.
+    async fn room(&self, bytes: &[u8], written: &mut u64) -> io::Result<usize> {
+        let mut pause = WRITE_BACKOFF_MIN;
+        loop {
+            self.socket.writable(true).await?;
+            let n = self.write_now(bytes)?;
+            if n > 0 {
+                *written += n as u64;
+                return Ok(n);
+            }
+            monoio::time::sleep(pause).await;
+            pause = (pause * 2).min(WRITE_BACKOFF_MAX);
+        }
+    }
+
+    /// Waits until a connection that was begun stands.
+    ///
+    /// # Errors
+    /// Why it could not be made.
+    pub(super) async fn connected(&self) -> io::Result<()> {
+        self.socket.writable(true).await?;
+        match rustix::net::sockopt::socket_error(sys::fd::of_stream(&self.socket))? {
+            Ok(()) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Sends a FIN after what was written.
+    ///
+    /// # Errors
+    /// `ENOTCONN` when the other side is gone already.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        Ok(rustix::net::shutdown(sys::fd::of_stream(&self.socket), Shutdown::Write)?)
+    }
+
+    /// Ends the connection so that whoever waits on it sees its end.
+    pub fn shutdown_both(&self) {
+        // ENOTCONN: it has ended already, which is what was wanted.
+        let _ = rustix::net::shutdown(sys::fd::of_stream(&self.socket), Shutdown::Both);
+    }
+
+    /// Turns Nagle's algorithm off. Unix sockets have none and answer with an error that says nothing.
+    pub fn set_nodelay(&self) {
+        let _ = rustix::net::sockopt::set_tcp_nodelay(sys::fd::of_stream(&self.socket), true);
+    }
+
+    /// The address the client connected to.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn local_address(&self) -> io::Result<socket2::SockAddr> {
+        socket2::SockRef::from(&sys::fd::of_stream(&self.socket)).local_addr()
+    }
+}
+
+/// Bounds a wait. Zero is no bound.
+///
+/// # Errors
+/// The future's own, or `TimedOut`.
+pub async fn within<T>(timeout: Duration, future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    if timeout.is_zero() {
+        return future.await;
+    }
+    match monoio::time::timeout(timeout, future).await {
+        Ok(result) => result,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}

@@ -1,0 +1,11 @@
+//! Borrowing descriptors from types that only tell their number.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// The descriptor of a runtime stream, for as long as the stream is borrowed.
+#[must_use]
+pub fn of_stream(stream: &monoio::net::TcpStream) -> BorrowedFd<'_> {
+    // SAFETY: the stream owns the descriptor and closes it only when dropped, which the borrow's lifetime rules out;
+    // the number is never -1, since the stream was made from an open socket.
+    unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) }
+}

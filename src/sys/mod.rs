@@ -1,0 +1,3 @@
+//! All unsafe code, in small functions with safe signatures, one topic a file.
+
+pub mod fd;
