@@ -26,10 +26,17 @@ pub struct Location {
     pub index: Arc<[Box<str>]>,
     /// `default_type`.
     pub default_type: Box<str>,
-    /// `types` as (extension, type); `None` uses the built-in list.
-    pub types: Option<Arc<[(Box<str>, Box<str>)]>>,
+    /// `types`; `None` uses the built-in list.
+    pub types: Option<Arc<[MediaType]>>,
     /// `internal`.
     pub internal: bool,
+}
+
+/// One line of `types`: a file name's extension, lower case, and the `Content-Type` it gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaType {
+    pub extension: Box<str>,
+    pub content_type: Box<str>,
 }
 
 /// What makes a request this location's.

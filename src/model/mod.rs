@@ -23,7 +23,7 @@ pub use access_log::{AccessLog, AccessLogTarget, Escape, LogFormat};
 pub use address::{ListenAddress, PeerAddress};
 pub use generation::{Generation, Http};
 pub use listener::{Keepalive, Listener};
-pub use location::{AddHeader, Client, Content, Location, Matching, Return, Step};
+pub use location::{AddHeader, Client, Content, Location, Matching, MediaType, Return, Step};
 pub use map::{Map, MapId, MapValue};
 pub use pattern::{NamedCapture, Pattern};
 pub use process::{Affinity, ErrorLog, ErrorLogTarget, LogLevel, Process, Workers};

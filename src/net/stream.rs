@@ -4,15 +4,18 @@
 //! a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the hand-over to a
 //! tunnel all go through [`Stream`], so a transport that encrypts has this one place to stand in.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use monoio::net::TcpStream;
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use crate::limits::{WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
 use crate::sys;
+
+/// Pieces that one call sends: a head, the three of a chunk, and the end.
+const WRITE_PARTS_MAX: usize = 6;
 
 /// A connected, non-blocking stream socket that lives on one shard.
 pub struct Stream {
@@ -47,17 +50,18 @@ impl Stream {
         self.socket.readable(true).await
     }
 
-    /// Appends what can be read now to `buffer`, within its spare capacity.
+    /// Appends what can be read now to `buffer`, at most `max` bytes and never more than it has room for.
     /// `Ok(None)` when nothing is there yet, `Ok(Some(0))` at the end of the stream.
     ///
     /// # Errors
     /// The socket's error, such as a reset.
-    pub fn read_now(&self, buffer: &mut Vec<u8>) -> io::Result<Option<usize>> {
-        debug_assert!(buffer.capacity() > buffer.len(), "a read needs room");
+    pub fn read_now(&self, buffer: &mut Vec<u8>, max: usize) -> io::Result<Option<usize>> {
+        let fd = sys::fd::of_stream(&self.socket);
+        let max = max.min(buffer.capacity() - buffer.len());
+        debug_assert!(max > 0, "a read needs room");
         loop {
-            let room = rustix::buffer::spare_capacity(buffer);
-            match rustix::net::recv(sys::fd::of_stream(&self.socket), room, RecvFlags::DONTWAIT) {
-                Ok((_, n)) => return Ok(Some(n)),
+            match sys::socket::receive(fd, buffer, max) {
+                Ok(n) => return Ok(Some(n)),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return Ok(None),
                 Err(errno) => return Err(errno.into()),
@@ -65,26 +69,40 @@ impl Stream {
         }
     }
 
-    /// Waits for bytes and appends them to `buffer`; 0 at the end of the stream.
+    /// Waits for bytes and appends at most `max` of them to `buffer`; 0 at the end of the stream.
     ///
     /// # Errors
     /// The socket's error, or `TimedOut` when nothing came for `timeout`.
-    pub async fn read(&self, buffer: &mut Vec<u8>, timeout: Duration) -> io::Result<usize> {
+    pub async fn read(&self, buffer: &mut Vec<u8>, max: usize, timeout: Duration) -> io::Result<usize> {
         loop {
             within(timeout, self.readable()).await?;
-            if let Some(n) = self.read_now(buffer)? {
+            if let Some(n) = self.read_now(buffer, max)? {
                 return Ok(n);
             }
+        }
+    }
+
+    /// Resolves when the other side has gone, and never when it sends: its bytes stay unread.
+    pub async fn gone(&self) {
+        if self.readable().await.is_ok() && self.peek().is_ok_and(|n| n.is_none_or(|n| n > 0)) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn peek(&self) -> io::Result<Option<usize>> {
+        let mut byte = [0u8; 1];
+        let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        match rustix::net::recv(sys::fd::of_stream(&self.socket), &mut byte[..], flags) {
+            Ok((_, n)) => Ok(Some(n)),
+            Err(rustix::io::Errno::AGAIN) => Ok(None),
+            Err(errno) => Err(errno.into()),
         }
     }
 
     /// Whether an idle connection is still usable: nothing to read, no end, no error.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let mut byte = [0u8; 1];
-        let peeked =
-            rustix::net::recv(sys::fd::of_stream(&self.socket), &mut byte[..], RecvFlags::DONTWAIT | RecvFlags::PEEK);
-        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+        matches!(self.peek(), Ok(None))
     }
 
     /// Writes what the socket takes now; 0 when it takes nothing.
@@ -121,6 +139,37 @@ impl Stream {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Writes several pieces one after the other, in one call where the socket takes them.
+    ///
+    /// # Errors
+    /// As [`Stream::write_all`].
+    pub async fn write_parts(&self, parts: &[&[u8]], timeout: Duration, written: &mut u64) -> io::Result<()> {
+        let mut slices = [IoSlice::new(&[]); WRITE_PARTS_MAX];
+        for (slice, part) in slices.iter_mut().zip(parts) {
+            *slice = IoSlice::new(part);
+        }
+        let mut sent = self.send_slices(&slices[..parts.len().min(WRITE_PARTS_MAX)])?;
+        *written += sent as u64;
+        for part in parts {
+            let skipped = sent.min(part.len());
+            sent -= skipped;
+            if skipped < part.len() {
+                self.write_all(&part[skipped..], timeout, written).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut control = SendAncillaryBuffer::default();
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        match rustix::net::sendmsg(sys::fd::of_stream(&self.socket), slices, &mut control, flags) {
+            Ok(n) => Ok(n),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
+            Err(errno) => Err(errno.into()),
         }
     }
 

@@ -1,3 +1,4 @@
 //! All unsafe code, in small functions with safe signatures, one topic a file.
 
 pub mod fd;
+pub mod socket;
