@@ -1,4 +1,4 @@
-//! `listen`.
+//! `listen`: an address, the options of its socket and the virtual servers behind it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,10 +4,6 @@ use std::collections::HashMap;
 
 use super::{Pattern, Template};
 
-/// Index into [`super::Http::maps`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MapId(pub u16);
-
 /// One `map` block. Looked up in the order of the fields; keys are lower case.
 #[derive(Debug)]
 pub struct Map {

@@ -1,4 +1,4 @@
-//! `server`.
+//! `server`: one virtual server, its names and how its request heads are read.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! Every variable that a configuration may use.
 
-use super::MapId;
+/// Index into [`super::Http::maps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MapId(pub u16);
 
 /// A variable that the request itself gives a value (a named capture), by its place in the request's store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
