@@ -1,5 +1,6 @@
 //! longhaul: a reverse proxy for Linux that holds as many long-lived WebSocket connections as the machine can carry.
 
+pub mod config;
 pub mod limits;
 pub mod model;
 pub mod net;
