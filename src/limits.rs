@@ -30,3 +30,9 @@ pub const BODY_BUFFERS_KEPT: usize = 64;
 /// when the other side has shut down its sending half, full or not: without the pause that is a busy loop.
 pub const WRITE_BACKOFF_MIN: Duration = Duration::from_millis(1);
 pub const WRITE_BACKOFF_MAX: Duration = Duration::from_millis(64);
+
+/// Connections taken from one listening socket before other work of the shard has its turn.
+pub const ACCEPT_BATCH_COUNT: usize = 64;
+
+/// Pause of a listener after accept4 found no descriptor: long enough not to spin, short enough to go unnoticed.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

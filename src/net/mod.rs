@@ -1,5 +1,7 @@
 //! Bytes and sockets. Nothing here knows HTTP or the configuration's syntax.
 
+pub mod accept;
 pub mod buffer;
 pub mod connect;
+pub mod listener;
 pub mod stream;

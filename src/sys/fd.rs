@@ -9,3 +9,10 @@ pub fn of_stream(stream: &monoio::net::TcpStream) -> BorrowedFd<'_> {
     // the number is never -1, since the stream was made from an open socket.
     unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) }
 }
+
+/// The descriptor of a runtime listener, for as long as the listener is borrowed.
+#[must_use]
+pub fn of_listener(listener: &monoio::net::TcpListener) -> BorrowedFd<'_> {
+    // SAFETY: as for `of_stream`: open for the whole borrow, and never -1.
+    unsafe { BorrowedFd::borrow_raw(listener.as_raw_fd()) }
+}

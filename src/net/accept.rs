@@ -1,0 +1,150 @@
+//! Accepting connections on one listening socket of a shard, in batches.
+//!
+//! Waits by readiness and then takes connections with accept4: an accept operation of the runtime that is dropped would
+//! leak the connection it was about to return. Logs nothing: what the caller must know is in [`Refused`].
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+use monoio::net::TcpListener;
+use rustix::io::Errno;
+use rustix::net::{SocketAddrAny, SocketFlags};
+
+use crate::limits::ACCEPT_BATCH_COUNT;
+use crate::sys;
+
+/// Who connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerAddr {
+    Ip(SocketAddr),
+    /// Unix sockets of clients have no name.
+    Unix,
+}
+
+/// A connection that was just accepted: non-blocking, closed on exec.
+#[derive(Debug)]
+pub struct Accepted {
+    pub fd: OwnedFd,
+    pub peer: PeerAddr,
+}
+
+/// Why a batch ended before the queue was empty.
+#[derive(Debug)]
+pub enum Refused {
+    /// No descriptor or memory is left (EMFILE, ENFILE, ENOBUFS, ENOMEM): waiting for readiness would return at once
+    /// for ever, so the caller pauses.
+    Exhausted(io::Error),
+    /// The listening socket itself is unusable.
+    Broken(io::Error),
+}
+
+/// One listening socket on its shard.
+pub struct Acceptor {
+    socket: TcpListener,
+}
+
+impl Acceptor {
+    /// Takes over a listening, non-blocking socket, TCP or unix.
+    ///
+    /// # Errors
+    /// When the runtime cannot register the descriptor.
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        // The runtime's type for TCP carries any listening socket: only its readiness is used.
+        let socket = TcpListener::from_std(std::net::TcpListener::from(fd))?;
+        Ok(Self { socket })
+    }
+
+    /// Waits until a connection waits.
+    ///
+    /// # Errors
+    /// When the ring refuses the wait.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.socket.readable(true).await
+    }
+
+    /// Takes connections until none waits or the batch is full. Connections that ended before they were taken are
+    /// skipped.
+    ///
+    /// # Errors
+    /// [`Refused`]; connections taken before are in `batch`.
+    pub fn take(&self, batch: &mut Vec<Accepted>) -> Result<(), Refused> {
+        for _ in 0..ACCEPT_BATCH_COUNT {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            match rustix::net::acceptfrom_with(sys::fd::of_listener(&self.socket), flags) {
+                Ok((fd, address)) => batch.push(Accepted { fd, peer: peer_of(address) }),
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(error) if is_of_connection(error) => {}
+                Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
+                    return Err(Refused::Exhausted(error.into()));
+                }
+                Err(error) => return Err(Refused::Broken(error.into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the connections that wait and closes them at once, with the descriptor kept in reserve: their clients
+    /// learn that there is no place instead of waiting for one.
+    pub fn shed(&self, reserve: &Reserve) {
+        reserve.lend(|| {
+            for _ in 0..ACCEPT_BATCH_COUNT {
+                match rustix::net::accept_with(sys::fd::of_listener(&self.socket), SocketFlags::CLOEXEC) {
+                    Ok(fd) => drop(fd),
+                    Err(_) => return,
+                }
+            }
+        });
+    }
+}
+
+/// Errors of accept4 that tell of the connection and not of the listener (accept(2), "Error handling").
+fn is_of_connection(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::CONNABORTED
+            | Errno::INTR
+            | Errno::PROTO
+            | Errno::NETDOWN
+            | Errno::NOPROTOOPT
+            | Errno::HOSTDOWN
+            | Errno::NONET
+            | Errno::HOSTUNREACH
+            | Errno::OPNOTSUPP
+            | Errno::NETUNREACH
+            | Errno::PERM
+    )
+}
+
+fn peer_of(address: Option<SocketAddrAny>) -> PeerAddr {
+    match address.map(SocketAddr::try_from) {
+        Some(Ok(ip)) => PeerAddr::Ip(ip),
+        Some(Err(_)) | None => PeerAddr::Unix,
+    }
+}
+
+/// A descriptor kept so that a process with none left can still accept a connection to close it.
+pub struct Reserve(RefCell<Option<OwnedFd>>);
+
+impl Reserve {
+    /// Opens the reserve.
+    ///
+    /// # Errors
+    /// When already no descriptor is left.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self(RefCell::new(Some(open_null()?))))
+    }
+
+    fn lend(&self, with_it: impl FnOnce()) {
+        drop(self.0.borrow_mut().take());
+        with_it();
+        // Somebody else may have been faster: then there is none until a later call finds one.
+        *self.0.borrow_mut() = open_null().ok();
+    }
+}
+
+fn open_null() -> io::Result<OwnedFd> {
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    Ok(rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty())?)
+}
