@@ -2,7 +2,7 @@
 //!
 //! Three classes (and nothing else: no directive is ignored in silence): *supported* ones say which setter records
 //! them; *accepted* ones change nothing here and say why, as one warning; *refused* ones are an error that says why and
-//! what to do instead. Knows neither the tree nor the model.
+//! what to do instead. Some are accepted or refused by their value (`off`). Knows neither the tree nor the model.
 
 use super::directives::Setter;
 
@@ -140,6 +140,19 @@ pub enum Class {
         reason: &'static str,
         instead: &'static str,
     },
+    /// Accepted with `why` for the `harmless` values (see [`is_harmless`]), refused with the other two for the rest.
+    ByValue {
+        harmless: &'static [&'static str],
+        why: &'static str,
+        reason: &'static str,
+        instead: &'static str,
+    },
+}
+
+/// Whether the arguments of a line, joined by one space, are one of the values that change nothing.
+#[must_use]
+pub fn is_harmless(harmless: &[&str], arguments: &str) -> bool {
+    harmless.iter().any(|value| value.eq_ignore_ascii_case(arguments))
 }
 
 /// A directive that is recorded by `setter`.
@@ -170,4 +183,18 @@ pub const fn refused(
     instead: &'static str,
 ) -> Directive {
     Directive { name, contexts, arity, class: Class::Refused { reason, instead }, doc: "" }
+}
+
+/// A directive that changes nothing with the `harmless` values, such as `off`, and is refused with any other.
+#[must_use]
+pub const fn by_value(
+    name: &'static str,
+    contexts: Contexts,
+    arity: Arity,
+    harmless: &'static [&'static str],
+    why: &'static str,
+    reason: &'static str,
+    instead: &'static str,
+) -> Directive {
+    Directive { name, contexts, arity, class: Class::ByValue { harmless, why, reason, instead }, doc: "" }
 }
