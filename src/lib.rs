@@ -4,4 +4,5 @@ pub mod config;
 pub mod limits;
 pub mod model;
 pub mod net;
+pub mod route;
 pub mod sys;

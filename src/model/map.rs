@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::{Pattern, Template};
 
-/// One `map` block. Looked up in the order of the fields; keys are lower case.
+/// One `map` block. Looked up in the order of the fields, the longest key of a field first; keys are
+/// lower case.
 #[derive(Debug)]
 pub struct Map {
     /// Name of the variable, without `$`.
@@ -15,7 +16,8 @@ pub struct Map {
     /// The value is found anew at each use (`volatile`).
     pub volatile: bool,
     pub exact: HashMap<Box<[u8]>, MapValue>,
-    /// `*.example.com` and `.example.com` as `example.com` (with `hostnames`).
+    /// `*.example.com` and `.example.com` as `example.com` (with `hostnames`): names below it. The name itself, which
+    /// `.example.com` stands for too, is in `exact`.
     pub suffixes: HashMap<Box<[u8]>, MapValue>,
     /// `example.*` as `example` (with `hostnames`).
     pub prefixes: HashMap<Box<[u8]>, MapValue>,
