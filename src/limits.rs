@@ -36,3 +36,24 @@ pub const ACCEPT_BATCH_COUNT: usize = 64;
 
 /// Pause of a listener after accept4 found no descriptor: long enough not to spin, short enough to go unnoticed.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Submission entries of a shard's tunnel ring: more are pushed in several rounds.
+pub const TUNNEL_RING_SUBMISSIONS: u32 = 1024;
+
+/// Completions the tunnel ring holds before the kernel puts them aside: a storm of readiness of all tunnels at once.
+pub const TUNNEL_RING_COMPLETIONS: u32 = 16_384;
+
+/// What a shard reads of a tunnel by one call, and so the most that waits in user memory for a slow reader.
+pub const TUNNEL_BUFFER_BYTES: usize = 64 << 10;
+
+/// Bytes moved in one direction of a tunnel before the next tunnel has its turn.
+pub const TUNNEL_BUDGET_BYTES: usize = 256 << 10;
+
+/// Bytes moved by all tunnels of a shard before accepts, handshakes and timers have their turn.
+pub const TUNNEL_TURN_BYTES: usize = 4 << 20;
+
+/// How often timeouts of tunnels are looked at: they are seconds and more.
+pub const TUNNEL_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+const _: () = assert!(TUNNEL_BUFFER_BYTES <= TUNNEL_BUDGET_BYTES && TUNNEL_BUDGET_BYTES <= TUNNEL_TURN_BYTES);
+const _: () = assert!(TUNNEL_RING_COMPLETIONS >= 16_384 && TUNNEL_RING_SUBMISSIONS <= TUNNEL_RING_COMPLETIONS);

@@ -1,0 +1,287 @@
+//! One io_uring of our own: submission of the few operations the tunnels need, and all of its completions.
+//!
+//! The runtime's ring is another one and is not touched here. The ring belongs to the thread that made it
+//! (`IORING_SETUP_SINGLE_ISSUER`). Not DEFER_TASKRUN: such a ring, watched through another ring, never signals. Not
+//! SQPOLL: it burns a core.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use io_uring::{IoUring, cqueue, opcode, squeue, types};
+
+/// What a socket is watched for. ERR and HUP come unasked.
+const WATCHED: u32 = (libc::POLLIN | libc::POLLOUT | libc::POLLRDHUP) as u32;
+
+/// Kernel threads for operations that block: none of ours does, so one of each kind is already too many.
+const WORKERS_MAX: [u32; 2] = [1, 1];
+
+/// Why a ring could not be made; the text names the call and its errno.
+#[derive(Debug)]
+pub struct SetupError {
+    call: &'static str,
+    cause: io::Error,
+}
+
+impl SetupError {
+    /// The errno, for the remedy printed beside it.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.cause.raw_os_error()
+    }
+}
+
+impl std::fmt::Display for SetupError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} for the tunnel ring: {}", self.call, self.cause)
+    }
+}
+
+impl std::error::Error for SetupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+impl From<SetupError> for io::Error {
+    fn from(error: SetupError) -> Self {
+        io::Error::new(error.cause.kind(), error)
+    }
+}
+
+/// One completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Completion {
+    /// The value given with the operation.
+    pub token: u64,
+    /// Zero or more, or a negated errno.
+    pub result: i32,
+    /// The same operation posts again.
+    pub more: bool,
+}
+
+/// What a poll reported, out of [`Completion::result`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    pub readable: bool,
+    pub writable: bool,
+    /// The other end will send nothing more.
+    pub read_closed: bool,
+    /// An error is pending, or both ways are closed.
+    pub failed: bool,
+}
+
+impl Readiness {
+    pub fn of(result: i32) -> Readiness {
+        let has = |flag: i16| result & i32::from(flag) != 0;
+        Readiness {
+            readable: has(libc::POLLIN),
+            writable: has(libc::POLLOUT),
+            read_closed: has(libc::POLLRDHUP),
+            failed: has(libc::POLLERR | libc::POLLHUP),
+        }
+    }
+}
+
+/// The ring. Dropping it cancels what is armed.
+pub struct Ring {
+    ring: IoUring,
+    /// Entries that found the submission queue full and the kernel unwilling. They keep their order.
+    backlog: VecDeque<squeue::Entry>,
+}
+
+impl Ring {
+    /// A ring for the calling thread.
+    pub fn new(submissions: u32, completions: u32) -> Result<Ring, SetupError> {
+        let ring = IoUring::builder()
+            .setup_coop_taskrun()
+            .setup_single_issuer()
+            .setup_cqsize(completions)
+            .build(submissions)
+            .map_err(|cause| SetupError { call: "io_uring_setup", cause })?;
+        ring.submitter()
+            .register_iowq_max_workers(&mut WORKERS_MAX.clone())
+            .map_err(|cause| SetupError { call: "io_uring_register(IOWQ_MAX_WORKERS)", cause })?;
+        Ok(Ring { ring, backlog: VecDeque::new() })
+    }
+
+    /// A descriptor that is readable while completions wait.
+    pub fn watched(&self) -> io::Result<OwnedFd> {
+        // SAFETY: the descriptor belongs to `self.ring`, which outlives this borrow.
+        let ring = unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) };
+        ring.try_clone_to_owned()
+    }
+
+    /// Watches a socket until [`Ring::unwatch`]. Edge-triggered: a completion for the state now, then one for each
+    /// wake-up of the socket; so read or write until the kernel says EAGAIN. The armed poll holds the socket open.
+    pub fn watch(&mut self, socket: BorrowedFd<'_>, token: u64) {
+        let entry = opcode::PollAdd::new(types::Fd(socket.as_raw_fd()), WATCHED).multi(true).build().user_data(token);
+        // SAFETY: a poll carries no memory of ours; a wrong descriptor number is answered by EBADF.
+        unsafe { self.push(entry) }
+    }
+
+    /// Ends the watch with token `watch`: its last completion says ECANCELED and no `more`. This call itself completes
+    /// under `token` only if it fails: EALREADY asks for a repetition, ENOENT says that the watch has already ended.
+    pub fn unwatch(&mut self, watch: u64, token: u64) {
+        let entry = opcode::PollRemove::new(watch).build().user_data(token).flags(squeue::Flags::SKIP_SUCCESS);
+        // SAFETY: the operation carries no memory of ours.
+        unsafe { self.push(entry) }
+    }
+
+    /// Completes at once: makes [`Ring::watched`] readable, so that the rest of a long turn is resumed by the runtime.
+    pub fn wake(&mut self, token: u64) {
+        // SAFETY: the operation carries no memory of ours.
+        unsafe { self.push(opcode::Nop::new().build().user_data(token)) }
+    }
+
+    /// # Safety
+    /// Memory that `entry` names stays valid and unaliased until its last completion has been seen.
+    unsafe fn push(&mut self, entry: squeue::Entry) {
+        if self.backlog.is_empty() {
+            // SAFETY: the caller's promise is handed on.
+            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            // A full queue empties by submission. Where the kernel refuses for now, the backlog keeps the entry.
+            let submitted = self.ring.submit();
+            // SAFETY: as above.
+            if submitted.is_ok() && unsafe { self.ring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+        }
+        self.backlog.push_back(entry);
+    }
+
+    /// Hands everything pushed to the kernel.
+    pub fn submit(&mut self) -> io::Result<()> {
+        loop {
+            self.refill();
+            if self.ring.submission().is_empty() {
+                return Ok(());
+            }
+            match self.ring.submit() {
+                Ok(_) if self.backlog.is_empty() => return Ok(()),
+                Ok(_) => {}
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EINTR) => {}
+                    // The kernel wants completions taken first; what is pushed stays and goes with the next call.
+                    Some(libc::EBUSY | libc::EAGAIN) => return Ok(()),
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    fn refill(&mut self) {
+        while let Some(entry) = self.backlog.front() {
+            // SAFETY: the promise was given to `push`, whose entry this is.
+            if unsafe { self.ring.submission().push(entry) }.is_err() {
+                return;
+            }
+            self.backlog.pop_front();
+        }
+    }
+
+    /// Takes every completion, those too that did not fit into the queue.
+    pub fn complete(&mut self, mut each: impl FnMut(Completion)) -> io::Result<()> {
+        loop {
+            for entry in self.ring.completion() {
+                each(Completion {
+                    token: entry.user_data(),
+                    result: entry.result(),
+                    more: cqueue::more(entry.flags()),
+                });
+            }
+            if !self.ring.submission().cq_overflow() {
+                return Ok(());
+            }
+            // Entering with GETEVENTS moves what the kernel had put aside into the queue: `submit` adds the flag.
+            match self.ring.submit() {
+                Ok(_) => {}
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EINTR | libc::EBUSY | libc::EAGAIN) => {}
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    fn taken(ring: &mut Ring) -> Vec<Completion> {
+        ring.submit().unwrap();
+        let mut all = Vec::new();
+        ring.complete(|completion| all.push(completion)).unwrap();
+        all
+    }
+
+    fn ring() -> Ring {
+        Ring::new(8, 16).unwrap()
+    }
+
+    #[test]
+    fn a_watch_posts_the_state_now_and_then_each_edge() {
+        let mut ring = ring();
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        ring.watch(near.as_fd(), 7);
+        let first = taken(&mut ring);
+        assert_eq!(first.len(), 1);
+        assert!(first[0].more && first[0].token == 7);
+        assert!(Readiness::of(first[0].result).writable && !Readiness::of(first[0].result).readable);
+        assert_eq!(taken(&mut ring), [], "nothing new: edge-triggered");
+        far.write_all(b"x").unwrap();
+        let second = taken(&mut ring);
+        assert!(second.iter().any(|each| Readiness::of(each.result).readable));
+        assert_eq!(taken(&mut ring), [], "unread bytes alone are no edge");
+        let mut byte = [0];
+        near.read_exact(&mut byte).unwrap();
+        drop(far);
+        assert!(taken(&mut ring).iter().any(|each| Readiness::of(each.result).read_closed));
+    }
+
+    #[test]
+    fn the_end_of_a_watch_posts_once_and_lets_the_socket_close() {
+        let mut ring = ring();
+        let (near, mut far) = UnixStream::pair().unwrap();
+        ring.watch(near.as_fd(), 7);
+        taken(&mut ring);
+        ring.unwatch(7, 8);
+        assert_eq!(taken(&mut ring), [Completion { token: 7, result: -libc::ECANCELED, more: false }]);
+        drop(near);
+        assert_eq!(far.read(&mut [0]).unwrap(), 0);
+        ring.unwatch(7, 9);
+        assert_eq!(taken(&mut ring), [Completion { token: 9, result: -libc::ENOENT, more: false }]);
+    }
+
+    #[test]
+    fn completions_beyond_the_queue_are_not_lost() {
+        let mut ring = ring();
+        for token in 0..500 {
+            ring.wake(token);
+        }
+        let mut tokens: Vec<u64> = taken(&mut ring).iter().map(|each| each.token).collect();
+        tokens.sort_unstable();
+        assert_eq!(tokens, (0..500).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn the_watched_descriptor_is_readable_while_completions_wait() {
+        let mut ring = ring();
+        let watched = ring.watched().unwrap();
+        let readable = || {
+            let mut polled = [rustix::event::PollFd::new(&watched, rustix::event::PollFlags::IN)];
+            rustix::event::poll(&mut polled, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
+        };
+        assert!(!readable());
+        ring.wake(1);
+        ring.submit().unwrap();
+        assert!(readable());
+        taken(&mut ring);
+        assert!(!readable());
+    }
+}

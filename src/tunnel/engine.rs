@@ -1,0 +1,199 @@
+//! The tunnels of a shard on its runtime: what hands them over, what drives them, who waits for their end.
+//!
+//! Only here is the runtime known: one task awaits the ring's descriptor, adoptions and the sweep, then makes a turn.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{self, Poll, Waker};
+
+use crate::limits;
+use crate::model;
+
+use super::record::{OnEnd, Reason};
+use super::side::Direction;
+use super::slot::{Moment, Slot};
+use super::turns::{Over, Turns};
+
+/// Two connected sockets that become a tunnel. After that nobody else can write to them.
+pub struct Seed {
+    pub client: OwnedFd,
+    pub upstream: OwnedFd,
+    /// Bytes of the client that were read behind its head: they reach the upstream first.
+    pub to_upstream: Vec<u8>,
+    /// Bytes for the client before all others: the head of the 101 and what the upstream sent behind it.
+    pub to_client: Vec<u8>,
+    /// The bytes are WebSocket frames.
+    pub frames: bool,
+    pub settings: Arc<model::Tunnel>,
+    pub on_end: Option<OnEnd>,
+}
+
+/// Sizes of a shard's ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineOptions {
+    pub ring_submissions: u32,
+    pub ring_completions: u32,
+}
+
+impl Default for EngineOptions {
+    fn default() -> EngineOptions {
+        EngineOptions {
+            ring_submissions: limits::TUNNEL_RING_SUBMISSIONS,
+            ring_completions: limits::TUNNEL_RING_COMPLETIONS,
+        }
+    }
+}
+
+/// All tunnels of one shard. Belongs to the thread that made it.
+pub struct Engine {
+    turns: RefCell<Turns>,
+    started: std::time::Instant,
+    /// There is work that no completion announces.
+    is_asked: Cell<bool>,
+    dispatcher: RefCell<Option<Waker>>,
+    waiting_for_drain: RefCell<Vec<Waker>>,
+}
+
+impl Engine {
+    /// # Errors
+    /// The text names the call that io_uring refused, and its errno.
+    pub fn new(options: EngineOptions) -> io::Result<Rc<Engine>> {
+        Ok(Rc::new(Engine {
+            turns: RefCell::new(Turns::new(options.ring_submissions, options.ring_completions)?),
+            started: std::time::Instant::now(),
+            is_asked: Cell::new(false),
+            dispatcher: RefCell::new(None),
+            waiting_for_drain: RefCell::new(Vec::new()),
+        }))
+    }
+
+    fn now(&self) -> Moment {
+        Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Takes two sockets over. Bytes move as soon as [`Engine::run`] has its turn.
+    pub fn adopt(&self, seed: Seed) {
+        let now = self.now();
+        let mut slot = Slot::new(seed.client, seed.upstream, seed.settings, now);
+        slot.on_end = seed.on_end;
+        slot.keep(Direction::ToUpstream, &seed.to_upstream, now);
+        slot.keep(Direction::ToClient, &seed.to_client, now);
+        self.turns.borrow_mut().adopt(slot);
+        self.ask();
+    }
+
+    /// Tunnels whose sockets are not closed yet.
+    pub fn active(&self) -> usize {
+        self.turns.borrow().active()
+    }
+
+    /// Begins the end of all tunnels; [`Engine::drained`] tells when it is complete.
+    pub fn close_all(&self, reason: Reason) {
+        let now = self.now();
+        // What the ring refuses here is pushed again by the next turn, whose error ends the dispatcher.
+        let _ = self.turns.borrow_mut().end_all(reason, now);
+        self.ask();
+    }
+
+    /// Resolves when no tunnel is left.
+    pub fn drained(&self) -> impl Future<Output = ()> + '_ {
+        poll_fn(|task| {
+            if self.active() == 0 {
+                return Poll::Ready(());
+            }
+            self.waiting_for_drain.borrow_mut().push(task.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    fn ask(&self) {
+        self.is_asked.set(true);
+        if let Some(dispatcher) = self.dispatcher.borrow_mut().take() {
+            dispatcher.wake();
+        }
+    }
+
+    /// Drives the tunnels. To be spawned once on the shard's runtime; comes back only with an error of the ring.
+    ///
+    /// # Errors
+    /// The ring failed: no tunnel of this shard can move any more.
+    pub async fn run(self: Rc<Self>) -> io::Result<()> {
+        let watched = UnixListener::from(self.turns.borrow().ring().watched()?);
+        // The type stands for any descriptor that can be polled: nothing is accepted from it.
+        let watched = monoio::net::UnixListener::from_std(watched)?;
+        let mut sweep = pin!(monoio::time::sleep(limits::TUNNEL_SWEEP_INTERVAL));
+        let mut readable = Box::pin(watched.readable(false));
+        loop {
+            let woken = poll_fn(|task| self.poll_wake(task, readable.as_mut(), sweep.as_mut())).await;
+            match woken {
+                Woken::Asked => {}
+                Woken::Ring(result) => {
+                    result?;
+                    readable.set(watched.readable(false));
+                }
+                Woken::Sweep => {
+                    let next = sweep.deadline() + limits::TUNNEL_SWEEP_INTERVAL;
+                    sweep.as_mut().reset(next);
+                    let now = self.now();
+                    self.turns.borrow_mut().sweep(now)?;
+                }
+            }
+            self.turn()?;
+        }
+    }
+
+    fn poll_wake(
+        &self,
+        task: &mut task::Context<'_>,
+        readable: Pin<&mut impl Future<Output = io::Result<()>>>,
+        sweep: Pin<&mut monoio::time::Sleep>,
+    ) -> Poll<Woken> {
+        if self.is_asked.take() {
+            return Poll::Ready(Woken::Asked);
+        }
+        if let Poll::Ready(result) = readable.poll(task) {
+            return Poll::Ready(Woken::Ring(result));
+        }
+        if sweep.poll(task).is_ready() {
+            return Poll::Ready(Woken::Sweep);
+        }
+        *self.dispatcher.borrow_mut() = Some(task.waker().clone());
+        Poll::Pending
+    }
+
+    fn turn(&self) -> io::Result<()> {
+        let now = self.now();
+        let (result, over) = {
+            let mut turns = self.turns.borrow_mut();
+            (turns.turn(now), turns.take_over())
+        };
+        self.tell(over);
+        result.map(|_| ())
+    }
+
+    fn tell(&self, over: Vec<Over>) {
+        if over.is_empty() {
+            return;
+        }
+        for (on_end, record) in over {
+            if let Some(on_end) = on_end {
+                on_end(&record);
+            }
+        }
+        if self.active() == 0 {
+            self.waiting_for_drain.take().into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+enum Woken {
+    Asked,
+    Ring(io::Result<()>),
+    Sweep,
+}

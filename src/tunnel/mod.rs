@@ -1,0 +1,20 @@
+//! Tunnels: two sockets whose bytes go to each other until both ends are done, at the least cost per idle tunnel.
+//!
+//! Each shard has one [`Engine`] on an io_uring of its own. No task and no buffer belongs to a tunnel: a slot of at most
+//! 128 bytes, a watch on each socket, and one dispatcher that serves whoever is ready. Knows nothing of HTTP, logs or
+//! configuration; who needs to know of an end gives `on_end` with the seed.
+
+mod engine;
+mod pending;
+mod pump;
+mod record;
+mod side;
+mod slab;
+mod slot;
+mod socket;
+mod sweep;
+mod turns;
+
+pub use engine::{Engine, EngineOptions, Seed};
+pub use record::{Ending, OnEnd, Reason, Record};
+pub use side::Side;

@@ -1,0 +1,201 @@
+//! Moves the bytes of one tunnel: the only place where they are read from one side and written to the other.
+//!
+//! Nothing waits here. A direction is served until its source has nothing, its target takes nothing, or its budget is
+//! used up. Readiness is edge-triggered, so a side counts as ready until the kernel says EAGAIN.
+
+use super::record::Ending;
+use super::side::{Direction, Known, Side};
+use super::slot::{Moment, Slot};
+use super::socket::{self, Moved};
+
+/// What a tunnel needs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// An edge on one of its sockets.
+    Wait,
+    /// Another turn: the budget is used up.
+    Turn,
+    /// Nothing more.
+    End(Ending),
+}
+
+/// What the tunnels of a shard share while bytes move.
+pub struct Pump {
+    buffer: Box<[u8]>,
+    /// Bytes taken from sockets since the last [`Pump::take_moved`].
+    moved: usize,
+}
+
+impl Pump {
+    pub fn new(buffer_bytes: usize) -> Pump {
+        Pump { buffer: vec![0; buffer_bytes].into_boxed_slice(), moved: 0 }
+    }
+
+    /// Bytes moved since the last call.
+    pub fn take_moved(&mut self) -> usize {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// Serves both directions.
+    pub fn serve(&mut self, slot: &mut Slot, budget_bytes: usize, now: Moment) -> Next {
+        let mut needs_turn = false;
+        for direction in Direction::BOTH {
+            let budget_used = self.direction(slot, direction, budget_bytes, now);
+            needs_turn |= budget_used;
+        }
+        for side in Side::BOTH {
+            look_behind(slot, side);
+        }
+        if let Some(ending) = self.lost(slot, now) {
+            return Next::End(ending);
+        }
+        if Side::BOTH.iter().all(|side| slot.has(*side, Known::FINISHED)) {
+            return Next::End(Ending::Closed(slot.first_ended.unwrap_or(Side::Client)));
+        }
+        if needs_turn { Next::Turn } else { Next::Wait }
+    }
+
+    /// Serves one direction; true if it stopped for its budget alone.
+    fn direction(&mut self, slot: &mut Slot, direction: Direction, budget_bytes: usize, now: Moment) -> bool {
+        let (source, target) = (direction.source(), direction.target());
+        let mut left = budget_bytes;
+        loop {
+            if slot.has(target, Known::LOST) || !flush(slot, direction, now) {
+                return false;
+            }
+            if slot.has(source, Known::ENDED) {
+                finish(slot, target);
+                return false;
+            }
+            if !slot.has(source, Known::READABLE) || !slot.has(target, Known::WRITABLE) {
+                return false;
+            }
+            if left == 0 {
+                return true;
+            }
+            let limit = left.min(self.buffer.len());
+            let Some(taken) = read(slot, source, &mut self.buffer[..limit]) else { continue };
+            slot.last_read[direction.index()] = now.ticks();
+            self.moved += taken;
+            left -= taken;
+            let sent = write(slot, direction, &self.buffer[..taken]);
+            slot.keep(direction, &self.buffer[sent..taken], now);
+        }
+    }
+
+    /// The end of a tunnel whose one side is gone: what that side sent before goes on first, as far as it goes now.
+    fn lost(&mut self, slot: &mut Slot, now: Moment) -> Option<Ending> {
+        let side = Side::BOTH.into_iter().find(|side| slot.has(*side, Known::LOST))?;
+        // No budget: the kernel takes nothing more from a lost side than what it already holds.
+        self.direction(slot, side.outgoing(), usize::MAX, now);
+        Some(slot.failure.map_or(Ending::Reset(side), |errno| Ending::Failed(side, errno)))
+    }
+}
+
+/// Makes a side's socket fit for this pump.
+pub fn prepare(slot: &mut Slot, side: Side) {
+    if let Err(errno) = socket::set_nonblocking(slot.socket(side)) {
+        lose(slot, side, errno.raw_os_error());
+    }
+}
+
+/// A side that failed while nothing is read from it is asked for its error: the other side takes nothing, or all that
+/// this one had to say has been read.
+fn look_behind(slot: &mut Slot, side: Side) {
+    let is_unread = slot.has(side, Known::ENDED)
+        || !slot.waiting(side.outgoing()).is_empty()
+        || !slot.has(side.other(), Known::WRITABLE);
+    if !slot.has(side, Known::FAILED) || !is_unread {
+        return;
+    }
+    slot.clear(side, Known::FAILED);
+    if let Some(errno) = socket::take_error(slot.socket(side)) {
+        lose(slot, side, errno);
+    }
+}
+
+/// Writes what waits. True if nothing waits any more.
+fn flush(slot: &mut Slot, direction: Direction, now: Moment) -> bool {
+    while !slot.waiting(direction).is_empty() {
+        if !slot.has(direction.target(), Known::WRITABLE) || slot.has(direction.target(), Known::LOST) {
+            return false;
+        }
+        let moved = socket::send(slot.socket(direction.target()), slot.waiting(direction));
+        let sent = note_written(slot, direction, moved);
+        if sent > 0 {
+            slot.release(direction, sent, now);
+        }
+    }
+    true
+}
+
+/// Reads from a side. `None` if that brought no bytes; what is known of the side then says why.
+fn read(slot: &mut Slot, source: Side, buffer: &mut [u8]) -> Option<usize> {
+    match socket::recv(slot.socket(source), buffer) {
+        Moved::Bytes(count) => {
+            // A short read has emptied the socket, and later bytes are a new edge. Not so when FIN was there before:
+            // its edge is past.
+            let more = count == buffer.len() || slot.has(source, Known::READ_CLOSED) || slot.has(source, Known::FAILED);
+            if !more {
+                slot.clear(source, Known::READABLE);
+            }
+            return Some(count);
+        }
+        Moved::Blocked => slot.clear(source, Known::READABLE),
+        Moved::End => {
+            slot.set(source, Known::ENDED);
+            slot.first_ended.get_or_insert(source);
+        }
+        Moved::Failed(errno) => lose(slot, source, errno),
+    }
+    if slot.has(source, Known::LOST) {
+        slot.set(source, Known::ENDED);
+    }
+    None
+}
+
+/// Writes once, and tells how much went.
+fn write(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
+    let moved = socket::send(slot.socket(direction.target()), bytes);
+    let sent = note_written(slot, direction, moved);
+    if sent < bytes.len() && sent > 0 {
+        // The rest is tried again only after an edge: the kernel has just said that there is no more room.
+        let rest = socket::send(slot.socket(direction.target()), &bytes[sent..]);
+        return sent + note_written(slot, direction, rest);
+    }
+    sent
+}
+
+fn note_written(slot: &mut Slot, direction: Direction, moved: Moved) -> usize {
+    match moved {
+        Moved::Bytes(count) => {
+            slot.written[direction.index()] += count as u64;
+            count
+        }
+        Moved::Blocked | Moved::End => {
+            slot.clear(direction.target(), Known::WRITABLE);
+            0
+        }
+        Moved::Failed(errno) => {
+            lose(slot, direction.target(), errno);
+            0
+        }
+    }
+}
+
+/// Passes FIN on to a side, once.
+fn finish(slot: &mut Slot, target: Side) {
+    if !slot.has(target, Known::FINISHED) && !slot.has(target.other(), Known::LOST) {
+        socket::finish(slot.socket(target));
+        slot.set(target, Known::FINISHED);
+    }
+}
+
+/// Notes that a side is gone, and why.
+fn lose(slot: &mut Slot, side: Side, errno: i32) {
+    slot.set(side, Known::LOST);
+    slot.first_ended.get_or_insert(side);
+    if slot.failure.is_none() && !socket::is_reset(errno) {
+        slot.failure = Some(u16::try_from(errno).unwrap_or(0));
+    }
+}

@@ -1,0 +1,46 @@
+//! What a tunnel leaves behind: how it ended and what it carried.
+
+use std::time::Duration;
+
+use super::side::Side;
+
+/// How a tunnel ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Both ends have sent FIN; this one was the first.
+    Closed(Side),
+    /// This end reset the connection, or went away while bytes were on their way to it.
+    Reset(Side),
+    /// The socket of this end failed with an errno other than a reset.
+    Failed(Side, u16),
+    /// `proxy_read_timeout`: the peer sent nothing for that long.
+    ReadTimeout,
+    /// `proxy_send_timeout` (upstream) or `send_timeout` (client): this end took nothing while bytes waited for it.
+    SendTimeout(Side),
+    /// The process ended it.
+    Stopped(Reason),
+}
+
+/// Why the process ends its tunnels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A fast stop.
+    Stop,
+    /// The time to drain is over.
+    Drain,
+}
+
+/// One tunnel that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub ended: Ending,
+    /// Bytes written to the upstream's socket.
+    pub bytes_to_upstream: u64,
+    /// Bytes written to the client's socket, those given with the seed included.
+    pub bytes_to_client: u64,
+    /// From adoption to the close of both sockets.
+    pub duration: Duration,
+}
+
+/// Called once, when both sockets of a tunnel are closed.
+pub type OnEnd = Box<dyn FnOnce(&Record)>;

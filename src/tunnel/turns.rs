@@ -1,0 +1,235 @@
+//! All tunnels of a shard and one turn over those that have something to do. No runtime, no clock of its own.
+//!
+//! A turn takes the completions, serves the tunnels they concern, each within its budget, and hands the ring what came
+//! up. Closing has three steps: remove the watches, wait for their last completions, then close the sockets; before
+//! that the kernel holds them open and sends no FIN.
+
+use std::collections::VecDeque;
+use std::io;
+
+use crate::limits;
+use crate::sys::ring::{Completion, Readiness, Ring, SetupError};
+
+use super::pump::{self, Next, Pump};
+use super::record::{Ending, OnEnd, Reason, Record};
+use super::side::{Known, Side};
+use super::slab::Slab;
+use super::slot::{Moment, Purpose, Slot, Token};
+use super::socket;
+use super::sweep;
+
+/// A tunnel that is over, to be told outside of the turn: whoever is told may come back with a new tunnel.
+pub type Over = (Option<OnEnd>, Record);
+
+/// The tunnels of a shard.
+pub struct Turns {
+    ring: Ring,
+    slots: Slab,
+    /// Tunnels to be served, each at most once, in the order they asked.
+    queue: VecDeque<u32>,
+    pump: Pump,
+    over: Vec<Over>,
+}
+
+impl Turns {
+    pub fn new(ring_submissions: u32, ring_completions: u32) -> Result<Turns, SetupError> {
+        Ok(Turns {
+            ring: Ring::new(ring_submissions, ring_completions)?,
+            slots: Slab::default(),
+            queue: VecDeque::new(),
+            pump: Pump::new(limits::TUNNEL_BUFFER_BYTES),
+            over: Vec::new(),
+        })
+    }
+
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Tunnels whose sockets are not closed yet.
+    pub fn active(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Tunnels that have ended since the last call.
+    pub fn take_over(&mut self) -> Vec<Over> {
+        std::mem::take(&mut self.over)
+    }
+
+    /// Takes a tunnel in. Its first bytes leave with the next turn.
+    pub fn adopt(&mut self, slot: Slot) {
+        let (index, generation) = self.slots.insert(slot);
+        if let Some(slot) = self.slots.get(index, generation) {
+            for side in Side::BOTH {
+                pump::prepare(slot, side);
+                watch(&mut self.ring, slot, index, generation, side);
+            }
+            enqueue(&mut self.queue, slot, index);
+        }
+    }
+
+    /// Serves what is ready. True if tunnels are left that need another turn now; the ring is then readable.
+    pub fn turn(&mut self, now: Moment) -> io::Result<bool> {
+        let Turns { ring, slots, queue, .. } = self;
+        ring.complete(|completion| note(slots, queue, completion))?;
+        let mut moved = 0;
+        for _ in 0..self.queue.len() {
+            let Some(index) = self.queue.pop_front() else { break };
+            self.serve(index, now);
+            moved += self.pump.take_moved();
+            if moved >= limits::TUNNEL_TURN_BYTES {
+                break;
+            }
+        }
+        let is_unfinished = !self.queue.is_empty();
+        if is_unfinished {
+            self.ring.wake(Token::WAKE.pack());
+        }
+        self.ring.submit()?;
+        Ok(is_unfinished)
+    }
+
+    fn serve(&mut self, index: u32, now: Moment) {
+        let Some((generation, slot)) = self.slots.at(index) else { return };
+        slot.is_queued = false;
+        if slot.ending.is_none() {
+            match self.pump.serve(slot, limits::TUNNEL_BUDGET_BYTES, now) {
+                Next::Wait => {}
+                Next::Turn => enqueue(&mut self.queue, slot, index),
+                Next::End(ending) => return self.end(index, ending, now),
+            }
+            // The kernel may end a watch by itself, when its completion found no room.
+            for side in Side::BOTH {
+                if !slot.has(side, Known::WATCHED) {
+                    watch(&mut self.ring, slot, index, generation, side);
+                }
+            }
+        } else {
+            self.close(index, now);
+        }
+    }
+
+    /// First step of closing.
+    fn end(&mut self, index: u32, ending: Ending, now: Moment) {
+        let Some((generation, slot)) = self.slots.at(index) else { return };
+        slot.ending = Some(ending);
+        slot.pending = None;
+        if must_reset(ending) {
+            Side::BOTH.iter().for_each(|side| socket::reset_on_close(slot.socket(*side)));
+        }
+        for side in Side::BOTH {
+            if slot.has(side, Known::WATCHED) {
+                unwatch(&mut self.ring, index, generation, side);
+            }
+        }
+        self.close(index, now);
+    }
+
+    /// Last step of closing, once no watch is left.
+    fn close(&mut self, index: u32, now: Moment) {
+        let Some((generation, slot)) = self.slots.at(index) else { return };
+        let Some(ending) = slot.ending else { return };
+        if Side::BOTH.iter().any(|side| slot.has(*side, Known::WATCHED)) {
+            for side in Side::BOTH {
+                if slot.take_removal_failed(side) && slot.has(side, Known::WATCHED) {
+                    unwatch(&mut self.ring, index, generation, side);
+                }
+            }
+            return;
+        }
+        if let Some(slot) = self.slots.remove(index) {
+            self.over.push(slot.into_record(ending, now));
+        }
+    }
+
+    /// Ends the tunnels whose time is over.
+    pub fn sweep(&mut self, now: Moment) -> io::Result<()> {
+        self.end_where(now, |slot| sweep::due(slot, now))
+    }
+
+    /// Ends all tunnels.
+    pub fn end_all(&mut self, reason: Reason, now: Moment) -> io::Result<()> {
+        self.end_where(now, |_| Some(Ending::Stopped(reason)))
+    }
+
+    fn end_where(&mut self, now: Moment, ending_of: impl Fn(&Slot) -> Option<Ending>) -> io::Result<()> {
+        for index in 0..self.slots.end() {
+            let Some((_, slot)) = self.slots.at(index) else { continue };
+            if slot.ending.is_none()
+                && let Some(ending) = ending_of(slot)
+            {
+                self.end(index, ending, now);
+            }
+        }
+        self.ring.submit()
+    }
+}
+
+fn enqueue(queue: &mut VecDeque<u32>, slot: &mut Slot, index: u32) {
+    if !slot.is_queued {
+        slot.is_queued = true;
+        queue.push_back(index);
+    }
+}
+
+fn watch(ring: &mut Ring, slot: &mut Slot, index: u32, generation: u32, side: Side) {
+    slot.set(side, Known::WATCHED);
+    ring.watch(slot.socket(side), Token { index, generation, purpose: Purpose::Watch(side) }.pack());
+}
+
+fn unwatch(ring: &mut Ring, index: u32, generation: u32, side: Side) {
+    let watch = Token { index, generation, purpose: Purpose::Watch(side) };
+    ring.unwatch(watch.pack(), Token { purpose: Purpose::Unwatch(side), ..watch }.pack());
+}
+
+/// A stream that broke must not look like one that came to its end.
+fn must_reset(ending: Ending) -> bool {
+    match ending {
+        Ending::Reset(_) | Ending::Failed(..) => true,
+        Ending::Closed(_) | Ending::ReadTimeout | Ending::SendTimeout(_) | Ending::Stopped(_) => false,
+    }
+}
+
+/// Puts what a completion says into its tunnel, and the tunnel into the queue.
+fn note(slots: &mut Slab, queue: &mut VecDeque<u32>, completion: Completion) {
+    let Some(token) = Token::unpack(completion.token) else { return };
+    let Some(slot) = slots.get(token.index, token.generation) else { return };
+    match token.purpose {
+        Purpose::Wake => return,
+        Purpose::Watch(side) => note_watch(slot, side, completion),
+        // The watch was busy with an edge, or is over already: then its last completion comes or has come.
+        Purpose::Unwatch(side) => {
+            if completion.result == -rustix::io::Errno::ALREADY.raw_os_error() {
+                slot.set_removal_failed(side);
+            }
+        }
+    }
+    enqueue(queue, slot, token.index);
+}
+
+fn note_watch(slot: &mut Slot, side: Side, completion: Completion) {
+    if !completion.more {
+        slot.clear(side, Known::WATCHED);
+    }
+    if completion.result < 0 {
+        // Without a watch nothing would ever be heard of this side again, except where the end is under way.
+        if slot.ending.is_none() {
+            slot.set(side, Known::LOST);
+            slot.failure.get_or_insert(u16::try_from(-completion.result).unwrap_or(0));
+        }
+        return;
+    }
+    let ready = Readiness::of(completion.result);
+    if ready.readable || ready.read_closed || ready.failed {
+        slot.set(side, Known::READABLE);
+    }
+    if ready.writable || ready.failed {
+        slot.set(side, Known::WRITABLE);
+    }
+    if ready.read_closed {
+        slot.set(side, Known::READ_CLOSED);
+    }
+    if ready.failed {
+        slot.set(side, Known::FAILED);
+    }
+}

@@ -1,0 +1,207 @@
+//! Tunnels over real sockets: what arrives, in which order, and how they end. The peers are blocking std sockets.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test says no")]
+
+#[path = "tunnel/shard.rs"]
+mod shard;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use longhaul::model;
+use longhaul::tunnel::{Ending, EngineOptions, Reason, Side};
+
+use shard::{Shard, Start, ended, reset, tcp, unix};
+
+fn shard() -> Shard {
+    Shard::start(EngineOptions::default())
+}
+
+fn read_exactly(from: &mut impl Read, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    from.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+fn read_all(from: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
+}
+
+#[test]
+fn bytes_go_both_ways_and_both_ends_close() {
+    let shard = shard();
+    let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+    let record = shard.adopt(client_near, upstream_near, Start::default());
+    client.write_all(b"question").unwrap();
+    assert_eq!(read_exactly(&mut upstream, 8), b"question");
+    upstream.write_all(b"answer").unwrap();
+    assert_eq!(read_exactly(&mut client, 6), b"answer");
+    drop(client);
+    assert_eq!(read_all(&mut upstream), b"");
+    drop(upstream);
+    let record = ended(&record);
+    assert_eq!(record.ended, Ending::Closed(Side::Client));
+    assert_eq!((record.bytes_to_upstream, record.bytes_to_client), (8, 6));
+    shard.finish();
+}
+
+#[test]
+fn bytes_of_the_seed_arrive_before_all_others() {
+    let shard = shard();
+    let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), unix());
+    client.write_all(b" later").unwrap();
+    upstream.write_all(b" later").unwrap();
+    let start = Start { to_upstream: b"to upstream".to_vec(), to_client: b"to client".to_vec(), ..Default::default() };
+    let record = shard.adopt(client_near, upstream_near, start);
+    assert_eq!(read_exactly(&mut upstream, 17), b"to upstream later");
+    assert_eq!(read_exactly(&mut client, 15), b"to client later");
+    drop((client, upstream));
+    ended(&record);
+    shard.finish();
+}
+
+#[test]
+fn half_close_is_passed_on_and_the_other_direction_goes_on() {
+    for first in Side::BOTH {
+        let shard = shard();
+        let ((client_near, client), (upstream_near, upstream)) = (tcp(), tcp());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        let (mut first_end, mut other_end) = match first {
+            Side::Client => (client, upstream),
+            Side::Upstream => (upstream, client),
+        };
+        first_end.write_all(b"all I have").unwrap();
+        first_end.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&mut other_end), b"all I have");
+        let long = pattern(1 << 20);
+        let writer = std::thread::spawn({
+            let long = long.clone();
+            move || other_end.write_all(&long).unwrap()
+        });
+        assert!(read_all(&mut first_end) == long);
+        writer.join().unwrap();
+        assert_eq!(ended(&record).ended, Ending::Closed(first));
+        shard.finish();
+    }
+}
+
+#[test]
+fn a_reset_becomes_a_reset() {
+    for first in Side::BOTH {
+        let shard = shard();
+        let ((client_near, client), (upstream_near, upstream)) = (tcp(), tcp());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        let (first_end, mut other_end) = match first {
+            Side::Client => (client, upstream),
+            Side::Upstream => (upstream, client),
+        };
+        reset(first_end);
+        assert_eq!(other_end.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(ended(&record).ended, Ending::Reset(first));
+        shard.finish();
+    }
+}
+
+#[test]
+fn a_reset_behind_a_half_close_or_behind_waiting_bytes_is_noticed() {
+    for waiting in [0, 32 << 20] {
+        let shard = shard();
+        let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        if waiting == 0 {
+            client.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(read_all(&mut upstream), b"");
+        } else {
+            client.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+            assert!(client.write_all(&pattern(waiting)).is_err(), "nobody reads");
+        }
+        reset(client);
+        assert_eq!(ended(&record).ended, Ending::Reset(Side::Client));
+        drop(upstream);
+        shard.finish();
+    }
+}
+
+#[test]
+fn a_slow_reader_stops_its_sender_and_loses_nothing() {
+    let shard = shard();
+    let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+    let record = shard.adopt(client_near, upstream_near, Start::default());
+    upstream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let all = pattern(64 << 20);
+    let mut sent = 0;
+    while let Ok(count) = upstream.write(&all[sent..]) {
+        sent += count;
+    }
+    assert!(sent < all.len(), "the sender is stopped");
+    client.write_all(b"still there").unwrap();
+    assert_eq!(read_exactly(&mut upstream, 11), b"still there");
+    upstream.shutdown(Shutdown::Write).unwrap();
+    assert!(read_all(&mut client) == all[..sent]);
+    drop(client);
+    drop(upstream);
+    assert_eq!(ended(&record).bytes_to_client, sent as u64);
+    shard.finish();
+}
+
+#[test]
+fn a_stop_ends_every_tunnel() {
+    let shard = shard();
+    let mut ends = Vec::new();
+    for _ in 0..20 {
+        let ((client_near, client), (upstream_near, upstream)) = (tcp(), unix());
+        ends.push((shard.adopt(client_near, upstream_near, Start::default()), client, upstream));
+    }
+    assert_eq!(shard.active(), 20);
+    shard.close_all(Reason::Stop);
+    for (record, mut client, mut upstream) in ends {
+        assert_eq!((read_all(&mut client), read_all(&mut upstream)), (vec![], vec![]));
+        assert_eq!(ended(&record).ended, Ending::Stopped(Reason::Stop));
+    }
+    shard.finish();
+}
+
+#[test]
+fn a_silent_upstream_times_out_when_asked_to() {
+    let shard = shard();
+    let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+    let settings = model::Tunnel { read_timeout: Some(Duration::from_millis(300)), ..Default::default() };
+    let record = shard.adopt(client_near, upstream_near, Start { settings, ..Default::default() });
+    assert_eq!((read_all(&mut client), read_all(&mut upstream)), (vec![], vec![]));
+    assert_eq!(ended(&record).ended, Ending::ReadTimeout);
+    shard.finish();
+}
+
+#[test]
+fn either_side_may_be_cut_at_any_byte_of_a_dialogue() {
+    let shard = shard();
+    let (question, answer) = (pattern(24), pattern(31));
+    for cut in 0..=question.len() {
+        let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        client.write_all(&question[..cut]).unwrap();
+        drop(client);
+        assert_eq!(read_all(&mut upstream), question[..cut]);
+        drop(upstream);
+        assert_eq!(ended(&record).bytes_to_upstream, cut as u64);
+    }
+    for cut in 0..=answer.len() {
+        let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), unix());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        client.write_all(&question).unwrap();
+        assert_eq!(read_exactly(&mut upstream, question.len()), question);
+        upstream.write_all(&answer[..cut]).unwrap();
+        drop(upstream);
+        assert_eq!(read_all(&mut client), answer[..cut]);
+        drop(client);
+        assert_eq!(ended(&record).bytes_to_client, cut as u64);
+    }
+    shard.finish();
+}
