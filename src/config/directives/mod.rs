@@ -4,6 +4,8 @@ mod classes;
 
 use super::table::Directive;
 
+pub use classes::{UNBUILT_VARIABLES, unbuilt_variable};
+
 /// Which field of the raw configuration a supported directive is recorded in.
 #[derive(Debug, Clone, Copy)]
 pub enum Setter {}

@@ -1,0 +1,204 @@
+//! Who may ask and how often: access, authentication, limits, real addresses. Refused until built: a rule that is
+//! dropped in silence opens what it guarded. What only tunes a refused directive is accepted, so that one error
+//! stands for all.
+
+use crate::config::table::{
+    Directive, FLAG, HTTP, HTTP_LEVELS, LIMIT_EXCEPT, LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_THREE, SERVER,
+    THREE, TWO, TWO_OR_MORE, accepted, block, by_value, refused,
+};
+
+const ADDRESSES: &str = "rules by address are not built yet, and dropping them would let everybody in";
+const FIREWALL: &str = "Guard the port with a firewall or the service behind, then remove the line.";
+const PASSWORDS: &str = "passwords are not checked yet, and dropping the check would let everybody in";
+const ASK_SERVICE: &str =
+    "Let the service behind check the request, then remove the line; WebSocket handshakes reach it with all fields.";
+const SUBREQUEST: &str = "asking another service for leave is not built yet, and dropping it would let everybody in";
+const TOKENS: &str = "checking tokens is not built, and dropping the check would let everybody in";
+const LIMITS: &str = "limits are not built yet, and without them one client may take all";
+const COMMERCIAL_AUTH: &str =
+    "it belongs to the commercial nginx and is not built, and dropping it would let everybody in";
+const ONLY_AUTH_BASIC: &str = "it acts only together with `auth_basic`, which is refused";
+const ONLY_LIMIT_CONN: &str = "it acts only together with `limit_conn`, which is refused";
+const ONLY_LIMIT_REQ: &str = "it acts only together with `limit_req`, which is refused";
+const ONLY_REALIP: &str = "it acts only together with `set_real_ip_from`, which is refused";
+const ONLY_JWT: &str = "it acts only together with `auth_jwt`, which is refused";
+const ONLY_REFERERS: &str = "it acts only together with `valid_referers`, which is refused";
+
+pub const TABLE: &[Directive] = &[
+    by_value(
+        "allow",
+        HTTP_LEVELS | LIMIT_EXCEPT,
+        ONE,
+        &["all"],
+        "everybody is let in unless `deny` says otherwise, and that is refused",
+        ADDRESSES,
+        FIREWALL,
+    ),
+    refused("deny", HTTP_LEVELS | LIMIT_EXCEPT, ONE, ADDRESSES, FIREWALL),
+    by_value(
+        "satisfy",
+        HTTP_LEVELS,
+        ONE,
+        &["all"],
+        "it is the default",
+        "it joins access rules that are not built yet",
+        "Remove it together with the rules it joins.",
+    ),
+    accepted("auth_delay", HTTP_LEVELS, ONE, ONLY_AUTH_BASIC),
+    by_value(
+        "auth_basic",
+        HTTP_LEVELS | LIMIT_EXCEPT,
+        ONE,
+        &["off"],
+        "no password is asked for unless `auth_basic` says so, and that is refused",
+        PASSWORDS,
+        ASK_SERVICE,
+    ),
+    accepted("auth_basic_user_file", HTTP_LEVELS | LIMIT_EXCEPT, ONE, ONLY_AUTH_BASIC),
+    by_value(
+        "auth_request",
+        HTTP_LEVELS,
+        ONE,
+        &["off"],
+        "no other service is asked unless `auth_request` says so, and that is refused",
+        SUBREQUEST,
+        ASK_SERVICE,
+    ),
+    refused(
+        "auth_request_set",
+        HTTP_LEVELS,
+        TWO,
+        "it fills a variable from `auth_request`, which is not built yet",
+        "Remove it together with `auth_request`.",
+    ),
+    by_value(
+        "auth_jwt",
+        HTTP_LEVELS | LIMIT_EXCEPT,
+        ONE_OR_TWO,
+        &["off"],
+        "no token is asked for unless `auth_jwt` says so, and that is refused",
+        TOKENS,
+        ASK_SERVICE,
+    ),
+    refused("auth_jwt_require", HTTP_LEVELS | LIMIT_EXCEPT, ONE_OR_MORE, TOKENS, ASK_SERVICE),
+    refused(
+        "auth_jwt_claim_set",
+        HTTP,
+        TWO_OR_MORE,
+        "it fills a variable from a token, and tokens are not read",
+        "Remove it together with `auth_jwt`.",
+    ),
+    refused(
+        "auth_jwt_header_set",
+        HTTP,
+        TWO_OR_MORE,
+        "it fills a variable from a token, and tokens are not read",
+        "Remove it together with `auth_jwt`.",
+    ),
+    accepted("auth_jwt_key_cache", HTTP_LEVELS, ONE, ONLY_JWT),
+    accepted("auth_jwt_key_file", HTTP_LEVELS | LIMIT_EXCEPT, ONE, ONLY_JWT),
+    accepted("auth_jwt_key_request", HTTP_LEVELS | LIMIT_EXCEPT, ONE, ONLY_JWT),
+    accepted("auth_jwt_leeway", HTTP_LEVELS, ONE, ONLY_JWT),
+    accepted("auth_jwt_type", HTTP_LEVELS | LIMIT_EXCEPT, ONE, ONLY_JWT),
+    refused("auth_require", HTTP_LEVELS | LIMIT_EXCEPT, ONE_OR_MORE, COMMERCIAL_AUTH, ASK_SERVICE),
+    by_value(
+        "auth_oidc",
+        HTTP_LEVELS,
+        ONE,
+        &["off"],
+        "nobody is asked to log in unless `auth_oidc` says so, and that is refused",
+        COMMERCIAL_AUTH,
+        ASK_SERVICE,
+    ),
+    refused("oidc_provider", HTTP, block(ONE), COMMERCIAL_AUTH, ASK_SERVICE),
+    refused(
+        "limit_except",
+        LOCATION,
+        block(ONE_OR_MORE),
+        "rules by method are not built yet, and dropping them would let everybody in",
+        FIREWALL,
+    ),
+    refused(
+        "limit_conn",
+        HTTP_LEVELS,
+        TWO,
+        LIMITS,
+        "Remove the line, and bound the whole with `worker_connections` or `max_conns=` of a peer's `server`.",
+    ),
+    accepted("limit_conn_zone", HTTP, TWO, ONLY_LIMIT_CONN),
+    accepted("limit_conn_log_level", HTTP_LEVELS, ONE, ONLY_LIMIT_CONN),
+    accepted("limit_conn_status", HTTP_LEVELS, ONE, ONLY_LIMIT_CONN),
+    accepted("limit_conn_dry_run", HTTP_LEVELS, FLAG, ONLY_LIMIT_CONN),
+    accepted("limit_zone", HTTP, THREE, ONLY_LIMIT_CONN),
+    refused(
+        "limit_req",
+        HTTP_LEVELS,
+        ONE_TO_THREE,
+        LIMITS,
+        "Remove the line, and let the service behind or a firewall bound the rate.",
+    ),
+    accepted("limit_req_zone", HTTP, THREE, ONLY_LIMIT_REQ),
+    accepted("limit_req_log_level", HTTP_LEVELS, ONE, ONLY_LIMIT_REQ),
+    accepted("limit_req_status", HTTP_LEVELS, ONE, ONLY_LIMIT_REQ),
+    accepted("limit_req_dry_run", HTTP_LEVELS, FLAG, ONLY_LIMIT_REQ),
+    refused(
+        "set_real_ip_from",
+        HTTP_LEVELS,
+        ONE,
+        "real addresses are not built yet, and logs and `X-Forwarded-For` would name the wrong client",
+        "Remove the line; `$proxy_add_x_forwarded_for` tells the service all addresses.",
+    ),
+    accepted("real_ip_header", HTTP_LEVELS, ONE, ONLY_REALIP),
+    accepted("real_ip_recursive", HTTP_LEVELS, FLAG, ONLY_REALIP),
+    refused(
+        "valid_referers",
+        SERVER | LOCATION,
+        ONE_OR_MORE,
+        "the check of `Referer` is not built yet, and `$invalid_referer` would let everybody in",
+        ASK_SERVICE,
+    ),
+    accepted("referer_hash_max_size", SERVER | LOCATION, ONE, ONLY_REFERERS),
+    accepted("referer_hash_bucket_size", SERVER | LOCATION, ONE, ONLY_REFERERS),
+    refused(
+        "secure_link",
+        HTTP_LEVELS,
+        ONE,
+        "checking signed links is not built, and dropping the check would let everybody in",
+        ASK_SERVICE,
+    ),
+    refused(
+        "secure_link_md5",
+        HTTP_LEVELS,
+        ONE,
+        "checking signed links is not built, and dropping the check would let everybody in",
+        ASK_SERVICE,
+    ),
+    refused(
+        "secure_link_secret",
+        HTTP_LEVELS,
+        ONE,
+        "checking signed links is not built, and dropping the check would let everybody in",
+        ASK_SERVICE,
+    ),
+    refused(
+        "modsecurity",
+        HTTP_LEVELS,
+        FLAG,
+        "the ModSecurity module is not part of nginx and not built, and dropping its rules would let attacks through",
+        "Run the rules in a proxy in front of longhaul, then remove the line.",
+    ),
+    refused(
+        "modsecurity_rules",
+        HTTP_LEVELS,
+        ONE,
+        "the ModSecurity module is not part of nginx and not built, and dropping its rules would let attacks through",
+        "Run the rules in a proxy in front of longhaul, then remove the line.",
+    ),
+    refused(
+        "modsecurity_rules_file",
+        HTTP_LEVELS,
+        ONE,
+        "the ModSecurity module is not part of nginx and not built, and dropping its rules would let attacks through",
+        "Run the rules in a proxy in front of longhaul, then remove the line.",
+    ),
+];

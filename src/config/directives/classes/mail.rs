@@ -1,0 +1,63 @@
+//! All directives of `mail`. The block is refused as a whole; these entries let a directive that stands in the wrong
+//! place be told from an unknown one.
+
+use crate::config::table::{
+    Directive, FLAG, MAIL, MAIL_SERVER, NO_ARGS, ONE, ONE_OR_MORE, ONE_OR_TWO, TWO, block, refused,
+};
+
+const WHY: &str = "it belongs to `mail`, and longhaul is no mail proxy";
+const INSTEAD: &str = "Remove the `mail` block, or keep it in an nginx beside longhaul.";
+
+pub const TABLE: &[Directive] = &[
+    refused("auth_http", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("auth_http_timeout", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("auth_http_header", MAIL | MAIL_SERVER, TWO, WHY, INSTEAD),
+    refused("auth_http_pass_client_cert", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+    refused("server", MAIL, block(NO_ARGS), WHY, INSTEAD),
+    refused("listen", MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("protocol", MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("timeout", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("server_name", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("error_log", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("resolver", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("resolver_timeout", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("max_errors", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("imap_client_buffer", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("imap_capabilities", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("imap_auth", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("pop3_capabilities", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("pop3_auth", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("proxy", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+    refused("proxy_buffer", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("proxy_timeout", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("proxy_pass_error_message", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+    refused("xclient", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+    refused("proxy_smtp_auth", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+    refused("proxy_protocol", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("set_real_ip_from", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("smtp_client_buffer", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("smtp_greeting_delay", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("smtp_capabilities", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("smtp_auth", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("starttls", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_certificate", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_certificate_key", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_password_file", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_certificate_compression", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+    refused("ssl_dhparam", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_ecdh_curve", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_protocols", MAIL | MAIL_SERVER, ONE_OR_MORE, WHY, INSTEAD),
+    refused("ssl_ciphers", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_prefer_server_ciphers", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+    refused("ssl_session_cache", MAIL | MAIL_SERVER, ONE_OR_TWO, WHY, INSTEAD),
+    refused("ssl_session_tickets", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+    refused("ssl_session_ticket_key", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_session_timeout", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_verify_client", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_verify_depth", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_client_certificate", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_trusted_certificate", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_crl", MAIL | MAIL_SERVER, ONE, WHY, INSTEAD),
+    refused("ssl_conf_command", MAIL | MAIL_SERVER, TWO, WHY, INSTEAD),
+    refused("ssl", MAIL | MAIL_SERVER, FLAG, WHY, INSTEAD),
+];

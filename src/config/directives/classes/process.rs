@@ -1,0 +1,102 @@
+//! Directives of the main context and of `events`: how nginx runs its processes and waits for readiness.
+
+use crate::config::table::{Directive, EVENTS, FLAG, MAIN, NO_ARGS, ONE, TWO_OR_THREE, accepted, block, refused};
+
+const OTHER_SYSTEM: &str = "it tunes a way of waiting that longhaul does not use; the rings of io_uring do all of it";
+
+pub const TABLE: &[Directive] = &[
+    accepted("use", EVENTS, ONE, "longhaul waits through io_uring, which takes the place of epoll and its kin"),
+    accepted("multi_accept", EVENTS, FLAG, "each shard always accepts all connections that are waiting, in batches"),
+    accepted("accept_mutex", EVENTS, FLAG, "each shard has listeners of its own, so there is nothing to take turns at"),
+    accepted(
+        "accept_mutex_delay",
+        EVENTS,
+        ONE,
+        "each shard has listeners of its own, so there is nothing to take turns at",
+    ),
+    accepted("worker_aio_requests", EVENTS, ONE, "files and sockets share the rings of a shard, whose sizes are fixed"),
+    accepted("epoll_events", EVENTS, ONE, OTHER_SYSTEM),
+    accepted("devpoll_changes", EVENTS, ONE, OTHER_SYSTEM),
+    accepted("devpoll_events", EVENTS, ONE, OTHER_SYSTEM),
+    accepted("eventport_events", EVENTS, ONE, OTHER_SYSTEM),
+    accepted("kqueue_changes", EVENTS, ONE, OTHER_SYSTEM),
+    accepted("kqueue_events", EVENTS, ONE, OTHER_SYSTEM),
+    accepted("iocp_threads", EVENTS, ONE, "it tunes nginx on Windows; longhaul runs on Linux"),
+    accepted("post_acceptex", EVENTS, ONE, "it tunes nginx on Windows; longhaul runs on Linux"),
+    accepted("acceptex_read", EVENTS, FLAG, "it tunes nginx on Windows; longhaul runs on Linux"),
+    accepted(
+        "debug_connection",
+        EVENTS,
+        ONE,
+        "it chooses whose debug lines nginx writes; the level of `error_log` chooses here",
+    ),
+    accepted(
+        "stall_threshold",
+        EVENTS,
+        ONE,
+        "it sets when nginx reports a slow turn of its event loop, which clients do not see",
+    ),
+    accepted("master_process", MAIN, FLAG, "longhaul is one process with one thread for each core, with or without it"),
+    accepted("timer_resolution", MAIN, ONE, "it chooses how often nginx reads the clock; answers are the same"),
+    accepted("lock_file", MAIN, ONE, "nothing is locked: each shard has listeners of its own"),
+    accepted("debug_points", MAIN, ONE, "it concerns finding faults inside nginx"),
+    accepted(
+        "worker_priority",
+        MAIN,
+        ONE,
+        "what is answered stays the same; the service manager sets the priority (`Nice=` in the unit)",
+    ),
+    accepted(
+        "worker_rlimit_core",
+        MAIN,
+        ONE,
+        "it concerns core dumps alone; the service manager sets their size (`LimitCORE=` in the unit)",
+    ),
+    accepted("working_directory", MAIN, ONE, "it concerns core dumps alone; all paths are relative to the prefix"),
+    accepted("env", MAIN, ONE, "only modules of nginx read the environment, and there are none here"),
+    accepted(
+        "load_module",
+        MAIN,
+        ONE,
+        "each directive of nginx's modules has its class here by itself; nothing is loaded",
+    ),
+    accepted("pcre_jit", MAIN, FLAG, "expressions run on an engine without a just-in-time compiler and match the same"),
+    accepted("thread_pool", MAIN, TWO_OR_THREE, "no request waits for a thread pool here"),
+    accepted("google_perftools_profiles", MAIN, ONE, "it profiles nginx itself; use `perf` with longhaul"),
+    accepted("ssl_engine", MAIN, ONE, "it acts only on TLS, which is refused wherever it is switched on"),
+    accepted(
+        "ssl_object_cache_inheritable",
+        MAIN,
+        FLAG,
+        "it acts only on TLS, which is refused wherever it is switched on",
+    ),
+    accepted("quic_bpf", MAIN, FLAG, "it acts only on HTTP/3, which is refused wherever it is switched on"),
+    refused(
+        "mgmt",
+        MAIN,
+        block(NO_ARGS),
+        "it reports on a licence of the commercial nginx",
+        "Remove the block: longhaul reports to nobody.",
+    ),
+    refused(
+        "stream",
+        MAIN,
+        block(NO_ARGS),
+        "TCP and UDP without HTTP are not built yet",
+        "Remove the block, or keep it in an nginx beside longhaul.",
+    ),
+    refused(
+        "tcp",
+        MAIN,
+        block(NO_ARGS),
+        "the block of the nginx_tcp_proxy module is not built yet",
+        "For WebSockets write an `http` block with `upstream` and `proxy_pass http://NAME;`: upgrades are tunnelled.",
+    ),
+    refused(
+        "mail",
+        MAIN,
+        block(NO_ARGS),
+        "longhaul is no mail proxy",
+        "Remove the block, or keep it in an nginx beside longhaul.",
+    ),
+];

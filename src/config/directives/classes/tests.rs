@@ -1,0 +1,157 @@
+//! Holds the tables to their form, and to a sample of facts about nginx.
+
+use super::{TABLES, unbuilt_variable};
+use crate::config::table::*;
+
+fn entries() -> impl Iterator<Item = &'static Directive> {
+    TABLES.iter().copied().flatten()
+}
+
+fn entry(name: &str, context: Contexts) -> &'static Directive {
+    let found = entries().find(|entry| entry.name == name && entry.contexts & context != 0);
+    found.unwrap_or_else(|| panic!("no entry for {name} in {}", context_names(context)))
+}
+
+fn is_accepted(name: &str, context: Contexts, arguments: &str) -> bool {
+    match entry(name, context).class {
+        Class::Accepted { .. } => true,
+        Class::ByValue { harmless, .. } => is_harmless(harmless, arguments),
+        Class::Refused { .. } => false,
+        Class::Supported(_) => panic!("{name} is supported and stands here"),
+    }
+}
+
+#[test]
+fn the_whole_dialect_is_there() {
+    let count = entries().count();
+    assert!(count >= 900, "{count} entries");
+}
+
+#[test]
+fn nothing_supported_stands_here() {
+    for entry in entries() {
+        assert!(!matches!(entry.class, Class::Supported(_)), "{} belongs to the topic's own file", entry.name);
+    }
+}
+
+#[test]
+fn reasons_are_halves_of_sentences_and_ways_out_are_sentences() {
+    for entry in entries() {
+        let (halves, way_out) = match entry.class {
+            Class::Supported(_) => continue,
+            Class::Accepted { why } => (vec![why], None),
+            Class::Refused { reason, instead } => (vec![reason], Some(instead)),
+            Class::ByValue { why, reason, instead, .. } => (vec![why, reason], Some(instead)),
+        };
+        for half in halves {
+            assert!(half.len() > 10 && !half.ends_with('.'), "{}: {half}", entry.name);
+        }
+        if let Some(sentence) = way_out {
+            let begins_well = sentence.starts_with(|first: char| first.is_uppercase());
+            assert!(begins_well && sentence.ends_with('.'), "{}: {sentence}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn values_by_which_a_directive_is_accepted_have_its_arity() {
+    for entry in entries() {
+        let Class::ByValue { harmless, .. } = entry.class else { continue };
+        assert!(!harmless.is_empty(), "{}", entry.name);
+        for value in harmless {
+            // An empty value is one argument: `""`.
+            let count = value.split(' ').count();
+            assert!(entry.arity.allows(count), "{} {value}", entry.name);
+            assert!(!entry.arity.flag || ["on", "off"].contains(value), "{} {value}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn what_debian_and_websocket_guides_write_is_accepted() {
+    let lines = [
+        ("use", EVENTS, "epoll"),
+        ("multi_accept", EVENTS, "on"),
+        ("sendfile", HTTP, "on"),
+        ("tcp_nopush", HTTP, "on"),
+        ("types_hash_max_size", HTTP, "2048"),
+        ("server_names_hash_bucket_size", HTTP, "64"),
+        ("ssl_protocols", HTTP, "TLSv1.2 TLSv1.3"),
+        ("ssl_prefer_server_ciphers", HTTP, "on"),
+        ("gzip", HTTP, "on"),
+        ("gzip_types", HTTP, "text/css"),
+        ("proxy_buffering", LOCATION, "off"),
+        ("proxy_redirect", LOCATION, "off"),
+        ("proxy_cache_bypass", LOCATION, "$http_upgrade"),
+        ("proxy_cache", LOCATION, "off"),
+        ("proxy_next_upstream", LOCATION, "error timeout"),
+        ("auth_basic", LOCATION, "off"),
+        ("zone", UPSTREAM, "chat 64k"),
+        ("fastcgi_param", HTTP, "SCRIPT_FILENAME $document_root"),
+        ("load_module", MAIN, "modules/ngx_http_image_filter_module.so"),
+        ("client_body_temp_path", HTTP, "/tmp/x"),
+    ];
+    for (name, context, value) in lines {
+        assert!(is_accepted(name, context, value), "{name} {value}");
+    }
+}
+
+#[test]
+fn what_guards_or_changes_answers_is_refused() {
+    let lines = [
+        ("deny", LOCATION, "all"),
+        ("allow", LOCATION, "10.0.0.0/8"),
+        ("satisfy", SERVER, "any"),
+        ("auth_basic", LOCATION, "closed"),
+        ("auth_request", LOCATION, "/auth"),
+        ("limit_except", LOCATION, "GET"),
+        ("limit_conn", SERVER, "addr 10"),
+        ("limit_req", LOCATION, "zone=one"),
+        ("valid_referers", LOCATION, "none"),
+        ("set_real_ip_from", HTTP, "10.0.0.0/8"),
+        ("ssl_certificate", SERVER, "cert.pem"),
+        ("ssl_verify_client", SERVER, "on"),
+        ("ssl", SERVER, "on"),
+        ("proxy_ssl_verify", LOCATION, "on"),
+        ("proxy_redirect", LOCATION, "http://a/ /"),
+        ("proxy_hide_header", HTTP, "X-Powered-By"),
+        ("proxy_cache", LOCATION, "one"),
+        ("proxy_next_upstream", LOCATION, "error http_502"),
+        ("rewrite", SERVER, "^ /x"),
+        ("try_files", LOCATION, "$uri =404"),
+        ("error_page", HTTP, "404 /404.html"),
+        ("alias", LOCATION, "/srv"),
+        ("ip_hash", UPSTREAM, ""),
+        ("least_conn", UPSTREAM, ""),
+        ("check", UPSTREAM, "interval=3000"),
+        ("check_status", LOCATION, ""),
+        ("http2", SERVER, "on"),
+        ("stream", MAIN, ""),
+        ("tcp", MAIN, ""),
+        ("fastcgi_pass", LOCATION, "unix:/run/php.sock"),
+        ("tunnel_ping", LOCATION, "30s"),
+    ];
+    for (name, context, value) in lines {
+        assert!(!is_accepted(name, context, value), "{name} {value}");
+    }
+}
+
+#[test]
+fn a_value_decides_where_only_one_is_harmless() {
+    assert!(is_accepted("limit_rate", LOCATION, "0"));
+    assert!(!is_accepted("limit_rate", LOCATION, "100k"));
+    assert!(unbuilt_variable("limit_rate").is_some());
+}
+
+#[test]
+fn shapes_are_those_of_nginx() {
+    assert_eq!(entry("ssl_certificate_cache", SERVER).arity, ONE_TO_THREE);
+    assert_eq!(entry("proxy_cookie_flags", LOCATION).arity, ONE_TO_FOUR);
+    assert_eq!(entry("geo", HTTP).arity, block(ONE_OR_TWO));
+    assert_eq!(entry("sendfile", IF_IN_LOCATION).arity, FLAG);
+    assert_eq!(entry("resolver", HTTP).contexts, HTTP_LEVELS | UPSTREAM);
+    assert_eq!(entry("allow", HTTP).contexts, HTTP_LEVELS | LIMIT_EXCEPT);
+    assert_eq!(entry("ssl_certificate", SERVER).contexts, HTTP | SERVER);
+    assert_eq!(entry("ssl_certificate", STREAM_SERVER).contexts, STREAM_LEVELS);
+    assert_eq!(entry("proxy_cache_path", HTTP).contexts, HTTP);
+}

@@ -1,0 +1,180 @@
+//! Variables of nginx that longhaul does not have: so that one of them is not taken for a misspelling.
+//!
+//! Knows nothing of those that are supported: they are the model's.
+
+const TLS: &str = "TLS is not built yet";
+const COMMERCIAL: &str = "it belongs to the commercial nginx and is not built";
+const GEOIP: &str = "GeoIP databases are not read";
+const STREAM: &str = "it exists in `stream` alone, which is not built yet";
+const SCRIPT: &str = "the FastCGI protocol is not built";
+const PROXY_PROTOCOL: &str = "the PROXY protocol is not read yet";
+const CACHE: &str = "answers are not cached";
+const STATUS: &str = "the counters of the status page are not built yet";
+const BROWSER: &str = "telling browsers apart is not built; use `map $http_user_agent`";
+const USERID: &str = "`userid` is not built";
+const REALIP: &str = "`set_real_ip_from` is not built yet; `$remote_addr` is the address of the connection";
+const TRACES: &str = "traces are not built";
+const TCP_INFO: &str = "the kernel's figures of a connection are not read yet";
+const BODY: &str = "bodies are passed on as they come and never lie in memory or in a file as a whole";
+const TRAILERS: &str = "fields after the body are not read yet";
+const INTERNAL: &str = "it exists for use inside nginx alone";
+const TOKENS: &str = "tokens are not read";
+const ACME: &str = "certificates are not asked for";
+
+/// Names without `$`, in order, and why there is no such variable. One that ends in `_` stands for all that begin so.
+pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
+    ("acme_certificate", ACME),
+    ("acme_certificate_key", ACME),
+    ("ancient_browser", BROWSER),
+    ("bytes_received", STREAM),
+    ("connections_active", STATUS),
+    ("connections_reading", STATUS),
+    ("connections_waiting", STATUS),
+    ("connections_writing", STATUS),
+    ("date_gmt", "server side includes are not built; use `$time_iso8601`"),
+    ("date_local", "server side includes are not built; use `$time_iso8601`"),
+    ("fastcgi_path_info", SCRIPT),
+    ("fastcgi_script_name", SCRIPT),
+    ("geoip_area_code", GEOIP),
+    ("geoip_city", GEOIP),
+    ("geoip_city_continent_code", GEOIP),
+    ("geoip_city_country_code", GEOIP),
+    ("geoip_city_country_code3", GEOIP),
+    ("geoip_city_country_name", GEOIP),
+    ("geoip_country_code", GEOIP),
+    ("geoip_country_code3", GEOIP),
+    ("geoip_country_name", GEOIP),
+    ("geoip_dma_code", GEOIP),
+    ("geoip_latitude", GEOIP),
+    ("geoip_longitude", GEOIP),
+    ("geoip_org", GEOIP),
+    ("geoip_postal_code", GEOIP),
+    ("geoip_region", GEOIP),
+    ("geoip_region_name", GEOIP),
+    ("grpc_internal_trailers", INTERNAL),
+    ("gzip_ratio", "longhaul compresses nothing for now"),
+    ("hls_uri", COMMERCIAL),
+    ("http2", "HTTP/2 is not built yet"),
+    ("http3", "HTTP/3 is not built"),
+    ("invalid_referer", "`valid_referers` is not built yet; use `map $http_referer`"),
+    ("is_request_port", "the port of `Host` is not kept apart yet; use `$http_host`"),
+    ("jwt_claim_", TOKENS),
+    ("jwt_header_", TOKENS),
+    ("jwt_payload", TOKENS),
+    ("limit_conn_status", "`limit_conn` is not built yet"),
+    ("limit_rate", "`limit_rate` is not built yet"),
+    ("limit_req_status", "`limit_req` is not built yet"),
+    ("memcached_key", "the memcached protocol is not built"),
+    ("modern_browser", BROWSER),
+    ("msie", BROWSER),
+    ("oidc_access_token", COMMERCIAL),
+    ("oidc_claim_", COMMERCIAL),
+    ("oidc_id_token", COMMERCIAL),
+    ("oidc_userinfo", COMMERCIAL),
+    ("otel_parent_id", TRACES),
+    ("otel_parent_sampled", TRACES),
+    ("otel_span_id", TRACES),
+    ("otel_trace_id", TRACES),
+    ("protocol", STREAM),
+    ("proxy_add_via", "`Via` is not written; build it with `proxy_set_header Via`"),
+    ("proxy_internal_body_length", INTERNAL),
+    ("proxy_internal_chunked", INTERNAL),
+    ("proxy_protocol_addr", PROXY_PROTOCOL),
+    ("proxy_protocol_port", PROXY_PROTOCOL),
+    ("proxy_protocol_server_addr", PROXY_PROTOCOL),
+    ("proxy_protocol_server_port", PROXY_PROTOCOL),
+    ("proxy_protocol_tlv_", PROXY_PROTOCOL),
+    ("realip_remote_addr", REALIP),
+    ("realip_remote_port", REALIP),
+    ("request_body", BODY),
+    ("request_body_file", BODY),
+    ("request_port", "the port of `Host` is not kept apart yet; use `$http_host`"),
+    ("secure_link", "checking signed links is not built"),
+    ("secure_link_expires", "checking signed links is not built"),
+    ("sent_trailer_", TRAILERS),
+    ("session_log_binary_id", COMMERCIAL),
+    ("session_log_id", COMMERCIAL),
+    ("session_time", STREAM),
+    ("slice_range", "asking a peer for slices of an answer is not built"),
+    ("ssl_alpn_protocol", TLS),
+    ("ssl_cipher", TLS),
+    ("ssl_ciphers", TLS),
+    ("ssl_client_cert", TLS),
+    ("ssl_client_escaped_cert", TLS),
+    ("ssl_client_fingerprint", TLS),
+    ("ssl_client_i_dn", TLS),
+    ("ssl_client_i_dn_legacy", TLS),
+    ("ssl_client_raw_cert", TLS),
+    ("ssl_client_s_dn", TLS),
+    ("ssl_client_s_dn_legacy", TLS),
+    ("ssl_client_serial", TLS),
+    ("ssl_client_sigalg", TLS),
+    ("ssl_client_v_end", TLS),
+    ("ssl_client_v_remain", TLS),
+    ("ssl_client_v_start", TLS),
+    ("ssl_client_verify", TLS),
+    ("ssl_curve", TLS),
+    ("ssl_curves", TLS),
+    ("ssl_early_data", TLS),
+    ("ssl_ech_outer_server_name", TLS),
+    ("ssl_ech_status", TLS),
+    ("ssl_preread_alpn_protocols", STREAM),
+    ("ssl_preread_protocol", STREAM),
+    ("ssl_preread_server_name", STREAM),
+    ("ssl_protocol", TLS),
+    ("ssl_server_name", TLS),
+    ("ssl_session_id", TLS),
+    ("ssl_session_reused", TLS),
+    ("ssl_sigalg", TLS),
+    ("ssl_sigalgs", TLS),
+    ("tcpinfo_rcv_space", TCP_INFO),
+    ("tcpinfo_rtt", TCP_INFO),
+    ("tcpinfo_rttvar", TCP_INFO),
+    ("tcpinfo_snd_cwnd", TCP_INFO),
+    ("time_iso8601_ms", "times of day with milliseconds are not built; use `$msec`"),
+    ("uid_got", USERID),
+    ("uid_reset", USERID),
+    ("uid_set", USERID),
+    ("upstream_cache_etag", CACHE),
+    ("upstream_cache_last_modified", CACHE),
+    ("upstream_cache_status", CACHE),
+    ("upstream_first_byte_time", STREAM),
+    ("upstream_last_addr", COMMERCIAL),
+    ("upstream_last_server_name", COMMERCIAL),
+    ("upstream_queue_time", COMMERCIAL),
+    ("upstream_session_time", STREAM),
+    ("upstream_trailer_", TRAILERS),
+];
+
+/// Why a variable of nginx is not built; `None` for names that nginx does not know either, and for supported ones.
+#[must_use]
+pub fn unbuilt_variable(name: &str) -> Option<&'static str> {
+    let is_it =
+        |known: &str| name == known || known.ends_with('_') && name.len() > known.len() && name.starts_with(known);
+    UNBUILT_VARIABLES.iter().find(|(known, _)| is_it(known)).map(|(_, why)| *why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_in_order_and_stand_once() {
+        assert!(UNBUILT_VARIABLES.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn exact_names_and_prefixes_are_found() {
+        assert_eq!(unbuilt_variable("ssl_protocol"), Some(TLS));
+        assert_eq!(unbuilt_variable("proxy_protocol_tlv_unique_id"), Some(PROXY_PROTOCOL));
+        assert_eq!(unbuilt_variable("proxy_protocol_tlv_"), Some(PROXY_PROTOCOL));
+        assert_eq!(unbuilt_variable("request_body"), Some(BODY));
+    }
+
+    #[test]
+    fn supported_and_unknown_names_are_not_found() {
+        for name in ["host", "http_upgrade", "remote_addr", "request_bodi", "upstream_http_x", "ssl_", ""] {
+            assert_eq!(unbuilt_variable(name), None, "{name}");
+        }
+    }
+}
