@@ -7,3 +7,4 @@ pub mod net;
 pub mod route;
 pub mod sys;
 pub mod tunnel;
+pub mod upstream;

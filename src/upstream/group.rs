@@ -1,0 +1,250 @@
+//! One group at run time: its peers with their live counts and standing, and the lease on a chosen peer.
+//!
+//! The turn is taken under a short lock of the group, since the smooth order exists only as a whole. Live counts are
+//! atomics: releasing a lease takes no lock, and two generations that share a peer count it together.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::balance::{self, Standing};
+use crate::model::{self, Balance, Peer, PeerAddress, UpstreamKeepalive};
+
+/// A group of peers.
+pub struct Group {
+    model: Arc<model::Upstream>,
+    /// Peers, then backups: an index into this is the number of a peer.
+    peers: Box<[Peer]>,
+    primary_count: usize,
+    live: Box<[Arc<Live>]>,
+    standings: Mutex<Box<[Standing]>>,
+}
+
+/// Connections and failures of a peer, in generations that have it in a group of the same name.
+#[derive(Debug, Default)]
+struct Live {
+    connections: AtomicU32,
+    /// Copy of [`Standing::fails`], so that a success on a sound peer needs no lock.
+    fails: AtomicU32,
+}
+
+/// Peers that one request has been sent to.
+#[derive(Debug, Default, Clone)]
+pub struct Tried {
+    /// Bit n is peer n.
+    low: u64,
+    /// Peers from 64 on.
+    high: Vec<u64>,
+}
+
+/// One connection's or exchange's place at a peer. The peer's live count falls when it is dropped.
+pub struct Lease {
+    group: Arc<Group>,
+    number: u32,
+}
+
+impl Group {
+    /// `previous` is the group of that name in the generation before: peers keep what is known of their address.
+    pub(super) fn new(model: &Arc<model::Upstream>, previous: Option<&Group>) -> Self {
+        let peers: Box<[Peer]> = model.peers.iter().chain(&model.backups).cloned().collect();
+        let mut standings: Box<[Standing]> = peers.iter().map(Standing::new).collect();
+        let mut live: Box<[Arc<Live>]> = peers.iter().map(|_| Arc::default()).collect();
+        if let Some(previous) = previous {
+            let known = previous.lock();
+            let mut used = vec![false; previous.peers.len()];
+            for (number, peer) in peers.iter().enumerate() {
+                // An address may stand in a group twice: the n-th here continues the n-th there.
+                let same = |at: &usize| !used[*at] && previous.peers[*at].address == peer.address;
+                let Some(at) = (0..previous.peers.len()).find(same) else { continue };
+                used[at] = true;
+                standings[number] = known[at].carried_over(peer);
+                live[number] = Arc::clone(&previous.live[at]);
+            }
+        }
+        let primary_count = model.peers.len();
+        Self { model: Arc::clone(model), peers, primary_count, live, standings: Mutex::new(standings) }
+    }
+
+    /// A group of one address that no configuration names: the value of a `proxy_pass` with variables.
+    #[must_use]
+    pub fn of_address(address: PeerAddress, name: &str) -> Arc<Self> {
+        let peer = Peer {
+            address,
+            name: name.into(),
+            weight: 1,
+            max_fails: 0,
+            fail_timeout: std::time::Duration::ZERO,
+            max_conns: 0,
+            down: false,
+        };
+        let keepalive = UpstreamKeepalive {
+            connections: 0,
+            requests: 0,
+            time: std::time::Duration::ZERO,
+            timeout: std::time::Duration::ZERO,
+        };
+        let model = model::Upstream {
+            name: name.into(),
+            is_block: false,
+            balance: Balance::RoundRobin,
+            peers: vec![peer],
+            backups: Vec::new(),
+            keepalive,
+        };
+        Arc::new(Self::new(&Arc::new(model), None))
+    }
+
+    #[must_use]
+    pub fn model(&self) -> &Arc<model::Upstream> {
+        &self.model
+    }
+
+    /// How many peers one request may be sent to: all that are not `down`, backups too.
+    #[must_use]
+    pub fn attempts_max(&self) -> usize {
+        self.peers.iter().filter(|peer| !peer.down).count()
+    }
+
+    /// Live connections of all peers together.
+    #[must_use]
+    pub fn live_count(&self) -> u64 {
+        self.live.iter().map(|live| u64::from(live.connections.load(Ordering::Relaxed))).sum()
+    }
+
+    /// The peer whose turn it is and that was not tried; backups when none of the others can be used. `None` is
+    /// nginx's "no live upstreams".
+    #[must_use]
+    pub fn pick(self: &Arc<Self>, tried: &mut Tried, now: Instant) -> Option<Lease> {
+        let (primaries, backups) = (0..self.primary_count, self.primary_count..self.peers.len());
+        self.pick_among(primaries, tried, now).or_else(|| self.pick_among(backups, tried, now))
+    }
+
+    fn pick_among(self: &Arc<Self>, numbers: std::ops::Range<usize>, tried: &mut Tried, now: Instant) -> Option<Lease> {
+        loop {
+            let number = match self.model.balance {
+                // The only peer of a group has no turn and never rests: there is nobody to go to instead.
+                Balance::RoundRobin if self.is_single() => numbers.clone().find(|at| self.is_usable(*at, tried))?,
+                Balance::RoundRobin => {
+                    let mut standings = self.lock();
+                    let is_usable = |at: usize| self.is_usable(numbers.start + at, tried);
+                    let (peers, standings) = (&self.peers[numbers.clone()], &mut standings[numbers.clone()]);
+                    numbers.start + balance::choose(peers, standings, now, is_usable)?
+                }
+            };
+            tried.add(number);
+            // Refused when a shard with the other generation of this group took the last place just now.
+            if self.enter(number) {
+                return Some(Lease { group: Arc::clone(self), number: number as u32 });
+            }
+        }
+    }
+
+    fn is_single(&self) -> bool {
+        self.peers.len() == 1
+    }
+
+    fn is_usable(&self, number: usize, tried: &Tried) -> bool {
+        let peer = &self.peers[number];
+        let has_room = || self.live[number].connections.load(Ordering::Relaxed) < peer.max_conns;
+        !peer.down && !tried.has(number) && (peer.max_conns == 0 || has_room())
+    }
+
+    fn enter(&self, number: usize) -> bool {
+        let connections = &self.live[number].connections;
+        match self.peers[number].max_conns {
+            0 => {
+                connections.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            max => connections
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < max).then_some(count + 1))
+                .is_ok(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Box<[Standing]>> {
+        // Nothing inside the lock can leave the numbers half changed in a way that matters.
+        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").field("name", &self.model.name).field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
+impl Tried {
+    /// Whether the peer of that number was picked before.
+    #[must_use]
+    pub fn has(&self, number: usize) -> bool {
+        let word = match number / 64 {
+            0 => self.low,
+            word => self.high.get(word - 1).copied().unwrap_or_default(),
+        };
+        word & (1 << (number % 64)) != 0
+    }
+
+    fn add(&mut self, number: usize) {
+        let bit = 1 << (number % 64);
+        match number / 64 {
+            0 => self.low |= bit,
+            word => {
+                if self.high.len() < word {
+                    self.high.resize(word, 0);
+                }
+                self.high[word - 1] |= bit;
+            }
+        }
+    }
+}
+
+impl Lease {
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.group.peers[self.number as usize]
+    }
+
+    #[must_use]
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// The peer answered.
+    pub fn succeeded(&self) {
+        let fails = &self.group.live[self.number as usize].fails;
+        if fails.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut standings = self.group.lock();
+        let standing = &mut standings[self.number as usize];
+        standing.succeeded();
+        fails.store(standing.fails, Ordering::Relaxed);
+    }
+
+    /// The peer could not be connected, did not answer, or answered what counts as a failure. Whether it is left alone
+    /// from now on, to be logged as "upstream server temporarily disabled".
+    pub fn failed(&self, now: Instant) -> bool {
+        if self.group.is_single() {
+            return false;
+        }
+        let mut standings = self.group.lock();
+        let standing = &mut standings[self.number as usize];
+        let rests = standing.failed(self.peer(), now);
+        self.group.live[self.number as usize].fails.store(standing.fails, Ordering::Relaxed);
+        rests
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.group.live[self.number as usize].connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lease({} of {})", self.peer().name, self.group.model.name)
+    }
+}

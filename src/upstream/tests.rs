@@ -1,0 +1,385 @@
+//! Turns, health, limits and reload of groups, with a virtual clock; and the pool of idle connections.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as Wakeup, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::idle::{Age, Pool};
+use super::*;
+use crate::model::{self, Balance, Http, Peer, PeerAddress, UpstreamId, UpstreamKeepalive};
+
+const GROUP: UpstreamId = UpstreamId(0);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn address(port: u16) -> PeerAddress {
+    PeerAddress::Ip(([127, 0, 0, 1], port).into())
+}
+
+/// A peer on a port, failing once for 10 s as by default.
+fn peer(port: u16, weight: u32) -> Peer {
+    Peer {
+        address: address(port),
+        name: format!("127.0.0.1:{port}").into(),
+        weight,
+        max_fails: 1,
+        fail_timeout: 10 * SECOND,
+        max_conns: 0,
+        down: false,
+    }
+}
+
+fn upstream(name: &str, peers: Vec<Peer>, backups: Vec<Peer>) -> model::Upstream {
+    let keepalive = UpstreamKeepalive { connections: 2, requests: 3, time: 60 * SECOND, timeout: 5 * SECOND };
+    model::Upstream { name: name.into(), is_block: true, balance: Balance::RoundRobin, peers, backups, keepalive }
+}
+
+fn http(upstreams: Vec<model::Upstream>) -> Http {
+    Http { upstreams: upstreams.into_iter().map(Arc::new).collect(), ..Http::default() }
+}
+
+fn groups(peers: Vec<Peer>, backups: Vec<Peer>) -> Groups {
+    Groups::new(&http(vec![upstream("u", peers, backups)]), None)
+}
+
+fn port(lease: &Lease) -> u16 {
+    match lease.peer().address {
+        PeerAddress::Ip(ip) => ip.port(),
+        PeerAddress::Unix(_) => 0,
+    }
+}
+
+/// Ports of `count` requests that each succeed at once.
+fn ports(groups: &Groups, count: usize, now: Instant) -> Vec<u16> {
+    let one = |_| {
+        let lease = groups.pick(GROUP, &mut Tried::default(), now)?;
+        lease.succeeded();
+        Some(port(&lease))
+    };
+    (0..count).filter_map(one).collect()
+}
+
+/// Picks until that peer has the turn, and fails it.
+fn fail(groups: &Groups, which: u16, now: Instant) -> bool {
+    loop {
+        let lease = groups.pick(GROUP, &mut Tried::default(), now).unwrap();
+        if port(&lease) == which {
+            return lease.failed(now);
+        }
+    }
+}
+
+#[test]
+fn weights_give_a_smooth_order() {
+    let groups = groups(vec![peer(1, 5), peer(2, 1), peer(3, 1)], vec![]);
+    assert_eq!(ports(&groups, 7, Instant::now()), [1, 1, 2, 1, 3, 1, 1]);
+}
+
+#[test]
+fn a_failed_peer_rests_for_its_time_and_comes_back() {
+    let groups = groups(vec![peer(1, 1), peer(2, 1)], vec![]);
+    let start = Instant::now();
+    assert!(fail(&groups, 2, start));
+    assert_eq!(ports(&groups, 4, start + 10 * SECOND), [1, 1, 1, 1]);
+    let later = ports(&groups, 4, start + 11 * SECOND);
+    assert!(later.contains(&2), "{later:?}");
+    let after = ports(&groups, 4, start + 12 * SECOND);
+    assert_eq!(after.iter().filter(|port| **port == 2).count(), 2, "a success made it whole: {after:?}");
+}
+
+#[test]
+fn a_peer_that_fails_again_on_its_trial_rests_again() {
+    let groups = groups(vec![peer(1, 1), peer(2, 1)], vec![]);
+    let start = Instant::now();
+    fail(&groups, 2, start);
+    assert!(fail(&groups, 2, start + 11 * SECOND));
+    assert_eq!(ports(&groups, 3, start + 20 * SECOND), [1, 1, 1]);
+}
+
+#[test]
+fn a_resting_peer_gets_one_trial_at_a_time() {
+    let groups = groups(vec![peer(1, 1), peer(2, 1)], vec![]);
+    let start = Instant::now();
+    fail(&groups, 2, start);
+    let now = start + 11 * SECOND;
+    let pick = || groups.pick(GROUP, &mut Tried::default(), now).unwrap();
+    let open: Vec<Lease> = (0..6).map(|_| pick()).collect();
+    assert_eq!(open.iter().filter(|lease| port(lease) == 2).count(), 1);
+}
+
+#[test]
+fn failures_below_max_fails_only_lower_the_weight() {
+    let mut second = peer(2, 4);
+    second.max_fails = 2;
+    let groups = groups(vec![peer(1, 4), second], vec![]);
+    let now = Instant::now();
+    assert!(!fail(&groups, 2, now));
+    let next = ports(&groups, 3, now);
+    assert!(next.contains(&2), "{next:?}");
+    assert!(fail(&groups, 2, now), "the second failure is the last");
+}
+
+#[test]
+fn max_fails_zero_never_rests() {
+    let mut second = peer(2, 1);
+    second.max_fails = 0;
+    let groups = groups(vec![peer(1, 1), second], vec![]);
+    let now = Instant::now();
+    for _ in 0..5 {
+        assert!(!fail(&groups, 2, now));
+    }
+}
+
+#[test]
+fn the_only_peer_never_rests() {
+    let groups = groups(vec![peer(1, 1)], vec![]);
+    let now = Instant::now();
+    assert!(!fail(&groups, 1, now));
+    assert_eq!(ports(&groups, 2, now), [1, 1]);
+}
+
+#[test]
+fn backups_serve_only_when_nobody_else_can() {
+    let mut down = peer(3, 1);
+    down.down = true;
+    let groups = groups(vec![peer(1, 1), down], vec![peer(8, 1), peer(9, 1)]);
+    let now = Instant::now();
+    assert_eq!(ports(&groups, 3, now), [1, 1, 1]);
+    let mut tried = Tried::default();
+    let asked: Vec<u16> = std::iter::from_fn(|| groups.pick(GROUP, &mut tried, now)).map(|l| port(&l)).collect();
+    assert_eq!(asked, [1, 8, 9]);
+    fail(&groups, 1, now);
+    assert_eq!(ports(&groups, 2, now).iter().filter(|port| **port < 8).count(), 0);
+}
+
+#[test]
+fn a_request_meets_each_peer_once() {
+    let many: Vec<Peer> = (1..=130).map(|port| peer(port, 1)).collect();
+    let groups = groups(many, vec![]);
+    let (mut tried, now) = (Tried::default(), Instant::now());
+    let mut asked: Vec<u16> = std::iter::from_fn(|| groups.pick(GROUP, &mut tried, now)).map(|l| port(&l)).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, (1..=130).collect::<Vec<u16>>());
+    assert_eq!(groups.group(GROUP).unwrap().attempts_max(), 130);
+}
+
+#[test]
+fn max_conns_is_never_passed_and_is_freed() {
+    let mut limited = peer(1, 10);
+    limited.max_conns = 2;
+    let groups = groups(vec![limited, peer(2, 1)], vec![]);
+    let pick = || groups.pick(GROUP, &mut Tried::default(), Instant::now()).unwrap();
+    let mut open: Vec<Lease> = (0..6).map(|_| pick()).collect();
+    assert_eq!(open.iter().filter(|lease| port(lease) == 1).count(), 2);
+    open.retain(|lease| port(lease) == 2);
+    assert_eq!(port(&pick()), 1);
+    assert_eq!(groups.group(GROUP).unwrap().live_count(), 4);
+}
+
+#[test]
+fn max_conns_of_an_only_peer() {
+    let mut limited = peer(1, 1);
+    limited.max_conns = 1;
+    let groups = groups(vec![limited], vec![]);
+    let pick = || groups.pick(GROUP, &mut Tried::default(), Instant::now());
+    let open = pick();
+    assert!(open.is_some() && pick().is_none());
+    drop(open);
+    assert!(pick().is_some());
+}
+
+#[test]
+fn turns_and_limits_hold_over_threads() {
+    let mut limited = peer(3, 2);
+    limited.max_conns = 5;
+    let groups = groups(vec![peer(1, 2), peer(2, 1), limited], vec![]);
+    let all: Vec<Lease> = std::thread::scope(|scope| {
+        let shard = || -> Vec<Lease> {
+            (0..750).filter_map(|_| groups.pick(GROUP, &mut Tried::default(), Instant::now())).collect()
+        };
+        let shards: Vec<_> = (0..4).map(|_| scope.spawn(shard)).collect();
+        shards.into_iter().flat_map(|shard| shard.join().unwrap()).collect()
+    });
+    let count = |which| all.iter().filter(|lease| port(lease) == which).count();
+    assert_eq!((count(1) + count(2), count(3)), (2995, 5));
+    assert!(count(1).abs_diff(2 * count(2)) <= 15, "{} to {}", count(1), count(2));
+    drop(all);
+    assert_eq!(groups.group(GROUP).unwrap().live_count(), 0);
+}
+
+#[test]
+fn a_reload_keeps_health_and_live_counts_by_address() {
+    let now = Instant::now();
+    let mut limited = peer(1, 1);
+    limited.max_conns = 1;
+    let old = groups(vec![limited.clone(), peer(2, 1)], vec![]);
+    fail(&old, 2, now);
+    let open = old.pick(GROUP, &mut Tried::default(), now).unwrap();
+    assert_eq!(port(&open), 1);
+    let other = upstream("other", vec![peer(2, 1)], vec![]);
+    let new = Groups::new(&http(vec![other, upstream("u", vec![peer(2, 3), limited, peer(3, 1)], vec![])]), Some(&old));
+    let id = new.by_name(b"U").unwrap();
+    let pick = || new.pick(id, &mut Tried::default(), now).map(|lease| port(&lease));
+    assert_eq!([pick(), pick()], [Some(3), Some(3)]);
+    drop(open);
+    assert!([pick(), pick()].contains(&Some(1)));
+    assert_eq!(new.pick(GROUP, &mut Tried::default(), now).map(|lease| port(&lease)), Some(2), "another group");
+}
+
+#[test]
+fn only_blocks_are_found_by_name() {
+    let mut implicit = upstream("127.0.0.1:1", vec![peer(1, 1)], vec![]);
+    implicit.is_block = false;
+    let groups = Groups::new(&http(vec![implicit, upstream("App", vec![peer(1, 1)], vec![])]), None);
+    assert_eq!(groups.by_name(b"app"), Some(UpstreamId(1)));
+    assert_eq!(groups.by_name(b"127.0.0.1:1"), None);
+}
+
+#[test]
+fn an_address_without_a_group_can_be_leased() {
+    let group = Group::of_address(address(7), "127.0.0.1:7");
+    let mut tried = Tried::default();
+    let lease = group.pick(&mut tried, Instant::now()).unwrap();
+    assert_eq!(port(&lease), 7);
+    assert!(!lease.failed(Instant::now()) && group.pick(&mut tried, Instant::now()).is_none());
+}
+
+proptest! {
+    /// In each full round every sound peer has had exactly its weight.
+    #[test]
+    fn every_round_is_exact(weights in proptest::collection::vec(1u32..20, 2..8), rounds in 1usize..4) {
+        let peers = weights.iter().zip(1..).map(|(weight, port)| peer(port, *weight)).collect();
+        let groups = groups(peers, vec![]);
+        let total: u32 = weights.iter().sum();
+        for _ in 0..rounds {
+            let round = ports(&groups, total as usize, Instant::now());
+            for (weight, port) in weights.iter().zip(1..) {
+                prop_assert_eq!(round.iter().filter(|got| **got == port).count(), *weight as usize);
+            }
+        }
+    }
+}
+
+/// A connection that is closed from outside by setting `is_disturbed`.
+struct Connection {
+    number: u32,
+    is_disturbed: Rc<Cell<bool>>,
+    open: Rc<Cell<u32>>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.open.set(self.open.get() - 1);
+    }
+}
+
+struct Shard {
+    pool: Rc<Pool<Connection>>,
+    watchers: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    open: Rc<Cell<u32>>,
+    now: Instant,
+}
+
+impl Shard {
+    fn new() -> Self {
+        let http = http(vec![upstream("u", vec![peer(1, 1)], vec![])]);
+        Self { pool: Pool::new(&http), watchers: Vec::new(), open: Rc::default(), now: Instant::now() }
+    }
+
+    fn put(&mut self, number: u32, port: u16, requests: u64) -> Rc<Cell<bool>> {
+        let is_disturbed = Rc::new(Cell::new(false));
+        self.open.set(self.open.get() + 1);
+        let connection = Connection { number, is_disturbed: Rc::clone(&is_disturbed), open: Rc::clone(&self.open) };
+        let age = Age { opened: self.now, requests };
+        let wait = |connection: Rc<Connection>, _| {
+            std::future::poll_fn(move |_| if connection.is_disturbed.get() { Poll::Ready(()) } else { Poll::Pending })
+        };
+        if let Some(watcher) = self.pool.put(GROUP, &address(port), connection, age, self.now, wait) {
+            self.watchers.push(Box::pin(watcher));
+        }
+        self.run();
+        is_disturbed
+    }
+
+    fn take(&mut self, port: u16) -> Option<u32> {
+        let taken = self.pool.take(GROUP, &address(port)).map(|(connection, _)| connection.number);
+        self.run();
+        taken
+    }
+
+    /// Polls each watcher once.
+    fn run(&mut self) {
+        let mut wakeup = Wakeup::from_waker(Waker::noop());
+        self.watchers.retain_mut(|watcher| pin!(watcher).poll(&mut wakeup).is_pending());
+    }
+}
+
+#[test]
+fn the_connection_used_last_comes_first_and_only_for_its_address() {
+    let mut shard = Shard::new();
+    shard.put(1, 1, 1);
+    shard.put(2, 1, 1);
+    assert_eq!(shard.take(9), None);
+    assert_eq!([shard.take(1), shard.take(1), shard.take(1)], [Some(2), Some(1), None]);
+    assert!(shard.watchers.is_empty() && shard.open.get() == 0);
+}
+
+#[test]
+fn a_closed_connection_leaves_the_pool() {
+    let mut shard = Shard::new();
+    let first = shard.put(1, 1, 1);
+    shard.put(2, 1, 1);
+    first.set(true);
+    shard.run();
+    assert_eq!((shard.pool.len(), shard.open.get(), shard.watchers.len()), (1, 1, 1));
+    assert_eq!([shard.take(1), shard.take(1)], [Some(2), None]);
+}
+
+#[test]
+fn the_oldest_makes_room() {
+    let mut shard = Shard::new();
+    for number in 1..=3 {
+        shard.put(number, 1, 1);
+    }
+    assert_eq!((shard.pool.len(), shard.open.get()), (2, 2));
+    assert_eq!([shard.take(1), shard.take(1), shard.take(1)], [Some(3), Some(2), None]);
+}
+
+#[test]
+fn worn_connections_are_not_kept() {
+    let mut shard = Shard::new();
+    shard.put(1, 1, 3);
+    assert_eq!((shard.pool.len(), shard.open.get()), (0, 0));
+    shard.put(2, 1, 2);
+    let opened = shard.now;
+    shard.now += 60 * SECOND;
+    let (connection, age) = shard.pool.take(GROUP, &address(1)).unwrap();
+    assert_eq!(age, Age { opened, requests: 2 });
+    let kept = shard.pool.put(GROUP, &address(1), connection, age, shard.now, |_, _| std::future::pending());
+    assert!(kept.is_none() && shard.open.get() == 0);
+}
+
+#[test]
+fn a_closed_pool_keeps_nothing() {
+    let mut shard = Shard::new();
+    shard.put(1, 1, 1);
+    shard.pool.close();
+    shard.run();
+    shard.put(2, 1, 1);
+    assert_eq!((shard.pool.len(), shard.open.get(), shard.watchers.len()), (0, 0, 0));
+}
+
+#[test]
+fn a_watcher_outlives_its_pool() {
+    let mut shard = Shard::new();
+    let disturbed = shard.put(1, 1, 1);
+    shard.pool = Pool::new(&Http::default());
+    disturbed.set(true);
+    shard.run();
+    assert_eq!((shard.open.get(), shard.watchers.len()), (0, 0));
+}
