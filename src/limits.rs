@@ -43,8 +43,21 @@ pub const TUNNEL_RING_SUBMISSIONS: u32 = 1024;
 /// Completions the tunnel ring holds before the kernel puts them aside: a storm of readiness of all tunnels at once.
 pub const TUNNEL_RING_COMPLETIONS: u32 = 16_384;
 
-/// What a shard reads of a tunnel by one call, and so the most that waits in user memory for a slow reader.
+/// What a shard copies of a tunnel at once where bytes are many and no pipe is to be had.
 pub const TUNNEL_BUFFER_BYTES: usize = 64 << 10;
+
+/// Below it copying is as good as splicing; a source that has this much at once is spliced from then on.
+pub const TUNNEL_COPY_BYTES: usize = 16 << 10;
+
+/// One pipe: the most that is spliced at once, and so the most that waits in the kernel for a slow reader.
+pub const TUNNEL_PIPE_BYTES: usize = 256 << 10;
+
+/// Pipes of a shard that hold bytes at the same time. Each takes two descriptors; all of a user's pipes share 64 MiB
+/// (`pipe-user-pages-soft`) before the kernel makes them small.
+pub const TUNNEL_PIPES_MAX: usize = 64;
+
+/// Empty pipes a shard keeps: busy directions of one turn come one after the other.
+pub const TUNNEL_PIPES_KEPT: usize = 4;
 
 /// Bytes moved in one direction of a tunnel before the next tunnel has its turn.
 pub const TUNNEL_BUDGET_BYTES: usize = 256 << 10;

@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
+use longhaul::limits;
 use longhaul::model;
 use longhaul::tunnel::{Ending, EngineOptions, Reason, Side};
 
@@ -152,6 +153,28 @@ fn a_slow_reader_stops_its_sender_and_loses_nothing() {
 }
 
 #[test]
+fn more_slow_readers_than_pipes_lose_nothing() {
+    let shard = shard();
+    let all = pattern(1 << 20);
+    let mut tunnels = Vec::new();
+    for _ in 0..limits::TUNNEL_PIPES_MAX + 8 {
+        let ((client_near, client), (upstream_near, mut upstream)) = (unix(), unix());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        let all = all.clone();
+        let writer = std::thread::spawn(move || upstream.write_all(&all).unwrap());
+        tunnels.push((record, client, writer));
+    }
+    shard.until(|counts| counts.pipes_lent == limits::TUNNEL_PIPES_MAX && counts.pipes_refused > 0);
+    for (record, mut client, writer) in tunnels {
+        assert!(read_exactly(&mut client, all.len()) == all);
+        writer.join().unwrap();
+        drop(client);
+        assert_eq!(ended(&record).bytes_to_client, all.len() as u64);
+    }
+    shard.finish();
+}
+
+#[test]
 fn a_stop_ends_every_tunnel() {
     let shard = shard();
     let mut ends = Vec::new();
@@ -159,7 +182,7 @@ fn a_stop_ends_every_tunnel() {
         let ((client_near, client), (upstream_near, upstream)) = (tcp(), unix());
         ends.push((shard.adopt(client_near, upstream_near, Start::default()), client, upstream));
     }
-    assert_eq!(shard.active(), 20);
+    assert_eq!(shard.counts().active, 20);
     shard.close_all(Reason::Stop);
     for (record, mut client, mut upstream) in ends {
         assert_eq!((read_all(&mut client), read_all(&mut upstream)), (vec![], vec![]));

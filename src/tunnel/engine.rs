@@ -15,7 +15,7 @@ use std::task::{self, Poll, Waker};
 use crate::limits;
 use crate::model;
 
-use super::record::{OnEnd, Reason};
+use super::record::{Counts, OnEnd, Reason};
 use super::side::Direction;
 use super::slot::{Moment, Slot};
 use super::turns::{Over, Turns};
@@ -91,6 +91,11 @@ impl Engine {
     /// Tunnels whose sockets are not closed yet.
     pub fn active(&self) -> usize {
         self.turns.borrow().active()
+    }
+
+    /// For metrics, and for the check at exit that nothing is left.
+    pub fn counts(&self) -> Counts {
+        self.turns.borrow().counts()
     }
 
     /// Begins the end of all tunnels; [`Engine::drained`] tells when it is complete.

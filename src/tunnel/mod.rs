@@ -6,6 +6,8 @@
 
 mod engine;
 mod pending;
+mod pipe;
+mod pipes;
 mod pump;
 mod record;
 mod side;
@@ -16,5 +18,5 @@ mod sweep;
 mod turns;
 
 pub use engine::{Engine, EngineOptions, Seed};
-pub use record::{Ending, OnEnd, Reason, Record};
+pub use record::{Counts, Ending, OnEnd, Reason, Record};
 pub use side::Side;

@@ -1,13 +1,21 @@
-//! Bytes that were taken from one side and that the other did not take yet.
+//! Bytes that were taken from one side and that the other did not take yet, in memory or in a pipe.
 
+use super::pipe::Pipe;
 use super::side::Direction;
 
-/// Bytes of one direction, oldest first, and since when nothing of them moved.
+/// What waits in one direction: bytes first, then what the pipe holds.
 #[derive(Debug, Default)]
 struct Queue {
     bytes: Vec<u8>,
     sent: usize,
+    pipe: Option<Pipe>,
     stuck_since: u32,
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.sent == self.bytes.len() && self.pipe.is_none()
+    }
 }
 
 /// What waits in a tunnel. Made when a write falls short, dropped when all has been written.
@@ -17,7 +25,15 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// The bytes still to be written in this direction.
+    pub fn is_empty(&self) -> bool {
+        self.queues.iter().all(Queue::is_empty)
+    }
+
+    pub fn has(&self, direction: Direction) -> bool {
+        !self.queues[direction.index()].is_empty()
+    }
+
+    /// The bytes in memory still to be written.
     pub fn bytes(&self, direction: Direction) -> &[u8] {
         let queue = &self.queues[direction.index()];
         &queue.bytes[queue.sent..]
@@ -28,27 +44,36 @@ impl Pending {
         self.queues[direction.index()].stuck_since
     }
 
-    /// Puts bytes behind those that wait.
+    /// Puts bytes behind those that wait in memory. Nothing may wait in a pipe: it would be overtaken.
     pub fn push(&mut self, direction: Direction, bytes: &[u8], now: u32) {
         let queue = &mut self.queues[direction.index()];
-        if queue.sent == queue.bytes.len() {
-            *queue = Queue { bytes: Vec::with_capacity(bytes.len()), sent: 0, stuck_since: now };
+        debug_assert!(queue.pipe.is_none());
+        if queue.is_empty() {
+            *queue = Queue { bytes: Vec::with_capacity(bytes.len()), stuck_since: now, ..Queue::default() };
         }
         queue.bytes.extend_from_slice(bytes);
     }
 
-    /// Notes that the first `count` bytes have been written.
+    /// Notes that the first `count` bytes in memory have been written.
     pub fn advance(&mut self, direction: Direction, count: usize, now: u32) {
         let queue = &mut self.queues[direction.index()];
         queue.sent += count.min(queue.bytes.len() - queue.sent);
         queue.stuck_since = now;
         if queue.sent == queue.bytes.len() {
-            *queue = Queue::default();
+            (queue.bytes, queue.sent) = (Vec::new(), 0);
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        Direction::BOTH.iter().all(|direction| self.bytes(*direction).is_empty())
+    /// Keeps a pipe with bytes behind those in memory.
+    pub fn push_pipe(&mut self, direction: Direction, pipe: Pipe, now: u32) {
+        let queue = &mut self.queues[direction.index()];
+        debug_assert!(queue.pipe.is_none());
+        queue.stuck_since = now;
+        queue.pipe = Some(pipe);
+    }
+
+    pub fn take_pipe(&mut self, direction: Direction) -> Option<Pipe> {
+        self.queues[direction.index()].pipe.take()
     }
 }
 
@@ -65,8 +90,17 @@ mod tests {
         pending.advance(Direction::ToClient, 2, 3);
         assert_eq!(pending.bytes(Direction::ToClient), b"cde");
         assert_eq!(pending.stuck_since(Direction::ToClient), 3);
-        assert_eq!(pending.bytes(Direction::ToUpstream), b"");
+        assert!(pending.has(Direction::ToClient) && !pending.has(Direction::ToUpstream));
         pending.advance(Direction::ToClient, 3, 4);
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn a_pipe_counts_as_waiting() {
+        let mut pending = Pending::default();
+        pending.push_pipe(Direction::ToUpstream, Pipe::new(4096).unwrap(), 9);
+        assert!(pending.has(Direction::ToUpstream) && pending.bytes(Direction::ToUpstream).is_empty());
+        assert!(pending.take_pipe(Direction::ToUpstream).is_some());
         assert!(pending.is_empty());
     }
 }

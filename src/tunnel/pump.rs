@@ -3,9 +3,13 @@
 //! Nothing waits here. A direction is served until its source has nothing, its target takes nothing, or its budget is
 //! used up. Readiness is edge-triggered, so a side counts as ready until the kernel says EAGAIN.
 
+use crate::limits;
+
+use super::pipe::Pipe;
+use super::pipes::Pipes;
 use super::record::Ending;
 use super::side::{Direction, Known, Side};
-use super::slot::{Moment, Slot};
+use super::slot::{Moment, Slot, Stride};
 use super::socket::{self, Moved};
 
 /// What a tunnel needs next.
@@ -22,13 +26,32 @@ pub enum Next {
 /// What the tunnels of a shard share while bytes move.
 pub struct Pump {
     buffer: Box<[u8]>,
+    pipes: Pipes,
     /// Bytes taken from sockets since the last [`Pump::take_moved`].
     moved: usize,
 }
 
 impl Pump {
-    pub fn new(buffer_bytes: usize) -> Pump {
-        Pump { buffer: vec![0; buffer_bytes].into_boxed_slice(), moved: 0 }
+    pub fn new() -> Pump {
+        Pump {
+            buffer: vec![0; limits::TUNNEL_BUFFER_BYTES].into_boxed_slice(),
+            pipes: Pipes::new(limits::TUNNEL_PIPE_BYTES, limits::TUNNEL_PIPES_KEPT, limits::TUNNEL_PIPES_MAX),
+            moved: 0,
+        }
+    }
+
+    pub fn pipes(&self) -> &Pipes {
+        &self.pipes
+    }
+
+    /// Drops what waits in a tunnel that has ended.
+    pub fn discard(&mut self, slot: &mut Slot) {
+        for direction in Direction::BOTH {
+            if let Some(pipe) = slot.take_pipe(direction) {
+                self.pipes.give_back(pipe);
+            }
+        }
+        slot.pending = None;
     }
 
     /// Bytes moved since the last call.
@@ -60,7 +83,7 @@ impl Pump {
         let (source, target) = (direction.source(), direction.target());
         let mut left = budget_bytes;
         loop {
-            if slot.has(target, Known::LOST) || !flush(slot, direction, now) {
+            if slot.has(target, Known::LOST) || !self.flush(slot, direction, now) {
                 return false;
             }
             if slot.has(source, Known::ENDED) {
@@ -73,14 +96,97 @@ impl Pump {
             if left == 0 {
                 return true;
             }
-            let limit = left.min(self.buffer.len());
-            let Some(taken) = read(slot, source, &mut self.buffer[..limit]) else { continue };
-            slot.last_read[direction.index()] = now.ticks();
-            self.moved += taken;
-            left -= taken;
-            let sent = write(slot, direction, &self.buffer[..taken]);
-            slot.keep(direction, &self.buffer[sent..taken], now);
+            let pipe = slot.stride[direction.index()]
+                .splice_bytes(limits::TUNNEL_PIPE_BYTES)
+                .and_then(|limit| Some((self.pipes.lend()?, limit)));
+            let taken = match pipe {
+                Some((pipe, limit)) => self.splice(slot, direction, pipe, limit.min(left), now),
+                None => self.copy(slot, direction, left, now),
+            };
+            if taken > 0 {
+                slot.last_read[direction.index()] = now.ticks();
+                self.moved += taken;
+                left -= taken;
+            }
         }
+    }
+
+    /// Moves bytes through the buffer once. Returns how many were taken from the source.
+    fn copy(&mut self, slot: &mut Slot, direction: Direction, limit: usize, now: Moment) -> usize {
+        // A source that is to be spliced, but for want of a pipe, is given the whole buffer.
+        let is_bulk = slot.stride[direction.index()] != Stride::default();
+        let length = if is_bulk { self.buffer.len() } else { limits::TUNNEL_COPY_BYTES };
+        let limit = limit.min(length);
+        let moved = socket::recv(slot.socket(direction.source()), &mut self.buffer[..limit]);
+        let Moved::Bytes(taken) = moved else {
+            note_unread(slot, direction.source(), moved);
+            return 0;
+        };
+        note_short_read(slot, direction.source(), taken < limit);
+        let sent = write(slot, direction, &self.buffer[..taken]);
+        slot.keep(direction, &self.buffer[sent..taken], now);
+        let stride = &mut slot.stride[direction.index()];
+        if taken == length && sent == taken {
+            stride.lengthen();
+        } else if taken < limits::TUNNEL_COPY_BYTES || sent < taken {
+            stride.shorten();
+        }
+        taken
+    }
+
+    /// Moves bytes through a pipe once. Returns how many were taken from the source.
+    fn splice(&mut self, slot: &mut Slot, direction: Direction, mut pipe: Pipe, limit: usize, now: Moment) -> usize {
+        let moved = pipe.fill(slot.socket(direction.source()), limit);
+        let Moved::Bytes(taken) = moved else {
+            note_unread(slot, direction.source(), moved);
+            self.pipes.give_back(pipe);
+            return 0;
+        };
+        let is_drained = self.drain(slot, direction, pipe, now);
+        let stride = &mut slot.stride[direction.index()];
+        if taken < limits::TUNNEL_COPY_BYTES || !is_drained {
+            stride.shorten();
+        } else if taken == limit {
+            stride.lengthen();
+        }
+        taken
+    }
+
+    /// Writes what a pipe holds and gives it back. False if bytes are left: the tunnel then keeps the pipe.
+    fn drain(&mut self, slot: &mut Slot, direction: Direction, mut pipe: Pipe, now: Moment) -> bool {
+        let target = direction.target();
+        while pipe.held_bytes() > 0 && slot.has(target, Known::WRITABLE) && !slot.has(target, Known::LOST) {
+            let moved = pipe.drain(slot.socket(target));
+            note_written(slot, direction, moved);
+        }
+        if pipe.held_bytes() == 0 || slot.has(target, Known::LOST) {
+            self.pipes.give_back(pipe);
+            return true;
+        }
+        slot.keep_pipe(direction, pipe, now);
+        false
+    }
+
+    /// Writes what waits. True if nothing waits any more.
+    fn flush(&mut self, slot: &mut Slot, direction: Direction, now: Moment) -> bool {
+        let target = direction.target();
+        while !slot.waiting_bytes(direction).is_empty() {
+            if !slot.has(target, Known::WRITABLE) || slot.has(target, Known::LOST) {
+                return false;
+            }
+            let moved = socket::send(slot.socket(target), slot.waiting_bytes(direction));
+            let sent = note_written(slot, direction, moved);
+            if sent > 0 {
+                slot.release(direction, sent, now);
+            }
+        }
+        if !slot.is_waiting(direction) {
+            return true;
+        }
+        if !slot.has(target, Known::WRITABLE) {
+            return false;
+        }
+        slot.take_pipe(direction).is_none_or(|pipe| self.drain(slot, direction, pipe, now))
     }
 
     /// The end of a tunnel whose one side is gone: what that side sent before goes on first, as far as it goes now.
@@ -102,9 +208,8 @@ pub fn prepare(slot: &mut Slot, side: Side) {
 /// A side that failed while nothing is read from it is asked for its error: the other side takes nothing, or all that
 /// this one had to say has been read.
 fn look_behind(slot: &mut Slot, side: Side) {
-    let is_unread = slot.has(side, Known::ENDED)
-        || !slot.waiting(side.outgoing()).is_empty()
-        || !slot.has(side.other(), Known::WRITABLE);
+    let is_unread =
+        slot.has(side, Known::ENDED) || slot.is_waiting(side.outgoing()) || !slot.has(side.other(), Known::WRITABLE);
     if !slot.has(side, Known::FAILED) || !is_unread {
         return;
     }
@@ -114,33 +219,10 @@ fn look_behind(slot: &mut Slot, side: Side) {
     }
 }
 
-/// Writes what waits. True if nothing waits any more.
-fn flush(slot: &mut Slot, direction: Direction, now: Moment) -> bool {
-    while !slot.waiting(direction).is_empty() {
-        if !slot.has(direction.target(), Known::WRITABLE) || slot.has(direction.target(), Known::LOST) {
-            return false;
-        }
-        let moved = socket::send(slot.socket(direction.target()), slot.waiting(direction));
-        let sent = note_written(slot, direction, moved);
-        if sent > 0 {
-            slot.release(direction, sent, now);
-        }
-    }
-    true
-}
-
-/// Reads from a side. `None` if that brought no bytes; what is known of the side then says why.
-fn read(slot: &mut Slot, source: Side, buffer: &mut [u8]) -> Option<usize> {
-    match socket::recv(slot.socket(source), buffer) {
-        Moved::Bytes(count) => {
-            // A short read has emptied the socket, and later bytes are a new edge. Not so when FIN was there before:
-            // its edge is past.
-            let more = count == buffer.len() || slot.has(source, Known::READ_CLOSED) || slot.has(source, Known::FAILED);
-            if !more {
-                slot.clear(source, Known::READABLE);
-            }
-            return Some(count);
-        }
+/// Notes why a read brought no bytes.
+fn note_unread(slot: &mut Slot, source: Side, moved: Moved) {
+    match moved {
+        Moved::Bytes(_) => {}
         Moved::Blocked => slot.clear(source, Known::READABLE),
         Moved::End => {
             slot.set(source, Known::ENDED);
@@ -151,7 +233,14 @@ fn read(slot: &mut Slot, source: Side, buffer: &mut [u8]) -> Option<usize> {
     if slot.has(source, Known::LOST) {
         slot.set(source, Known::ENDED);
     }
-    None
+}
+
+/// A short read has emptied the socket, and later bytes are a new edge. Not so when FIN was there before: its edge is
+/// past. (A short splice says nothing: pipes have slots, not bytes.)
+fn note_short_read(slot: &mut Slot, source: Side, is_short: bool) {
+    if is_short && !slot.has(source, Known::READ_CLOSED) && !slot.has(source, Known::FAILED) {
+        slot.clear(source, Known::READABLE);
+    }
 }
 
 /// Writes once, and tells how much went.
@@ -159,7 +248,7 @@ fn write(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
     let moved = socket::send(slot.socket(direction.target()), bytes);
     let sent = note_written(slot, direction, moved);
     if sent < bytes.len() && sent > 0 {
-        // The rest is tried again only after an edge: the kernel has just said that there is no more room.
+        // A short write has filled the socket. Only a write that finds it full makes the kernel announce new room.
         let rest = socket::send(slot.socket(direction.target()), &bytes[sent..]);
         return sent + note_written(slot, direction, rest);
     }

@@ -42,5 +42,16 @@ pub struct Record {
     pub duration: Duration,
 }
 
+/// What a shard's tunnels hold now, and which bounds they met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Tunnels whose sockets are not closed yet.
+    pub active: usize,
+    /// Pipes with bytes inside. Zero when no tunnel is left.
+    pub pipes_lent: usize,
+    /// How often bytes were copied since no pipe was to be had.
+    pub pipes_refused: u64,
+}
+
 /// Called once, when both sockets of a tunnel are closed.
 pub type OnEnd = Box<dyn FnOnce(&Record)>;

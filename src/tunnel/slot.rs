@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::model;
 
 use super::pending::Pending;
+use super::pipe::Pipe;
 use super::record::{Ending, OnEnd, Record};
 use super::side::{Direction, Known, Side};
 
@@ -31,6 +32,30 @@ pub fn between(earlier: u32, later: u32) -> Duration {
     Duration::from_millis(u64::from(later.saturating_sub(earlier)) * TICK_MS)
 }
 
+/// How a direction is moved. Bytes of short messages are copied; a source that fills the copy's buffer is spliced, in
+/// steps that double while the target takes all, so that a slow reader leaves little in a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stride(u8);
+
+impl Stride {
+    /// Bytes to splice at once; `None`: copy.
+    pub fn splice_bytes(self, pipe_bytes: usize) -> Option<usize> {
+        (self.0 > 0).then(|| (pipe_bytes >> (Self::STEPS - self.0)).max(1))
+    }
+
+    const STEPS: u8 = 4;
+
+    /// The source had as much as was asked for, and the target took all of it.
+    pub fn lengthen(&mut self) {
+        self.0 = (self.0 + 1).min(Self::STEPS);
+    }
+
+    /// The source had little, or the target did not take it.
+    pub fn shorten(&mut self) {
+        *self = Stride::default();
+    }
+}
+
 /// One tunnel.
 pub struct Slot {
     sockets: [OwnedFd; 2],
@@ -38,6 +63,8 @@ pub struct Slot {
     /// In the queue of tunnels to be served.
     pub is_queued: bool,
     removal_failed: [bool; 2],
+    /// How much is spliced at once, by direction; see `pump`.
+    pub stride: [Stride; 2],
     /// The side whose FIN came first.
     pub first_ended: Option<Side>,
     /// The errno of a side that is lost by anything else than a reset.
@@ -66,6 +93,7 @@ impl Slot {
             known,
             is_queued: false,
             removal_failed: [false; 2],
+            stride: [Stride::default(); 2],
             first_ended: None,
             failure: None,
             ending: None,
@@ -103,8 +131,13 @@ impl Slot {
         std::mem::take(&mut self.removal_failed[side.index()])
     }
 
-    /// Bytes taken from the source that the target has not taken.
-    pub fn waiting(&self, direction: Direction) -> &[u8] {
+    /// Something taken from the source has not been taken by the target.
+    pub fn is_waiting(&self, direction: Direction) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.has(direction))
+    }
+
+    /// The part of that which is in memory.
+    pub fn waiting_bytes(&self, direction: Direction) -> &[u8] {
         self.pending.as_ref().map_or(&[], |pending| pending.bytes(direction))
     }
 
@@ -115,13 +148,28 @@ impl Slot {
         }
     }
 
-    /// Notes that the first `count` of the waiting bytes have left.
+    /// Notes that the first `count` of the waiting bytes in memory have left.
     pub fn release(&mut self, direction: Direction, count: usize, now: Moment) {
         if let Some(pending) = &mut self.pending {
             pending.advance(direction, count, now.ticks());
-            if pending.is_empty() {
-                self.pending = None;
-            }
+        }
+        self.drop_empty();
+    }
+
+    /// Keeps a pipe whose bytes the target does not take now.
+    pub fn keep_pipe(&mut self, direction: Direction, pipe: Pipe, now: Moment) {
+        self.pending.get_or_insert_default().push_pipe(direction, pipe, now.ticks());
+    }
+
+    pub fn take_pipe(&mut self, direction: Direction) -> Option<Pipe> {
+        let pipe = self.pending.as_mut()?.take_pipe(direction);
+        self.drop_empty();
+        pipe
+    }
+
+    fn drop_empty(&mut self) {
+        if self.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
+            self.pending = None;
         }
     }
 
@@ -202,6 +250,21 @@ mod tests {
         }
         assert_eq!(Token::unpack(Token::WAKE.pack()), Some(Token::WAKE));
         assert_eq!(Token::unpack(0xff), None);
+    }
+
+    #[test]
+    fn a_stride_grows_to_the_whole_pipe() {
+        let mut stride = Stride::default();
+        let lengths: Vec<Option<usize>> = (0..6)
+            .map(|_| {
+                let length = stride.splice_bytes(256);
+                stride.lengthen();
+                length
+            })
+            .collect();
+        assert_eq!(lengths, [None, Some(32), Some(64), Some(128), Some(256), Some(256)]);
+        stride.shorten();
+        assert_eq!(stride.splice_bytes(256), None);
     }
 
     #[test]

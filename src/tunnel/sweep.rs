@@ -11,14 +11,14 @@ pub fn due(slot: &Slot, now: Moment) -> Option<Ending> {
     for (side, timeout) in [(Side::Upstream, settings.send_timeout), (Side::Client, settings.client_send_timeout)] {
         let direction = side.other().outgoing();
         if let (Some(timeout), Some(pending)) = (timeout, &slot.pending)
-            && !pending.bytes(direction).is_empty()
+            && pending.has(direction)
             && between(pending.stuck_since(direction), now) >= timeout
         {
             return Some(Ending::SendTimeout(side));
         }
     }
     // An upstream that is not read since the client takes nothing is not the one that is silent.
-    let is_read = !slot.has(Side::Upstream, Known::ENDED) && slot.waiting(Direction::ToClient).is_empty();
+    let is_read = !slot.has(Side::Upstream, Known::ENDED) && !slot.is_waiting(Direction::ToClient);
     let silence = between(slot.last_read[Direction::ToClient.index()], now);
     settings.read_timeout.filter(|timeout| is_read && silence >= *timeout).map(|_| Ending::ReadTimeout)
 }

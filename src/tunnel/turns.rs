@@ -11,7 +11,7 @@ use crate::limits;
 use crate::sys::ring::{Completion, Readiness, Ring, SetupError};
 
 use super::pump::{self, Next, Pump};
-use super::record::{Ending, OnEnd, Reason, Record};
+use super::record::{Counts, Ending, OnEnd, Reason, Record};
 use super::side::{Known, Side};
 use super::slab::Slab;
 use super::slot::{Moment, Purpose, Slot, Token};
@@ -37,7 +37,7 @@ impl Turns {
             ring: Ring::new(ring_submissions, ring_completions)?,
             slots: Slab::default(),
             queue: VecDeque::new(),
-            pump: Pump::new(limits::TUNNEL_BUFFER_BYTES),
+            pump: Pump::new(),
             over: Vec::new(),
         })
     }
@@ -49,6 +49,11 @@ impl Turns {
     /// Tunnels whose sockets are not closed yet.
     pub fn active(&self) -> usize {
         self.slots.len()
+    }
+
+    pub fn counts(&self) -> Counts {
+        let pipes = self.pump.pipes();
+        Counts { active: self.active(), pipes_lent: pipes.lent_count(), pipes_refused: pipes.refused_count() }
     }
 
     /// Tunnels that have ended since the last call.
@@ -113,7 +118,7 @@ impl Turns {
     fn end(&mut self, index: u32, ending: Ending, now: Moment) {
         let Some((generation, slot)) = self.slots.at(index) else { return };
         slot.ending = Some(ending);
-        slot.pending = None;
+        self.pump.discard(slot);
         if must_reset(ending) {
             Side::BOTH.iter().for_each(|side| socket::reset_on_close(slot.socket(*side)));
         }

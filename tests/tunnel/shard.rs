@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use longhaul::model;
-use longhaul::tunnel::{Engine, EngineOptions, Reason, Record, Seed};
+use longhaul::tunnel::{Counts, Engine, EngineOptions, Reason, Record, Seed};
 
 /// Longer than any step of any test takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -20,7 +20,7 @@ type Order = Box<dyn FnOnce(&Rc<Engine>) + Send>;
 pub struct Shard {
     orders: Option<Sender<Order>>,
     doorbell: Option<UnixStream>,
-    thread: Option<JoinHandle<usize>>,
+    thread: Option<JoinHandle<Counts>>,
 }
 
 /// What a test gives of a [`Seed`].
@@ -67,10 +67,18 @@ impl Shard {
         record
     }
 
-    pub fn active(&self) -> usize {
-        let (told, count) = channel();
-        self.order(move |engine| told.send(engine.active()).unwrap());
-        count.recv_timeout(DEADLINE).unwrap()
+    pub fn counts(&self) -> Counts {
+        let (told, counts) = channel();
+        self.order(move |engine| told.send(engine.counts()).unwrap());
+        counts.recv_timeout(DEADLINE).unwrap()
+    }
+
+    /// Waits until the counts are as expected.
+    pub fn until(&self, expected: impl Fn(&Counts) -> bool) {
+        let start = std::time::Instant::now();
+        while !expected(&self.counts()) {
+            assert!(start.elapsed() < DEADLINE, "still {:?}", self.counts());
+        }
     }
 
     pub fn close_all(&self, reason: Reason) {
@@ -81,14 +89,21 @@ impl Shard {
     pub fn finish(mut self) {
         self.orders = None;
         self.doorbell = None;
-        assert_eq!(self.thread.take().unwrap().join().unwrap(), 0, "tunnels left");
+        let counts = self.thread.take().unwrap().join().unwrap();
+        assert_eq!((counts.active, counts.pipes_lent), (0, 0), "left behind");
     }
 }
 
-async fn serve(options: EngineOptions, bell: UnixStream, inbox: Receiver<Order>) -> usize {
+async fn serve(options: EngineOptions, bell: UnixStream, inbox: Receiver<Order>) -> Counts {
     let engine = Engine::new(options).unwrap();
-    let running = engine.clone();
-    monoio::spawn(async move { running.run().await.unwrap() });
+    // Not spawned: a runtime keeps its spawned tasks for ever, and with them what the engine holds.
+    monoio::select! {
+        result = engine.clone().run() => panic!("the ring failed: {result:?}"),
+        counts = obey(engine.clone(), bell, inbox) => counts,
+    }
+}
+
+async fn obey(engine: Rc<Engine>, bell: UnixStream, inbox: Receiver<Order>) -> Counts {
     let mut bell = monoio::net::UnixStream::from_std(bell).unwrap();
     loop {
         use monoio::io::AsyncReadRent;
@@ -99,7 +114,7 @@ async fn serve(options: EngineOptions, bell: UnixStream, inbox: Receiver<Order>)
         }
     }
     engine.drained().await;
-    engine.active()
+    engine.counts()
 }
 
 /// Both ends of a TCP connection over loopback: the first is ours, the second the peer's.
