@@ -64,17 +64,17 @@ impl Acceptor {
         self.socket.readable(true).await
     }
 
-    /// Takes connections until none waits or the batch is full. Connections that ended before they were taken are
-    /// skipped.
+    /// Takes connections until none waits (`false`) or the batch is full (`true`). Connections that ended before they
+    /// were taken are skipped.
     ///
     /// # Errors
     /// [`Refused`]; connections taken before are in `batch`.
-    pub fn take(&self, batch: &mut Vec<Accepted>) -> Result<(), Refused> {
+    pub fn take(&self, batch: &mut Vec<Accepted>) -> Result<bool, Refused> {
         for _ in 0..ACCEPT_BATCH_COUNT {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match rustix::net::acceptfrom_with(sys::fd::of_listener(&self.socket), flags) {
                 Ok((fd, address)) => batch.push(Accepted { fd, peer: peer_of(address) }),
-                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::AGAIN) => return Ok(false),
                 Err(error) if is_of_connection(error) => {}
                 Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
                     return Err(Refused::Exhausted(error.into()));
@@ -82,7 +82,13 @@ impl Acceptor {
                 Err(error) => return Err(Refused::Broken(error.into())),
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Stops listening now. Dropping alone does so only once the ring has given the descriptor back.
+    pub fn close(self) {
+        // ENOTCONN: another shard has closed the unix socket that they share.
+        let _ = rustix::net::shutdown(sys::fd::of_listener(&self.socket), rustix::net::Shutdown::Both);
     }
 
     /// Takes the connections that wait and closes them at once, with the descriptor kept in reserve: their clients

@@ -8,9 +8,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rustix::io::Errno as Number;
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use crate::model::{Keepalive, ListenAddress, Listener};
+use crate::sys::errno::Errno;
 
 /// Sockets of one address: one for each shard, in the order of the shards.
 #[derive(Debug)]
@@ -31,35 +33,35 @@ impl BindError {
     /// What the operator can do about it.
     #[must_use]
     pub fn remedy(&self) -> String {
-        let errno = self.error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+        let errno = self.error.raw_os_error().map(Number::from_raw_os_error);
         match (&self.address, errno) {
-            (ListenAddress::Ip(ip), Some(rustix::io::Errno::ADDRINUSE)) => {
+            (ListenAddress::Ip(ip), Some(Number::ADDRINUSE)) => {
                 format!(
                     "another process listens there; find it with `ss -ltnp sport = :{0}`, or change \"listen\"",
                     ip.port()
                 )
             }
-            (ListenAddress::Unix(path), Some(rustix::io::Errno::ADDRINUSE)) => {
+            (ListenAddress::Unix(path), Some(Number::ADDRINUSE)) => {
                 let path = path.display();
                 format!("another process listens there, or one that was killed left the file: `rm {path}`")
             }
-            (ListenAddress::Ip(_), Some(rustix::io::Errno::ACCESS)) => {
+            (ListenAddress::Ip(_), Some(Number::ACCESS)) => {
                 "ports below 1024 need root or CAP_NET_BIND_SERVICE: `setcap cap_net_bind_service=+ep` on the program"
                     .into()
             }
-            (ListenAddress::Unix(path), Some(rustix::io::Errno::ACCESS)) => {
+            (ListenAddress::Unix(path), Some(Number::ACCESS)) => {
                 let folder = path.parent().unwrap_or(Path::new("/")).display();
                 format!("this user may not write to {folder}")
             }
-            (ListenAddress::Unix(path), Some(rustix::io::Errno::NOENT)) => {
+            (ListenAddress::Unix(path), Some(Number::NOENT)) => {
                 let folder = path.parent().unwrap_or(Path::new("/")).display();
                 format!("make the folder {folder} first")
             }
-            (_, Some(rustix::io::Errno::ADDRNOTAVAIL)) => "no interface of this machine has the address".into(),
-            (_, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)) => {
+            (_, Some(Number::ADDRNOTAVAIL)) => "no interface of this machine has the address".into(),
+            (_, Some(Number::MFILE | Number::NFILE)) => {
                 "raise the limit of open files (`ulimit -n`, LimitNOFILE=, worker_rlimit_nofile)".into()
             }
-            (_, Some(rustix::io::Errno::AFNOSUPPORT)) => "this kernel has no such address family".into(),
+            (_, Some(Number::AFNOSUPPORT)) => "this kernel has no such address family".into(),
             _ => "see the system's error".into(),
         }
     }
@@ -172,14 +174,7 @@ impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { call, address, error } = self;
         let joint = if *call == "bind()" { "to" } else { "for" };
-        match error.raw_os_error() {
-            Some(number) => {
-                let text = error.to_string();
-                let text = text.split(" (os error").next().unwrap_or_default();
-                write!(f, "{call} {joint} {address} failed ({number}: {text})")
-            }
-            None => write!(f, "{call} {joint} {address} failed ({error})"),
-        }
+        write!(f, "{call} {joint} {address} failed ({})", Errno(error))
     }
 }
 

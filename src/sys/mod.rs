@@ -1,5 +1,7 @@
 //! All unsafe code, in small functions with safe signatures, one topic a file.
 
+pub mod errno;
 pub mod fd;
+pub mod process;
 pub mod ring;
 pub mod socket;
