@@ -4,6 +4,7 @@ pub mod config;
 pub mod limits;
 pub mod model;
 pub mod net;
+pub mod observe;
 pub mod route;
 pub mod sys;
 pub mod tunnel;

@@ -70,3 +70,9 @@ pub const TUNNEL_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 const _: () = assert!(TUNNEL_BUFFER_BYTES <= TUNNEL_BUDGET_BYTES && TUNNEL_BUDGET_BYTES <= TUNNEL_TURN_BYTES);
 const _: () = assert!(TUNNEL_RING_COMPLETIONS >= 16_384 && TUNNEL_RING_SUBMISSIONS <= TUNNEL_RING_COMPLETIONS);
+
+/// Buffers of one access log with `buffer=`: enough that shards seldom share one, few enough to flush in no time.
+pub const ACCESS_LOG_LANES: usize = 16;
+
+/// A line of the error log, as in nginx; what a client sends is in it and must not fill the disk.
+pub const ERROR_LINE_BYTES_MAX: usize = 2048;

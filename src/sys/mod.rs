@@ -5,3 +5,4 @@ pub mod fd;
 pub mod process;
 pub mod ring;
 pub mod socket;
+pub mod time;

@@ -1,0 +1,176 @@
+//! Counters of the process: each shard counts in cells of its own, a reader adds them up.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use super::outcome::{ConnectionEnd, ExchangeEnd, TunnelEnd};
+
+/// Something that only grows.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+/// Something that rises and falls.
+#[derive(Debug, Default)]
+pub struct Level(AtomicI64);
+
+/// The cells of one shard, on cache lines that no other shard writes to.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ShardMetrics {
+    /// Connections taken from a listener.
+    pub accepted: Count,
+    /// Of those, the ones that were served and not refused at once.
+    pub handled: Count,
+    pub requests: Count,
+    /// Client connections that are open, tunnels included.
+    pub active: Level,
+    /// Connections in which a head is being read.
+    pub reading: Level,
+    /// Connections with an exchange under way, tunnels included.
+    pub writing: Level,
+    /// Connections that wait for their next request.
+    pub waiting: Level,
+    pub tunnels_opened: Count,
+    pub tunnels: Level,
+    exchanges: [Count; ExchangeEnd::ALL.len()],
+    connections: [Count; ConnectionEnd::ALL.len()],
+    tunnels_ended: [Count; TunnelEnd::ALL.len()],
+}
+
+/// The cells of all shards.
+#[derive(Debug)]
+pub struct Metrics {
+    shards: Box<[ShardMetrics]>,
+}
+
+/// Sums over all shards. They are read one after the other, so that they agree only roughly under load.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    pub accepted: u64,
+    pub handled: u64,
+    pub requests: u64,
+    pub active: u64,
+    pub reading: u64,
+    pub writing: u64,
+    pub waiting: u64,
+    pub tunnels_opened: u64,
+    pub tunnels: u64,
+}
+
+impl Count {
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Level {
+    pub fn raise(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn lower(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn value(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl ShardMetrics {
+    pub fn exchange_ended(&self, end: ExchangeEnd) {
+        self.exchanges[end.index()].add(1);
+    }
+
+    pub fn connection_ended(&self, end: ConnectionEnd) {
+        self.connections[end.index()].add(1);
+    }
+
+    pub fn tunnel_ended(&self, end: TunnelEnd) {
+        self.tunnels_ended[end.index()].add(1);
+    }
+}
+
+impl Metrics {
+    #[must_use]
+    pub fn new(shard_count: usize) -> Self {
+        Self { shards: (0..shard_count.max(1)).map(|_| ShardMetrics::default()).collect() }
+    }
+
+    /// The cells of a shard, by its number from 0.
+    #[must_use]
+    pub fn shard(&self, number: usize) -> &ShardMetrics {
+        // More shards than were announced would share cells: slower, and still right.
+        &self.shards[number % self.shards.len()]
+    }
+
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let count = |of: fn(&ShardMetrics) -> &Count| self.shards.iter().map(|shard| of(shard).value()).sum();
+        // A connection may rise on one shard and fall on another: only the sum has a meaning.
+        let level = |of: fn(&ShardMetrics) -> &Level| {
+            u64::try_from(self.shards.iter().map(|shard| of(shard).value()).sum::<i64>()).unwrap_or_default()
+        };
+        Totals {
+            accepted: count(|shard| &shard.accepted),
+            handled: count(|shard| &shard.handled),
+            requests: count(|shard| &shard.requests),
+            active: level(|shard| &shard.active),
+            reading: level(|shard| &shard.reading),
+            writing: level(|shard| &shard.writing),
+            waiting: level(|shard| &shard.waiting),
+            tunnels_opened: count(|shard| &shard.tunnels_opened),
+            tunnels: level(|shard| &shard.tunnels),
+        }
+    }
+
+    /// Counters of all endings with their sums, in the order of the tables.
+    pub fn endings(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let sum = |of: &dyn Fn(&ShardMetrics) -> u64| self.shards.iter().map(of).sum::<u64>();
+        let exchanges =
+            ExchangeEnd::ALL.iter().map(move |end| (end.counter(), sum(&|s| s.exchanges[end.index()].value())));
+        let connections =
+            ConnectionEnd::ALL.iter().map(move |end| (end.counter(), sum(&|s| s.connections[end.index()].value())));
+        let tunnels =
+            TunnelEnd::ALL.iter().map(move |end| (end.counter(), sum(&|s| s.tunnels_ended[end.index()].value())));
+        exchanges.chain(connections).chain(tunnels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_add_up() {
+        let metrics = Metrics::new(2);
+        metrics.shard(0).accepted.add(2);
+        metrics.shard(1).accepted.add(3);
+        metrics.shard(0).active.raise();
+        metrics.shard(1).active.raise();
+        metrics.shard(1).active.lower();
+        metrics.shard(1).tunnel_ended(TunnelEnd::PeerReset);
+        metrics.shard(0).tunnel_ended(TunnelEnd::PeerReset);
+        metrics.shard(0).exchange_ended(ExchangeEnd::Answered);
+        metrics.shard(0).connection_ended(ConnectionEnd::Idle);
+        let totals = metrics.totals();
+        assert_eq!((totals.accepted, totals.active, totals.requests), (5, 1, 0));
+        let ended: Vec<_> = metrics.endings().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(ended, [("exchanges_answered", 1), ("connections_idle", 1), ("tunnels_peer_reset", 2)]);
+    }
+
+    #[test]
+    fn a_level_that_rises_and_falls_on_different_shards() {
+        let metrics = Metrics::new(2);
+        metrics.shard(0).waiting.lower();
+        assert_eq!(metrics.totals().waiting, 0);
+        metrics.shard(1).waiting.raise();
+        metrics.shard(1).waiting.raise();
+        assert_eq!(metrics.totals().waiting, 1);
+    }
+}
