@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use longhaul::limits;
 use longhaul::model;
-use longhaul::tunnel::{Ending, EngineOptions, Reason, Side};
+use longhaul::tunnel::{Close, Ending, EngineOptions, Reason, Side};
 
 use shard::{Shard, Start, ended, reset, tcp, unix};
 
@@ -59,10 +59,15 @@ fn bytes_of_the_seed_arrive_before_all_others() {
     let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), unix());
     client.write_all(b" later").unwrap();
     upstream.write_all(b" later").unwrap();
-    let start = Start { to_upstream: b"to upstream".to_vec(), to_client: b"to client".to_vec(), ..Default::default() };
+    let start = Start {
+        to_upstream: b"to upstream".to_vec(),
+        head: b"head, ".to_vec(),
+        to_client: b"to client".to_vec(),
+        ..Default::default()
+    };
     let record = shard.adopt(client_near, upstream_near, start);
     assert_eq!(read_exactly(&mut upstream, 17), b"to upstream later");
-    assert_eq!(read_exactly(&mut client, 15), b"to client later");
+    assert_eq!(read_exactly(&mut client, 21), b"head, to client later");
     drop((client, upstream));
     ended(&record);
     shard.finish();
@@ -199,6 +204,37 @@ fn a_silent_upstream_times_out_when_asked_to() {
     let record = shard.adopt(client_near, upstream_near, Start { settings, ..Default::default() });
     assert_eq!((read_all(&mut client), read_all(&mut upstream)), (vec![], vec![]));
     assert_eq!(ended(&record).ended, Ending::ReadTimeout);
+    shard.finish();
+}
+
+#[test]
+fn messages_and_the_close_code_are_recorded_over_any_cut_of_a_dialogue() {
+    let shard = shard();
+    // A text, a ping, a text in two frames with a pong between, a Close 4321; as a client masks them.
+    let frames: [&[u8]; 6] = [
+        b"\x81\x85\x01\x02\x03\x04\x69\x67\x6f\x68\x6e",
+        b"\x89\x80\x01\x02\x03\x04",
+        b"\x01\x81\x00\x00\x00\x00a",
+        b"\x8a\x82\x01\x02\x03\x04xy",
+        b"\x80\x81\x00\x00\x00\x00b",
+        b"\x88\x82\x10\xe1\x00\x00\x00\x00",
+    ];
+    let stream = frames.concat();
+    for cut in 0..=stream.len() {
+        let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+        let head = cut / 2;
+        let start = Start { to_upstream: stream[..head].to_vec(), frames: true, ..Default::default() };
+        let record = shard.adopt(client_near, upstream_near, start);
+        client.write_all(&stream[head..cut]).unwrap();
+        drop(client);
+        assert_eq!(read_all(&mut upstream), stream[..cut]);
+        drop(upstream);
+        let record = ended(&record);
+        let messages = [11, 11 + 6 + 7 + 8 + 7].iter().filter(|end| cut >= **end).count();
+        assert_eq!(record.messages_to_upstream as usize, messages, "cut {cut}");
+        let close = (cut == stream.len()).then_some(Close { by: Side::Client, code: 0x10e1 });
+        assert_eq!(record.close, close, "cut {cut}");
+    }
     shard.finish();
 }
 

@@ -15,6 +15,7 @@ use std::task::{self, Poll, Waker};
 use crate::limits;
 use crate::model;
 
+use super::pump;
 use super::record::{Counts, OnEnd, Reason};
 use super::side::Direction;
 use super::slot::{Moment, Slot};
@@ -24,9 +25,11 @@ use super::turns::{Over, Turns};
 pub struct Seed {
     pub client: OwnedFd,
     pub upstream: OwnedFd,
+    /// The head of the 101, if it has not been written yet: it reaches the client before all else, and is no frame.
+    pub head: Vec<u8>,
     /// Bytes of the client that were read behind its head: they reach the upstream first.
     pub to_upstream: Vec<u8>,
-    /// Bytes for the client before all others: the head of the 101 and what the upstream sent behind it.
+    /// Bytes of the upstream that were read behind its 101: they reach the client right behind `head`.
     pub to_client: Vec<u8>,
     /// The bytes are WebSocket frames.
     pub frames: bool,
@@ -82,8 +85,10 @@ impl Engine {
         let now = self.now();
         let mut slot = Slot::new(seed.client, seed.upstream, seed.settings, now);
         slot.on_end = seed.on_end;
-        slot.keep(Direction::ToUpstream, &seed.to_upstream, now);
-        slot.keep(Direction::ToClient, &seed.to_client, now);
+        slot.trackers = seed.frames.then(Default::default);
+        slot.keep(Direction::ToClient, &seed.head, now);
+        pump::begin(&mut slot, Direction::ToUpstream, &seed.to_upstream, now);
+        pump::begin(&mut slot, Direction::ToClient, &seed.to_client, now);
         self.turns.borrow_mut().adopt(slot);
         self.ask();
     }

@@ -5,10 +5,11 @@
 //! configuration; who needs to know of an end gives `on_end` with the seed.
 
 mod engine;
-mod pending;
+mod frames;
 mod pipe;
 mod pipes;
 mod pump;
+mod rare;
 mod record;
 mod side;
 mod slab;
@@ -18,5 +19,5 @@ mod sweep;
 mod turns;
 
 pub use engine::{Engine, EngineOptions, Seed};
-pub use record::{Counts, Ending, OnEnd, Reason, Record};
+pub use record::{Close, Counts, Ending, OnEnd, Reason, Record};
 pub use side::Side;

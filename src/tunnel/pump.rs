@@ -3,13 +3,16 @@
 //! Nothing waits here. A direction is served until its source has nothing, its target takes nothing, or its budget is
 //! used up. Readiness is edge-triggered, so a side counts as ready until the kernel says EAGAIN.
 
+use std::num::NonZeroU16;
+
 use crate::limits;
 
+use super::frames::{self, Rules};
 use super::pipe::Pipe;
 use super::pipes::Pipes;
-use super::record::Ending;
+use super::record::{Close, Ending};
 use super::side::{Direction, Known, Side};
-use super::slot::{Moment, Slot, Stride};
+use super::slot::{Moment, Slot};
 use super::socket::{self, Moved};
 
 /// What a tunnel needs next.
@@ -34,7 +37,7 @@ pub struct Pump {
 impl Pump {
     pub fn new() -> Pump {
         Pump {
-            buffer: vec![0; limits::TUNNEL_BUFFER_BYTES].into_boxed_slice(),
+            buffer: vec![0; limits::TUNNEL_BUFFER_BYTES + frames::HELD_BYTES_MAX].into_boxed_slice(),
             pipes: Pipes::new(limits::TUNNEL_PIPE_BYTES, limits::TUNNEL_PIPES_KEPT, limits::TUNNEL_PIPES_MAX),
             moved: 0,
         }
@@ -51,7 +54,7 @@ impl Pump {
                 self.pipes.give_back(pipe);
             }
         }
-        slot.pending = None;
+        slot.rare = None;
     }
 
     /// Bytes moved since the last call.
@@ -96,12 +99,10 @@ impl Pump {
             if left == 0 {
                 return true;
             }
-            let pipe = slot.stride[direction.index()]
-                .splice_bytes(limits::TUNNEL_PIPE_BYTES)
-                .and_then(|limit| Some((self.pipes.lend()?, limit)));
+            let (pipe, copy_bytes) = self.choose(slot, direction);
             let taken = match pipe {
                 Some((pipe, limit)) => self.splice(slot, direction, pipe, limit.min(left), now),
-                None => self.copy(slot, direction, left, now),
+                None => self.copy(slot, direction, left.min(copy_bytes), now),
             };
             if taken > 0 {
                 slot.last_read[direction.index()] = now.ticks();
@@ -111,25 +112,55 @@ impl Pump {
         }
     }
 
+    /// How to move the next bytes: through a pipe, and how many; or by a copy of at most so many.
+    fn choose(&mut self, slot: &Slot, direction: Direction) -> (Option<(Pipe, usize)>, usize) {
+        let Some(stride) = slot.stride[direction.index()].splice_bytes(limits::TUNNEL_PIPE_BYTES) else {
+            return (None, limits::TUNNEL_COPY_BYTES);
+        };
+        let limit = match &slot.trackers {
+            None => stride,
+            // The next header has to be seen: only the rest of a payload passes unseen.
+            Some(trackers) => {
+                let left = usize::try_from(trackers[direction.index()].payload_left()).unwrap_or(usize::MAX);
+                if left < limits::TUNNEL_COPY_BYTES {
+                    return (None, limits::TUNNEL_BUFFER_BYTES / 2);
+                }
+                stride.min(left)
+            }
+        };
+        match self.pipes.lend() {
+            Some(pipe) => (Some((pipe, limit)), 0),
+            None => (None, limits::TUNNEL_BUFFER_BYTES),
+        }
+    }
+
     /// Moves bytes through the buffer once. Returns how many were taken from the source.
     fn copy(&mut self, slot: &mut Slot, direction: Direction, limit: usize, now: Moment) -> usize {
-        // A source that is to be spliced, but for want of a pipe, is given the whole buffer.
-        let is_bulk = slot.stride[direction.index()] != Stride::default();
-        let length = if is_bulk { self.buffer.len() } else { limits::TUNNEL_COPY_BYTES };
-        let limit = limit.min(length);
-        let moved = socket::recv(slot.socket(direction.source()), &mut self.buffer[..limit]);
+        let held = slot.take_held(direction);
+        self.buffer[..held.len()].copy_from_slice(&held);
+        let end = held.len() + limit;
+        let moved = socket::recv(slot.socket(direction.source()), &mut self.buffer[held.len()..end]);
         let Moved::Bytes(taken) = moved else {
             note_unread(slot, direction.source(), moved);
+            if slot.has(direction.source(), Known::ENDED) {
+                // An incomplete frame at the end goes on as it is.
+                slot.keep(direction, &held, now);
+            } else {
+                slot.hold(direction, &held);
+            }
             return 0;
         };
         note_short_read(slot, direction.source(), taken < limit);
-        let sent = write(slot, direction, &self.buffer[..taken]);
-        slot.keep(direction, &self.buffer[sent..taken], now);
+        let bytes = &self.buffer[..held.len() + taken];
+        let whole = track(slot, direction, bytes);
+        let sent = write(slot, direction, &bytes[..whole]);
+        slot.keep(direction, &bytes[sent..whole], now);
+        slot.hold(direction, &bytes[whole..]);
         let stride = &mut slot.stride[direction.index()];
-        if taken == length && sent == taken {
-            stride.lengthen();
-        } else if taken < limits::TUNNEL_COPY_BYTES || sent < taken {
+        if taken < limits::TUNNEL_COPY_BYTES || sent < whole {
             stride.shorten();
+        } else if taken == limit {
+            stride.lengthen();
         }
         taken
     }
@@ -142,6 +173,9 @@ impl Pump {
             self.pipes.give_back(pipe);
             return 0;
         };
+        if let Some(trackers) = &mut slot.trackers {
+            trackers[direction.index()].skip(taken as u64);
+        }
         let is_drained = self.drain(slot, direction, pipe, now);
         let stride = &mut slot.stride[direction.index()];
         if taken < limits::TUNNEL_COPY_BYTES || !is_drained {
@@ -194,7 +228,7 @@ impl Pump {
         let side = Side::BOTH.into_iter().find(|side| slot.has(*side, Known::LOST))?;
         // No budget: the kernel takes nothing more from a lost side than what it already holds.
         self.direction(slot, side.outgoing(), usize::MAX, now);
-        Some(slot.failure.map_or(Ending::Reset(side), |errno| Ending::Failed(side, errno)))
+        Some(slot.failure.map_or(Ending::Reset(side), |errno| Ending::Failed(side, errno.get())))
     }
 }
 
@@ -203,6 +237,13 @@ pub fn prepare(slot: &mut Slot, side: Side) {
     if let Err(errno) = socket::set_nonblocking(slot.socket(side)) {
         lose(slot, side, errno.raw_os_error());
     }
+}
+
+/// Takes in what was read from a source before there was a tunnel.
+pub fn begin(slot: &mut Slot, direction: Direction, bytes: &[u8], now: Moment) {
+    let whole = track(slot, direction, bytes);
+    slot.keep(direction, &bytes[..whole], now);
+    slot.hold(direction, &bytes[whole..]);
 }
 
 /// A side that failed while nothing is read from it is asked for its error: the other side takes nothing, or all that
@@ -243,8 +284,21 @@ fn note_short_read(slot: &mut Slot, source: Side, is_short: bool) {
     }
 }
 
+/// How much of what was read may go on: all but the beginning of a frame that is not complete.
+fn track(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
+    let Some(trackers) = &mut slot.trackers else { return bytes.len() };
+    let close = &mut slot.close;
+    let on_close = |code| {
+        close.get_or_insert(Close { by: direction.source(), code });
+    };
+    trackers[direction.index()].feed(bytes, &Rules::default(), on_close).0
+}
+
 /// Writes once, and tells how much went.
 fn write(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
+    if bytes.is_empty() {
+        return 0;
+    }
     let moved = socket::send(slot.socket(direction.target()), bytes);
     let sent = note_written(slot, direction, moved);
     if sent < bytes.len() && sent > 0 {
@@ -281,10 +335,10 @@ fn finish(slot: &mut Slot, target: Side) {
 }
 
 /// Notes that a side is gone, and why.
-fn lose(slot: &mut Slot, side: Side, errno: i32) {
+pub fn lose(slot: &mut Slot, side: Side, errno: i32) {
     slot.set(side, Known::LOST);
     slot.first_ended.get_or_insert(side);
     if slot.failure.is_none() && !socket::is_reset(errno) {
-        slot.failure = Some(u16::try_from(errno).unwrap_or(0));
+        slot.failure = u16::try_from(errno).ok().and_then(NonZeroU16::new);
     }
 }

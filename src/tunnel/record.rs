@@ -38,8 +38,22 @@ pub struct Record {
     pub bytes_to_upstream: u64,
     /// Bytes written to the client's socket, those given with the seed included.
     pub bytes_to_client: u64,
+    /// Complete WebSocket messages; zero where frames are not tracked.
+    pub messages_to_upstream: u32,
+    pub messages_to_client: u32,
+    /// The first Close frame that passed.
+    pub close: Option<Close>,
     /// From adoption to the close of both sockets.
     pub duration: Duration,
+}
+
+/// A Close frame (RFC 6455 5.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Close {
+    /// Who sent it.
+    pub by: Side,
+    /// 1005 if it carried none.
+    pub code: u16,
 }
 
 /// What a shard's tunnels hold now, and which bounds they met.

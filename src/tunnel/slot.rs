@@ -3,33 +3,36 @@
 //! States: open (both sockets watched), ending (an [`Ending`] is set, the watches are being removed), gone (the slot
 //! is free). What is rare is boxed. A slot is what an idle tunnel costs, so its size is asserted.
 
+use std::num::NonZeroU16;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model;
 
-use super::pending::Pending;
+use super::frames::Tracker;
 use super::pipe::Pipe;
-use super::record::{Ending, OnEnd, Record};
+use super::rare::Rare;
+use super::record::{Close, Ending, OnEnd, Record};
 use super::side::{Direction, Known, Side};
 
 /// Milliseconds since the engine was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Moment(pub u64);
 
+const TICK_MS: u64 = 10;
+
 impl Moment {
-    /// Coarse time in four bytes: tenths of a second, enough for 13 years.
+    /// Coarse time in four bytes, for [`between`].
     pub fn ticks(self) -> u32 {
-        u32::try_from(self.0 / TICK_MS).unwrap_or(u32::MAX)
+        (self.0 / TICK_MS) as u32
     }
 }
 
-const TICK_MS: u64 = 100;
-
-/// Time between two ticks.
+/// Time between two ticks. They wrap after 497 days: half of that is the longest time told apart from none.
 pub fn between(earlier: u32, later: u32) -> Duration {
-    Duration::from_millis(u64::from(later.saturating_sub(earlier)) * TICK_MS)
+    let ticks = later.wrapping_sub(earlier);
+    if ticks > u32::MAX / 2 { Duration::ZERO } else { Duration::from_millis(u64::from(ticks) * TICK_MS) }
 }
 
 /// How a direction is moved. Bytes of short messages are copied; a source that fills the copy's buffer is spliced, in
@@ -58,51 +61,58 @@ impl Stride {
 
 /// One tunnel.
 pub struct Slot {
+    /// Given by the slab, so that completions of an earlier tunnel at the same index are told apart.
+    pub generation: u32,
     sockets: [OwnedFd; 2],
     pub known: [Known; 2],
     /// In the queue of tunnels to be served.
     pub is_queued: bool,
-    removal_failed: [bool; 2],
     /// How much is spliced at once, by direction; see `pump`.
     pub stride: [Stride; 2],
     /// The side whose FIN came first.
     pub first_ended: Option<Side>,
     /// The errno of a side that is lost by anything else than a reset.
-    pub failure: Option<u16>,
+    pub failure: Option<NonZeroU16>,
     /// Set once: from here on no byte moves.
     pub ending: Option<Ending>,
     /// Written to the target, by direction.
     pub written: [u64; 2],
     /// When the source last sent something, by direction.
     pub last_read: [u32; 2],
-    pub adopted: Moment,
+    adopted: u32,
+    /// By direction; `None` where the bytes are not WebSocket frames.
+    pub trackers: Option<[Tracker; 2]>,
+    pub close: Option<Close>,
     pub settings: Arc<model::Tunnel>,
     pub on_end: Option<OnEnd>,
-    pub pending: Option<Box<Pending>>,
+    pub rare: Option<Box<Rare>>,
 }
 
-const SLOT_BYTES_MAX: usize = 120;
-const _: () = assert!(size_of::<Option<Slot>>() <= SLOT_BYTES_MAX);
+/// The bound of the project: what an idle tunnel costs.
+const SLOT_BYTES_MAX: usize = 128;
+const _: () = assert!(size_of::<Slot>() <= SLOT_BYTES_MAX);
 
 impl Slot {
     pub fn new(client: OwnedFd, upstream: OwnedFd, settings: Arc<model::Tunnel>, now: Moment) -> Slot {
         // Writable until EAGAIN says otherwise: what came with the seed leaves without waiting for the first poll.
         let known = [Known::WRITABLE; 2];
         Slot {
+            generation: 0,
             sockets: [client, upstream],
             known,
             is_queued: false,
-            removal_failed: [false; 2],
             stride: [Stride::default(); 2],
             first_ended: None,
             failure: None,
             ending: None,
             written: [0; 2],
             last_read: [now.ticks(); 2],
-            adopted: now,
+            adopted: now.ticks(),
+            trackers: None,
+            close: None,
             settings,
             on_end: None,
-            pending: None,
+            rare: None,
         }
     }
 
@@ -122,64 +132,73 @@ impl Slot {
         self.known[side.index()].clear(bit);
     }
 
-    /// The removal of a side's watch came while the watch was busy, and has to be repeated.
-    pub fn set_removal_failed(&mut self, side: Side) {
-        self.removal_failed[side.index()] = true;
-    }
-
-    pub fn take_removal_failed(&mut self, side: Side) -> bool {
-        std::mem::take(&mut self.removal_failed[side.index()])
-    }
-
     /// Something taken from the source has not been taken by the target.
     pub fn is_waiting(&self, direction: Direction) -> bool {
-        self.pending.as_ref().is_some_and(|pending| pending.has(direction))
+        self.rare.as_ref().is_some_and(|rare| rare.is_waiting(direction))
     }
 
     /// The part of that which is in memory.
     pub fn waiting_bytes(&self, direction: Direction) -> &[u8] {
-        self.pending.as_ref().map_or(&[], |pending| pending.bytes(direction))
+        self.rare.as_ref().map_or(&[], |rare| rare.bytes(direction))
     }
 
     /// Keeps bytes for a target that takes no more now.
     pub fn keep(&mut self, direction: Direction, bytes: &[u8], now: Moment) {
         if !bytes.is_empty() {
-            self.pending.get_or_insert_default().push(direction, bytes, now.ticks());
+            self.rare.get_or_insert_default().push(direction, bytes, now.ticks());
         }
     }
 
     /// Notes that the first `count` of the waiting bytes in memory have left.
     pub fn release(&mut self, direction: Direction, count: usize, now: Moment) {
-        if let Some(pending) = &mut self.pending {
-            pending.advance(direction, count, now.ticks());
+        if let Some(rare) = &mut self.rare {
+            rare.advance(direction, count, now.ticks());
         }
         self.drop_empty();
     }
 
     /// Keeps a pipe whose bytes the target does not take now.
     pub fn keep_pipe(&mut self, direction: Direction, pipe: Pipe, now: Moment) {
-        self.pending.get_or_insert_default().push_pipe(direction, pipe, now.ticks());
+        self.rare.get_or_insert_default().push_pipe(direction, pipe, now.ticks());
     }
 
     pub fn take_pipe(&mut self, direction: Direction) -> Option<Pipe> {
-        let pipe = self.pending.as_mut()?.take_pipe(direction);
+        let pipe = self.rare.as_mut()?.take_pipe(direction);
         self.drop_empty();
         pipe
     }
 
+    /// Keeps the beginning of a frame until it is complete.
+    pub fn hold(&mut self, direction: Direction, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.rare.get_or_insert_default().hold(direction, bytes);
+        }
+    }
+
+    pub fn take_held(&mut self, direction: Direction) -> Vec<u8> {
+        let Some(rare) = &mut self.rare else { return Vec::new() };
+        let held = rare.take_held(direction);
+        self.drop_empty();
+        held
+    }
+
     fn drop_empty(&mut self) {
-        if self.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
-            self.pending = None;
+        if self.rare.as_ref().is_some_and(|rare| rare.is_empty()) {
+            self.rare = None;
         }
     }
 
     /// Closes both sockets.
     pub fn into_record(self, ended: Ending, now: Moment) -> (Option<OnEnd>, Record) {
+        let messages = |direction: Direction| self.trackers.map_or(0, |all| all[direction.index()].messages());
         let record = Record {
             ended,
             bytes_to_upstream: self.written[Direction::ToUpstream.index()],
             bytes_to_client: self.written[Direction::ToClient.index()],
-            duration: Duration::from_millis(now.0.saturating_sub(self.adopted.0)),
+            messages_to_upstream: messages(Direction::ToUpstream),
+            messages_to_client: messages(Direction::ToClient),
+            close: self.close,
+            duration: between(self.adopted, now.ticks()),
         };
         (self.on_end, record)
     }
@@ -269,7 +288,8 @@ mod tests {
 
     #[test]
     fn time_between_ticks_never_goes_backwards() {
-        assert_eq!(between(Moment(1_000).ticks(), Moment(2_550).ticks()), Duration::from_millis(1_500));
+        assert_eq!(between(Moment(1_000).ticks(), Moment(2_550).ticks()), Duration::from_millis(1_550));
         assert_eq!(between(5, 4), Duration::ZERO);
+        assert_eq!(between(u32::MAX, 99), Duration::from_secs(1));
     }
 }

@@ -10,9 +10,9 @@ pub fn due(slot: &Slot, now: Moment) -> Option<Ending> {
     let settings = &*slot.settings;
     for (side, timeout) in [(Side::Upstream, settings.send_timeout), (Side::Client, settings.client_send_timeout)] {
         let direction = side.other().outgoing();
-        if let (Some(timeout), Some(pending)) = (timeout, &slot.pending)
-            && pending.has(direction)
-            && between(pending.stuck_since(direction), now) >= timeout
+        if let (Some(timeout), Some(rare)) = (timeout, &slot.rare)
+            && rare.is_waiting(direction)
+            && between(rare.stuck_since(direction), now) >= timeout
         {
             return Some(Ending::SendTimeout(side));
         }

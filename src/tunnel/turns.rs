@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::limits;
 use crate::sys::ring::{Completion, Readiness, Ring, SetupError};
 
@@ -63,11 +65,11 @@ impl Turns {
 
     /// Takes a tunnel in. Its first bytes leave with the next turn.
     pub fn adopt(&mut self, slot: Slot) {
-        let (index, generation) = self.slots.insert(slot);
-        if let Some(slot) = self.slots.get(index, generation) {
+        let index = self.slots.insert(slot);
+        if let Some(slot) = self.slots.at(index) {
             for side in Side::BOTH {
                 pump::prepare(slot, side);
-                watch(&mut self.ring, slot, index, generation, side);
+                watch(&mut self.ring, slot, index, side);
             }
             enqueue(&mut self.queue, slot, index);
         }
@@ -76,7 +78,13 @@ impl Turns {
     /// Serves what is ready. True if tunnels are left that need another turn now; the ring is then readable.
     pub fn turn(&mut self, now: Moment) -> io::Result<bool> {
         let Turns { ring, slots, queue, .. } = self;
-        ring.complete(|completion| note(slots, queue, completion))?;
+        let mut busy = Vec::new();
+        ring.complete(|completion| busy.extend(note(slots, queue, completion)))?;
+        for (index, side) in busy {
+            if let Some(slot) = self.slots.at(index).filter(|slot| slot.has(side, Known::WATCHED)) {
+                unwatch(&mut self.ring, slot, index, side);
+            }
+        }
         let mut moved = 0;
         for _ in 0..self.queue.len() {
             let Some(index) = self.queue.pop_front() else { break };
@@ -95,7 +103,7 @@ impl Turns {
     }
 
     fn serve(&mut self, index: u32, now: Moment) {
-        let Some((generation, slot)) = self.slots.at(index) else { return };
+        let Some(slot) = self.slots.at(index) else { return };
         slot.is_queued = false;
         if slot.ending.is_none() {
             match self.pump.serve(slot, limits::TUNNEL_BUDGET_BYTES, now) {
@@ -106,7 +114,7 @@ impl Turns {
             // The kernel may end a watch by itself, when its completion found no room.
             for side in Side::BOTH {
                 if !slot.has(side, Known::WATCHED) {
-                    watch(&mut self.ring, slot, index, generation, side);
+                    watch(&mut self.ring, slot, index, side);
                 }
             }
         } else {
@@ -116,7 +124,7 @@ impl Turns {
 
     /// First step of closing.
     fn end(&mut self, index: u32, ending: Ending, now: Moment) {
-        let Some((generation, slot)) = self.slots.at(index) else { return };
+        let Some(slot) = self.slots.at(index) else { return };
         slot.ending = Some(ending);
         self.pump.discard(slot);
         if must_reset(ending) {
@@ -124,7 +132,7 @@ impl Turns {
         }
         for side in Side::BOTH {
             if slot.has(side, Known::WATCHED) {
-                unwatch(&mut self.ring, index, generation, side);
+                unwatch(&mut self.ring, slot, index, side);
             }
         }
         self.close(index, now);
@@ -132,14 +140,9 @@ impl Turns {
 
     /// Last step of closing, once no watch is left.
     fn close(&mut self, index: u32, now: Moment) {
-        let Some((generation, slot)) = self.slots.at(index) else { return };
+        let Some(slot) = self.slots.at(index) else { return };
         let Some(ending) = slot.ending else { return };
         if Side::BOTH.iter().any(|side| slot.has(*side, Known::WATCHED)) {
-            for side in Side::BOTH {
-                if slot.take_removal_failed(side) && slot.has(side, Known::WATCHED) {
-                    unwatch(&mut self.ring, index, generation, side);
-                }
-            }
             return;
         }
         if let Some(slot) = self.slots.remove(index) {
@@ -159,7 +162,7 @@ impl Turns {
 
     fn end_where(&mut self, now: Moment, ending_of: impl Fn(&Slot) -> Option<Ending>) -> io::Result<()> {
         for index in 0..self.slots.end() {
-            let Some((_, slot)) = self.slots.at(index) else { continue };
+            let Some(slot) = self.slots.at(index) else { continue };
             if slot.ending.is_none()
                 && let Some(ending) = ending_of(slot)
             {
@@ -177,13 +180,14 @@ fn enqueue(queue: &mut VecDeque<u32>, slot: &mut Slot, index: u32) {
     }
 }
 
-fn watch(ring: &mut Ring, slot: &mut Slot, index: u32, generation: u32, side: Side) {
+fn watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
     slot.set(side, Known::WATCHED);
-    ring.watch(slot.socket(side), Token { index, generation, purpose: Purpose::Watch(side) }.pack());
+    let token = Token { index, generation: slot.generation, purpose: Purpose::Watch(side) };
+    ring.watch(slot.socket(side), token.pack());
 }
 
-fn unwatch(ring: &mut Ring, index: u32, generation: u32, side: Side) {
-    let watch = Token { index, generation, purpose: Purpose::Watch(side) };
+fn unwatch(ring: &mut Ring, slot: &Slot, index: u32, side: Side) {
+    let watch = Token { index, generation: slot.generation, purpose: Purpose::Watch(side) };
     ring.unwatch(watch.pack(), Token { purpose: Purpose::Unwatch(side), ..watch }.pack());
 }
 
@@ -195,21 +199,21 @@ fn must_reset(ending: Ending) -> bool {
     }
 }
 
-/// Puts what a completion says into its tunnel, and the tunnel into the queue.
-fn note(slots: &mut Slab, queue: &mut VecDeque<u32>, completion: Completion) {
-    let Some(token) = Token::unpack(completion.token) else { return };
-    let Some(slot) = slots.get(token.index, token.generation) else { return };
+/// Puts what a completion says into its tunnel, and the tunnel into the queue. Returns a side whose watch was too busy to
+/// be removed.
+fn note(slots: &mut Slab, queue: &mut VecDeque<u32>, completion: Completion) -> Option<(u32, Side)> {
+    let token = Token::unpack(completion.token)?;
+    let slot = slots.get(token.index, token.generation)?;
     match token.purpose {
-        Purpose::Wake => return,
+        Purpose::Wake => return None,
         Purpose::Watch(side) => note_watch(slot, side, completion),
-        // The watch was busy with an edge, or is over already: then its last completion comes or has come.
+        // Otherwise the watch is over already: its last completion comes or has come.
         Purpose::Unwatch(side) => {
-            if completion.result == -rustix::io::Errno::ALREADY.raw_os_error() {
-                slot.set_removal_failed(side);
-            }
+            return (completion.result == -Errno::ALREADY.raw_os_error()).then_some((token.index, side));
         }
     }
     enqueue(queue, slot, token.index);
+    None
 }
 
 fn note_watch(slot: &mut Slot, side: Side, completion: Completion) {
@@ -219,8 +223,7 @@ fn note_watch(slot: &mut Slot, side: Side, completion: Completion) {
     if completion.result < 0 {
         // Without a watch nothing would ever be heard of this side again, except where the end is under way.
         if slot.ending.is_none() {
-            slot.set(side, Known::LOST);
-            slot.failure.get_or_insert(u16::try_from(-completion.result).unwrap_or(0));
+            pump::lose(slot, side, -completion.result);
         }
         return;
     }

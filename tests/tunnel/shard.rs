@@ -26,6 +26,7 @@ pub struct Shard {
 /// What a test gives of a [`Seed`].
 #[derive(Default)]
 pub struct Start {
+    pub head: Vec<u8>,
     pub to_upstream: Vec<u8>,
     pub to_client: Vec<u8>,
     pub settings: model::Tunnel,
@@ -57,6 +58,7 @@ impl Shard {
             engine.adopt(Seed {
                 client,
                 upstream,
+                head: start.head,
                 to_upstream: start.to_upstream,
                 to_client: start.to_client,
                 frames: start.frames,

@@ -55,6 +55,32 @@ impl Random {
     }
 }
 
+/// Unfragmented messages, masked or not, of random lengths.
+fn messages(random: &mut Random, length: usize) -> (Vec<u8>, u32) {
+    let (mut stream, mut count) = (Vec::with_capacity(length + 64), 0);
+    while stream.len() < length {
+        let bits = random.below(18);
+        let payload = random.size(bits);
+        let masked = if random.one_in(2) { 0x80 } else { 0 };
+        stream.push(0x82);
+        match payload {
+            0..126 => stream.push(masked | payload as u8),
+            126..0x1_0000 => {
+                stream.push(masked | 126);
+                stream.extend((payload as u16).to_be_bytes());
+            }
+            _ => {
+                stream.push(masked | 127);
+                stream.extend((payload as u64).to_be_bytes());
+            }
+        }
+        let rest = payload + if masked == 0 { 0 } else { 4 };
+        stream.extend(random.bytes(rest));
+        count += 1;
+    }
+    (stream, count)
+}
+
 /// A peer's socket.
 pub enum Peer {
     Tcp(TcpStream),
@@ -83,6 +109,8 @@ impl Peer {
 #[derive(Clone)]
 struct Part {
     sends: Vec<u8>,
+    /// That many messages, where it sends frames.
+    messages: Option<u32>,
     /// Reset the connection after this many bytes sent, instead of ending it.
     reset_at: Option<usize>,
     /// Read nothing before all is sent: the other writer meets back-pressure.
@@ -102,14 +130,18 @@ impl Traffic {
     pub fn start(shard: &Shard, seed: u64, bits_max: usize) -> Traffic {
         let mut random = Random::new(seed);
         let late = random.below(6);
+        // Tracked bytes that are no frames at all have to arrive just the same.
+        let frames = random.one_in(2);
+        let sends_messages = frames && !random.one_in(3);
         let mut part = |late_at| {
             let length = random.size(bits_max);
-            Part {
-                sends: random.bytes(length),
-                reset_at: None,
-                reads_late: late == late_at,
-                random: Random::new(random.next()),
-            }
+            let (sends, messages) = if sends_messages {
+                let (sends, count) = messages(&mut random, length);
+                (sends, Some(count))
+            } else {
+                (random.bytes(length), None)
+            };
+            Part { sends, messages, reset_at: None, reads_late: late == late_at, random: Random::new(random.next()) }
         };
         let mut parts = [part(0), part(1)];
         let is_cut = random.one_in(5);
@@ -127,6 +159,7 @@ impl Traffic {
         let start = Start {
             to_upstream: parts[0].sends[..head[0]].to_vec(),
             to_client: parts[1].sends[..head[1]].to_vec(),
+            frames,
             ..Default::default()
         };
         let (record, upstream) = if upstream_is_unix {
@@ -160,6 +193,10 @@ impl Traffic {
                 assert!(!self.is_cut || self.parts.iter().all(|part| part.reset_at != Some(0)), "seed {seed}");
                 let sent = [record.bytes_to_upstream, record.bytes_to_client];
                 if !self.is_cut {
+                    let counted = [record.messages_to_upstream, record.messages_to_client];
+                    for (part, counted) in self.parts.iter().zip(counted) {
+                        assert!(part.messages.is_none_or(|sent| sent == counted), "seed {seed}: {counted} messages");
+                    }
                     assert_eq!(sent, [0, 1].map(|at| self.parts[at].sends.len() as u64), "seed {seed}");
                 }
             }

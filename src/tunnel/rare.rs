@@ -1,0 +1,127 @@
+//! What few tunnels have at a time: bytes that were taken from one side and that the other did not take yet, in memory
+//! or in a pipe, and the beginning of a frame that must not go on before it is complete.
+
+use super::pipe::Pipe;
+use super::side::Direction;
+
+/// One direction: bytes that wait first, then what the pipe holds, then the beginning of a frame.
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    sent: usize,
+    pipe: Option<Pipe>,
+    held: Vec<u8>,
+    stuck_since: u32,
+}
+
+impl Queue {
+    fn is_waiting(&self) -> bool {
+        self.sent < self.bytes.len() || self.pipe.is_some()
+    }
+}
+
+/// Made when a write falls short or a read ends within a header, dropped as soon as it is empty.
+#[derive(Debug, Default)]
+pub struct Rare {
+    queues: [Queue; 2],
+}
+
+impl Rare {
+    pub fn is_empty(&self) -> bool {
+        self.queues.iter().all(|queue| !queue.is_waiting() && queue.held.is_empty())
+    }
+
+    /// The target has yet to take something.
+    pub fn is_waiting(&self, direction: Direction) -> bool {
+        self.queues[direction.index()].is_waiting()
+    }
+
+    /// The bytes in memory still to be written.
+    pub fn bytes(&self, direction: Direction) -> &[u8] {
+        let queue = &self.queues[direction.index()];
+        &queue.bytes[queue.sent..]
+    }
+
+    /// Since which tick nothing of a direction moved. Without meaning while nothing waits in it.
+    pub fn stuck_since(&self, direction: Direction) -> u32 {
+        self.queues[direction.index()].stuck_since
+    }
+
+    /// Puts bytes behind those that wait in memory. Nothing may wait in a pipe: it would be overtaken.
+    pub fn push(&mut self, direction: Direction, bytes: &[u8], now: u32) {
+        let queue = &mut self.queues[direction.index()];
+        debug_assert!(queue.pipe.is_none());
+        if !queue.is_waiting() {
+            queue.stuck_since = now;
+        }
+        queue.bytes.extend_from_slice(bytes);
+    }
+
+    /// Notes that the first `count` bytes in memory have been written.
+    pub fn advance(&mut self, direction: Direction, count: usize, now: u32) {
+        let queue = &mut self.queues[direction.index()];
+        queue.sent += count.min(queue.bytes.len() - queue.sent);
+        queue.stuck_since = now;
+        if queue.sent == queue.bytes.len() {
+            (queue.bytes, queue.sent) = (Vec::new(), 0);
+        }
+    }
+
+    /// Keeps a pipe with bytes behind those in memory.
+    pub fn push_pipe(&mut self, direction: Direction, pipe: Pipe, now: u32) {
+        let queue = &mut self.queues[direction.index()];
+        debug_assert!(queue.pipe.is_none());
+        queue.stuck_since = now;
+        queue.pipe = Some(pipe);
+    }
+
+    /// Keeps the beginning of a frame: it counts as not yet read.
+    pub fn hold(&mut self, direction: Direction, bytes: &[u8]) {
+        self.queues[direction.index()].held = bytes.to_vec();
+    }
+
+    pub fn take_held(&mut self, direction: Direction) -> Vec<u8> {
+        std::mem::take(&mut self.queues[direction.index()].held)
+    }
+
+    pub fn take_pipe(&mut self, direction: Direction) -> Option<Pipe> {
+        self.queues[direction.index()].pipe.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_leave_in_the_order_they_came() {
+        let mut rare = Rare::default();
+        rare.push(Direction::ToClient, b"abc", 1);
+        rare.push(Direction::ToClient, b"de", 2);
+        assert_eq!(rare.stuck_since(Direction::ToClient), 1);
+        rare.advance(Direction::ToClient, 2, 3);
+        assert_eq!(rare.bytes(Direction::ToClient), b"cde");
+        assert_eq!(rare.stuck_since(Direction::ToClient), 3);
+        assert!(rare.is_waiting(Direction::ToClient) && !rare.is_waiting(Direction::ToUpstream));
+        rare.advance(Direction::ToClient, 3, 4);
+        assert!(rare.is_empty());
+    }
+
+    #[test]
+    fn the_beginning_of_a_frame_does_not_wait_for_the_target() {
+        let mut rare = Rare::default();
+        rare.hold(Direction::ToClient, &[0x81]);
+        assert!(!rare.is_waiting(Direction::ToClient) && !rare.is_empty());
+        assert_eq!(rare.take_held(Direction::ToClient), [0x81]);
+        assert!(rare.is_empty());
+    }
+
+    #[test]
+    fn a_pipe_counts_as_waiting() {
+        let mut rare = Rare::default();
+        rare.push_pipe(Direction::ToUpstream, Pipe::new(4096).unwrap(), 9);
+        assert!(rare.is_waiting(Direction::ToUpstream) && rare.bytes(Direction::ToUpstream).is_empty());
+        assert!(rare.take_pipe(Direction::ToUpstream).is_some());
+        assert!(rare.is_empty());
+    }
+}
