@@ -6,6 +6,7 @@ pub mod model;
 pub mod net;
 pub mod observe;
 pub mod route;
+pub mod shard;
 pub mod sys;
 pub mod tunnel;
 pub mod upstream;

@@ -76,3 +76,26 @@ pub const ACCESS_LOG_LANES: usize = 16;
 
 /// A line of the error log, as in nginx; what a client sends is in it and must not fill the disk.
 pub const ERROR_LINE_BYTES_MAX: usize = 2048;
+
+/// Submissions that a shard's ring takes in one call, and completions it holds before the kernel has to keep them aside.
+pub const SHARD_RING_SUBMISSIONS: u32 = 1024;
+pub const SHARD_RING_COMPLETIONS: u32 = 16 << 10;
+
+/// How long a fast stop waits for tunnels to be closed and logged.
+pub const SHARD_STOP_TIME: Duration = Duration::from_millis(500);
+
+/// A shard that lacks descriptors or connections says so this often at most: the reason does not change faster.
+pub const SHARD_WARNING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Descriptors of a shard that are no connections: two rings, bells, reserve, some listeners and pipes.
+pub const SHARD_OWN_DESCRIPTORS: u64 = 32;
+
+/// How long an ending process waits for its rings to close what they were told to close, and how often it looks.
+pub const EXIT_CLOSE_TIME: Duration = Duration::from_secs(1);
+pub const EXIT_LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How often the main thread looks after lines that wait in the buffers of logs.
+pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// `worker_connections` of all shards of a generated configuration, where the system sets no limit.
+pub const CONNECTIONS_GENERATED_MAX: u64 = 10_000_000;

@@ -1,0 +1,88 @@
+//! One task for each listening socket: wait, take a batch, hand it on.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use super::contain::contain;
+use super::gate::Gate;
+use super::local::Local;
+use super::service::Service;
+use crate::limits::{ACCEPT_BATCH_COUNT, ACCEPT_PAUSE};
+use crate::model::{ListenAddress, LogLevel};
+use crate::net::accept::{Accepted, Acceptor, Refused};
+use crate::observe::error_log;
+use crate::sys::errno::Errno;
+
+/// A listening socket of this shard.
+pub(super) struct Door {
+    pub(super) address: ListenAddress,
+    /// Shut to close the socket.
+    pub(super) closing: Gate,
+    /// Shut when nothing more is accepted.
+    pub(super) closed: Gate,
+}
+
+/// Starts to accept on a socket.
+pub(super) fn open<S: Service>(local: &Rc<Local<S>>, address: ListenAddress, socket: OwnedFd) -> io::Result<Rc<Door>> {
+    let acceptor = Acceptor::new(socket)?;
+    let door = Rc::new(Door { address, closing: Gate::default(), closed: Gate::default() });
+    let (local, opened) = (Rc::clone(local), Rc::clone(&door));
+    monoio::spawn(async move {
+        if let Err(panicked) = contain(run(&local, &door, &acceptor)).await {
+            let text = format_args!("listener {} ended by a panic: {}", door.address, panicked.0);
+            error_log::write(LogLevel::Alert, None, text);
+        }
+        acceptor.close();
+        door.closed.shut();
+    });
+    Ok(opened)
+}
+
+async fn run<S: Service>(local: &Rc<Local<S>>, door: &Door, acceptor: &Acceptor) {
+    let mut batch = Vec::with_capacity(ACCEPT_BATCH_COUNT);
+    // Whether the last attempt found no descriptor either.
+    let mut is_starved = false;
+    loop {
+        monoio::select! {
+            biased;
+            () = door.closing.shutting() => break,
+            ready = acceptor.readable() => if let Err(error) = ready {
+                return log(door, LogLevel::Alert, &error, "poll");
+            }
+        }
+        match take(local, door, acceptor, &mut batch) {
+            Ok(_) => is_starved = false,
+            Err(Refused::Exhausted(error)) => {
+                let text = format_args!("accept4() failed ({}) on {}", Errno(&error), door.address);
+                local.warn(LogLevel::Crit, text);
+                if is_starved {
+                    acceptor.shed(&local.reserve);
+                }
+                is_starved = true;
+                monoio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            Err(Refused::Broken(error)) => return log(door, LogLevel::Alert, &error, "accept4"),
+        }
+    }
+    // What the kernel has completed is ours: closing the socket would reset it.
+    while take(local, door, acceptor, &mut batch).is_ok_and(|has_more| has_more) {}
+}
+
+fn take<S: Service>(
+    local: &Rc<Local<S>>,
+    door: &Door,
+    acceptor: &Acceptor,
+    batch: &mut Vec<Accepted>,
+) -> Result<bool, Refused> {
+    let result = acceptor.take(batch);
+    for accepted in batch.drain(..) {
+        local.serve(&door.address, accepted);
+    }
+    result
+}
+
+fn log(door: &Door, level: LogLevel, error: &io::Error, call: &str) {
+    let text = format_args!("{call}() failed ({}) on {}: it is closed", Errno(error), door.address);
+    error_log::write(level, None, text);
+}

@@ -1,0 +1,308 @@
+//! A shard's own state and its main task: commands in, reports out, counts of what is alive.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::accept::{self, Door};
+use super::contain::contain;
+use super::gate::Gate;
+use super::mailbox::{Mailbox, Receiver};
+use super::messages::{Adoption, Command, Left, Plan, Report};
+use super::service::Service;
+use crate::limits::{SHARD_STOP_TIME, SHARD_WARNING_INTERVAL};
+use crate::model::{ListenAddress, LogLevel};
+use crate::net::accept::{Accepted, Reserve};
+use crate::observe::error_log;
+use crate::tunnel::{Engine, EngineOptions, Reason, Seed};
+
+/// One generation on this shard.
+pub(super) struct Served<S> {
+    number: u64,
+    addresses: Vec<ListenAddress>,
+    connections_max: usize,
+    service: Rc<S>,
+    connections: Cell<usize>,
+    tunnels: Cell<usize>,
+    /// It is not the newest: it is reported when nothing of it is left.
+    is_old: Cell<bool>,
+}
+
+impl<S> Served<S> {
+    fn is_empty(&self) -> bool {
+        self.connections.get() + self.tunnels.get() == 0
+    }
+}
+
+/// What the tasks of one shard share.
+pub(super) struct Local<S: Service> {
+    number: usize,
+    reports: Arc<Mailbox<Report>>,
+    engine: Rc<Engine>,
+    pub(super) reserve: Reserve,
+    newest: RefCell<Option<Rc<Served<S>>>>,
+    doors: RefCell<Vec<Rc<Door>>>,
+    /// Clients count one, tunnels two: `worker_connections`.
+    live: Cell<usize>,
+    connections: Cell<usize>,
+    draining: Cell<bool>,
+    /// Shut when a drain has nothing left to wait for.
+    emptied: Gate,
+    warned: Cell<Option<Instant>>,
+}
+
+/// Serves on the calling thread, for ever.
+pub fn run<S: Service>(plan: Plan, commands: Arc<Mailbox<Command<S::Parts>>>, reports: Arc<Mailbox<Report>>) {
+    let shard = plan.number;
+    if !super::core::pin(&plan.cores) {
+        let cores = &plan.cores;
+        error_log::write(LogLevel::Warn, None, format_args!("shard {shard} could not be pinned to cores {cores:?}"));
+    }
+    let failed = |call, error| reports.send(Report::Failed { shard, call, error });
+    let mut runtime = match super::runtime::open() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed("io_uring_setup()", error),
+    };
+    let ended = runtime.block_on(async {
+        let opened = Engine::new(EngineOptions::default());
+        let engine = opened.map_err(|error| ("io_uring_setup()", error))?;
+        let reserve = Reserve::new().map_err(|error| ("open(/dev/null)", error))?;
+        let commands = Receiver::new(commands).map_err(|error| ("dup()", error))?;
+        let local = Rc::new(Local::<S>::new(shard, Arc::clone(&reports), engine, reserve));
+        local.follow(commands).await.map_err(|error| ("io_uring_enter()", error))
+    });
+    // The runtime must not be dropped: see the head of this module.
+    std::mem::forget(runtime);
+    if let Err((call, error)) = ended {
+        failed(call, error);
+    }
+}
+
+impl<S: Service> Local<S> {
+    fn new(number: usize, reports: Arc<Mailbox<Report>>, engine: Rc<Engine>, reserve: Reserve) -> Self {
+        Self {
+            number,
+            reports,
+            engine,
+            reserve,
+            newest: RefCell::new(None),
+            doors: RefCell::default(),
+            live: Cell::new(0),
+            connections: Cell::new(0),
+            draining: Cell::new(false),
+            emptied: Gate::default(),
+            warned: Cell::new(None),
+        }
+    }
+
+    /// The main task: obeys commands until the process leaves.
+    async fn follow(self: &Rc<Self>, commands: Receiver<Command<S::Parts>>) -> std::io::Result<()> {
+        self.drive_tunnels();
+        self.reports.send(Report::Started { shard: self.number });
+        loop {
+            match commands.next().await? {
+                Command::Adopt(adoption) => self.adopt(adoption)?,
+                Command::Drain { within } => self.drain(within),
+                Command::Stop => self.stop().await,
+            }
+        }
+    }
+
+    fn drive_tunnels(self: &Rc<Self>) {
+        let local = Rc::clone(self);
+        monoio::spawn(async move {
+            let ended = contain(Rc::clone(&local.engine).run()).await;
+            let shard = local.number;
+            let error = match ended {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error,
+                Err(panicked) => std::io::Error::other(panicked.0),
+            };
+            // Tunnels can neither move nor end any more: nothing is worth going on for.
+            local.reports.send(Report::Failed { shard, call: "tunnel ring", error });
+        });
+    }
+
+    /// Puts a generation in the place of the newest one.
+    fn adopt(self: &Rc<Self>, adoption: Adoption<S::Parts>) -> std::io::Result<()> {
+        let Adoption { number, addresses, sockets, connections_max, parts } = adoption;
+        self.doors.borrow_mut().retain(|door| {
+            let stays = addresses.contains(&door.address);
+            if !stays {
+                door.closing.shut();
+            }
+            stays
+        });
+        let served = Rc::new(Served {
+            number,
+            addresses,
+            connections_max,
+            service: S::begin(self.number, parts),
+            connections: Cell::new(0),
+            tunnels: Cell::new(0),
+            is_old: Cell::new(false),
+        });
+        let old = self.newest.borrow_mut().replace(served);
+        for (address, socket) in sockets {
+            let door = accept::open(self, address, socket)?;
+            self.doors.borrow_mut().push(door);
+        }
+        if let Some(old) = old {
+            old.is_old.set(true);
+            old.service.close_idle();
+            self.report_if_drained(&old);
+        }
+        Ok(())
+    }
+
+    fn report_if_drained(&self, served: &Served<S>) {
+        if served.is_old.get() && served.is_empty() {
+            self.reports.send(Report::Drained { shard: self.number, generation: served.number });
+        }
+        if self.draining.get() && self.live.get() == 0 {
+            self.emptied.shut();
+        }
+    }
+
+    fn drain(self: &Rc<Self>, within: Option<Duration>) {
+        if self.draining.replace(true) {
+            return;
+        }
+        let doors = self.doors.take();
+        doors.iter().for_each(|door| door.closing.shut());
+        let newest = self.newest.borrow().clone();
+        if let Some(newest) = newest {
+            newest.service.close_idle();
+        }
+        let local = Rc::clone(self);
+        monoio::spawn(async move {
+            // Listeners first give away what the kernel has already accepted for them.
+            let is_empty = async {
+                for door in &doors {
+                    door.closed.shutting().await;
+                }
+                if local.live.get() > 0 {
+                    local.emptied.shutting().await;
+                }
+            };
+            let in_time = match within {
+                None => {
+                    is_empty.await;
+                    true
+                }
+                Some(within) => monoio::time::timeout(within, is_empty).await.is_ok(),
+            };
+            if !in_time {
+                local.close_tunnels(Reason::Drain).await;
+            }
+            local.report_stopped(!in_time);
+        });
+    }
+
+    async fn stop(self: &Rc<Self>) {
+        for door in self.doors.take() {
+            door.closing.shut();
+        }
+        self.close_tunnels(Reason::Stop).await;
+        self.report_stopped(true);
+    }
+
+    async fn close_tunnels(&self, reason: Reason) {
+        if self.engine.active() > 0 {
+            self.engine.close_all(reason);
+            // Whoever does not end in time is ended by the exit of the process.
+            let _ = monoio::time::timeout(SHARD_STOP_TIME, self.engine.drained()).await;
+        }
+    }
+
+    fn report_stopped(&self, is_intended: bool) {
+        let counts = self.engine.counts();
+        let left =
+            Left { connections: self.connections.get(), tunnels: counts.active, pipes: counts.pipes_lent, is_intended };
+        self.reports.send(Report::Stopped { shard: self.number, left });
+    }
+
+    /// Gives an accepted connection to the newest generation.
+    pub(super) fn serve(self: &Rc<Self>, address: &ListenAddress, accepted: Accepted) {
+        let Some(served) = self.newest.borrow().clone() else { return };
+        let Some(listener) = served.addresses.iter().position(|known| known == address) else { return };
+        if self.live.get() >= served.connections_max {
+            let max = served.connections_max;
+            self.warn(LogLevel::Alert, format_args!("{max} worker_connections are not enough"));
+            return;
+        }
+        let local = Rc::clone(self);
+        let counted = Counted::connection(&local, &served);
+        monoio::spawn(async move {
+            let serving = Rc::clone(&served.service).serve(listener, accepted);
+            match contain(serving).await {
+                Ok(Some(seed)) => local.tunnel(seed, &served),
+                Ok(None) => {}
+                Err(panicked) => {
+                    let text = format_args!("connection ended by a panic: {}", panicked.0);
+                    error_log::write(LogLevel::Alert, None, text);
+                }
+            }
+            drop(counted);
+        });
+    }
+
+    fn tunnel(self: &Rc<Self>, mut seed: Seed, served: &Rc<Served<S>>) {
+        let counted = Counted::tunnel(self, served);
+        let on_end = seed.on_end.take();
+        seed.on_end = Some(Box::new(move |record| {
+            if let Some(on_end) = on_end {
+                on_end(record);
+            }
+            drop(counted);
+        }));
+        self.engine.adopt(seed);
+    }
+
+    /// Logs, but not more often than an operator reads.
+    pub(super) fn warn(&self, level: LogLevel, text: std::fmt::Arguments<'_>) {
+        let now = Instant::now();
+        if self.warned.get().is_none_or(|last| now.duration_since(last) >= SHARD_WARNING_INTERVAL) {
+            self.warned.set(Some(now));
+            error_log::write(level, None, text);
+        }
+    }
+}
+
+/// A connection or a tunnel in the counts, until it is dropped.
+struct Counted<S: Service> {
+    local: Rc<Local<S>>,
+    served: Rc<Served<S>>,
+    is_tunnel: bool,
+}
+
+impl<S: Service> Counted<S> {
+    fn connection(local: &Rc<Local<S>>, served: &Rc<Served<S>>) -> Self {
+        local.connections.set(local.connections.get() + 1);
+        served.connections.set(served.connections.get() + 1);
+        local.live.set(local.live.get() + 1);
+        Self { local: Rc::clone(local), served: Rc::clone(served), is_tunnel: false }
+    }
+
+    fn tunnel(local: &Rc<Local<S>>, served: &Rc<Served<S>>) -> Self {
+        served.tunnels.set(served.tunnels.get() + 1);
+        local.live.set(local.live.get() + 2);
+        Self { local: Rc::clone(local), served: Rc::clone(served), is_tunnel: true }
+    }
+}
+
+impl<S: Service> Drop for Counted<S> {
+    fn drop(&mut self) {
+        let Self { local, served, is_tunnel } = self;
+        if *is_tunnel {
+            served.tunnels.set(served.tunnels.get() - 1);
+            local.live.set(local.live.get() - 2);
+        } else {
+            served.connections.set(served.connections.get() - 1);
+            local.connections.set(local.connections.get() - 1);
+            local.live.set(local.live.get() - 1);
+        }
+        local.report_if_drained(served);
+    }
+}

@@ -1,0 +1,20 @@
+//! What a shard does with its connections: in the process the proxy of one generation, in tests anything.
+
+use std::rc::Rc;
+
+use crate::net::accept::Accepted;
+use crate::tunnel::Seed;
+
+/// Serves the connections of one generation on one shard.
+pub trait Service: Sized + 'static {
+    /// What a generation gives to each shard.
+    type Parts: Send + 'static;
+
+    fn begin(shard: usize, parts: Self::Parts) -> Rc<Self>;
+
+    /// Serves a connection of the listener with that index until it ends or becomes a tunnel.
+    fn serve(self: Rc<Self>, listener: usize, accepted: Accepted) -> impl Future<Output = Option<Seed>> + 'static;
+
+    /// Connections that wait for a request end now, the others after their answer.
+    fn close_idle(&self);
+}

@@ -1,0 +1,191 @@
+//! A shard with a service of fixed answers: accept, adopt, drain, limits and panics, over real sockets.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::model::{ListenAddress, Listener};
+use crate::net::accept::Accepted;
+use crate::net::listener::bind;
+use crate::net::stream::Stream;
+use crate::tunnel::Seed;
+
+/// Answers each byte with the name of its generation; `!` panics, `q` ends.
+struct Echo {
+    name: u8,
+    idle: RefCell<Vec<std::rc::Weak<Stream>>>,
+}
+
+impl Service for Echo {
+    type Parts = u8;
+
+    fn begin(_shard: usize, name: u8) -> Rc<Self> {
+        Rc::new(Self { name, idle: RefCell::default() })
+    }
+
+    async fn serve(self: Rc<Self>, _listener: usize, accepted: Accepted) -> Option<Seed> {
+        let stream = Rc::new(Stream::from_fd(accepted.fd).ok()?);
+        self.idle.borrow_mut().push(Rc::downgrade(&stream));
+        loop {
+            let mut buffer = Vec::with_capacity(1);
+            match stream.read(&mut buffer, 1, Duration::ZERO).await {
+                Ok(1) if buffer == b"!" => panic!("asked to"),
+                Ok(1) if buffer != b"q" => {
+                    stream.write_all(&[self.name], Duration::ZERO, &mut 0).await.ok()?;
+                }
+                Ok(_) | Err(_) => return None,
+            }
+        }
+    }
+
+    fn close_idle(&self) {
+        if self.name == b'k' {
+            return;
+        }
+        self.idle.borrow().iter().filter_map(std::rc::Weak::upgrade).for_each(|stream| stream.shutdown_both());
+    }
+}
+
+struct Running {
+    shard: Shard<u8>,
+    reports: Arc<Mailbox<Report>>,
+    address: SocketAddr,
+}
+
+fn listener(address: SocketAddr) -> Listener {
+    Listener {
+        address: ListenAddress::Ip(address),
+        backlog: 16,
+        ipv6only: true,
+        keepalive: None,
+        receive_buffer_bytes: None,
+        send_buffer_bytes: None,
+        servers: Vec::new(),
+        default_server: 0,
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn next(reports: &Mailbox<Report>) -> Report {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(report) = reports.take() {
+            return report;
+        }
+        assert!(Instant::now() < deadline, "no report in time");
+        let mut bell = [rustix::event::PollFd::from_borrowed_fd(reports.bell(), rustix::event::PollFlags::IN)];
+        let second = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
+        rustix::event::poll(&mut bell, Some(&second)).unwrap();
+        reports.quiet();
+    }
+}
+
+fn running(name: u8, connections_max: usize) -> Running {
+    let reports = Mailbox::new().unwrap();
+    let plan = Plan { number: 0, cores: vec![core::allowed()[0]] };
+    let shard = start::<Echo>(plan, Arc::clone(&reports)).unwrap();
+    assert!(matches!(next(&reports), Report::Started { shard: 0 }));
+    let address = free_address();
+    let running = Running { shard, reports, address };
+    running.adopt(1, name, connections_max, Some(address));
+    running
+}
+
+impl Running {
+    fn adopt(&self, number: u64, name: u8, connections_max: usize, new: Option<SocketAddr>) {
+        let sockets = new.map(|address| bind(&listener(address), 1).unwrap());
+        let sockets = sockets.into_iter().flat_map(|b| b.sockets.into_iter().map(move |s| (b.address.clone(), s)));
+        self.shard.commands.send(Command::Adopt(Adoption {
+            number,
+            addresses: vec![ListenAddress::Ip(self.address)],
+            sockets: sockets.collect(),
+            connections_max,
+            parts: name,
+        }));
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream
+    }
+}
+
+fn ask(stream: &mut TcpStream) -> Option<u8> {
+    stream.write_all(b"?").ok()?;
+    let mut answer = [0u8];
+    stream.read_exact(&mut answer).ok()?;
+    Some(answer[0])
+}
+
+fn is_closed(stream: &mut TcpStream) -> bool {
+    matches!(stream.read(&mut [0u8]), Ok(0)) || stream.peek(&mut [0u8]).is_err()
+}
+
+#[test]
+fn a_panic_ends_its_connection_only() {
+    let running = running(b'a', 100);
+    let (mut one, mut other) = (running.connect(), running.connect());
+    assert_eq!((ask(&mut one), ask(&mut other)), (Some(b'a'), Some(b'a')));
+    one.write_all(b"!").unwrap();
+    assert!(is_closed(&mut one));
+    assert_eq!(ask(&mut other), Some(b'a'));
+    assert_eq!(ask(&mut running.connect()), Some(b'a'));
+}
+
+#[test]
+fn running_connections_stay_with_their_generation_which_is_reported_when_they_end() {
+    let running = running(b'k', 100);
+    let mut old = running.connect();
+    assert_eq!(ask(&mut old), Some(b'k'));
+    running.adopt(2, b'b', 100, None);
+    let mut new = running.connect();
+    assert_eq!((ask(&mut new), ask(&mut old)), (Some(b'b'), Some(b'k')));
+    assert!(running.reports.take().is_none());
+    old.write_all(b"q").unwrap();
+    assert!(matches!(next(&running.reports), Report::Drained { shard: 0, generation: 1 }));
+    assert_eq!(ask(&mut new), Some(b'b'));
+}
+
+#[test]
+fn a_drain_closes_listeners_and_idle_connections_and_leaves_nothing() {
+    let running = running(b'a', 100);
+    let mut idle = running.connect();
+    assert_eq!(ask(&mut idle), Some(b'a'));
+    running.shard.commands.send(Command::Drain { within: None });
+    assert!(is_closed(&mut idle));
+    let Report::Stopped { left, .. } = next(&running.reports) else { panic!("another report") };
+    assert_eq!(left, Left::default());
+    assert!(TcpStream::connect(running.address).is_err());
+}
+
+#[test]
+fn a_drain_that_takes_too_long_ends_anyway() {
+    let running = running(b'k', 100);
+    let mut busy = running.connect();
+    assert_eq!(ask(&mut busy), Some(b'k'));
+    running.shard.commands.send(Command::Drain { within: Some(Duration::from_millis(1)) });
+    let Report::Stopped { left, .. } = next(&running.reports) else { panic!("another report") };
+    assert_eq!(left, Left { connections: 1, tunnels: 0, pipes: 0, is_intended: true });
+}
+
+#[test]
+fn connections_beyond_the_limit_are_closed() {
+    let running = running(b'a', 1);
+    let mut first = running.connect();
+    assert_eq!(ask(&mut first), Some(b'a'));
+    assert!(is_closed(&mut running.connect()));
+    first.write_all(b"q").unwrap();
+    assert!(is_closed(&mut first));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while ask(&mut running.connect()) != Some(b'a') {
+        assert!(Instant::now() < deadline, "the place was never free again");
+    }
+}
