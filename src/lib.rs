@@ -1,6 +1,7 @@
 //! longhaul: a reverse proxy for Linux that holds as many long-lived WebSocket connections as the machine can carry.
 
 pub mod config;
+pub mod http;
 pub mod limits;
 pub mod model;
 pub mod net;

@@ -20,6 +20,13 @@ pub const CONFIG_FILE_BYTES_MAX: u64 = 64 << 20;
 /// Fields of one head. httparse wants the table before it parses, and no real client sends more.
 pub const HEAD_FIELD_COUNT_MAX: usize = 256;
 
+/// Extensions and leading zeros of a chunked body may outrun its data by this much: room for long ones on a few
+/// chunks, none for a stream of them.
+pub const CHUNK_OVERHEAD_BYTES_MAX: usize = 16 << 10;
+
+/// The trailer section of a chunked body: a checksum and a few times, never another head.
+pub const TRAILER_BYTES_MAX: usize = 8 << 10;
+
 /// A body moves through buffers of this size: below it more calls, above it no fewer wake-ups.
 pub const BODY_BUFFER_BYTES: usize = 32 << 10;
 

@@ -1,0 +1,107 @@
+//! Bytes of heads that go out. Whatever a value holds, a line stays one line: values may be built from a decoded
+//! path, and that may hold any byte.
+
+use super::method::Method;
+
+/// Appends `METHOD URI HTTP/1.x`. Bytes that would end the URI or the line are percent-encoded.
+pub fn request_line(out: &mut Vec<u8>, method: &Method, uri: &[u8], http_1_1: bool) {
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
+    if uri.iter().any(|byte| ends_uri(*byte)) {
+        for byte in uri {
+            if ends_uri(*byte) { percent_encoded(out, *byte) } else { out.push(*byte) }
+        }
+    } else {
+        out.extend_from_slice(uri);
+    }
+    out.extend_from_slice(if http_1_1 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
+}
+
+/// Appends `HTTP/1.1 CODE REASON`. The answer to a 1.0 client says 1.1 too (RFC 9112 2.3).
+pub fn status_line(out: &mut Vec<u8>, code: u16, reason: &[u8]) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    let digits = [b'0' + (code / 100 % 10) as u8, b'0' + (code / 10 % 10) as u8, b'0' + (code % 10) as u8];
+    out.extend_from_slice(&digits);
+    out.push(b' ');
+    one_line(out, reason);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends `Name: value`. CR, LF and NUL in the value become spaces.
+pub fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    one_line(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends `Content-Length: N`.
+pub fn length_field(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"Content-Length: ");
+    decimal(out, length);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a number in decimal digits.
+pub fn decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends `%XX`.
+pub fn percent_encoded(out: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+}
+
+fn ends_uri(byte: u8) -> bool {
+    byte <= 0x20 || byte == 0x7f
+}
+
+fn one_line(out: &mut Vec<u8>, value: &[u8]) {
+    if memchr::memchr3(b'\r', b'\n', 0, value).is_none() {
+        out.extend_from_slice(value);
+    } else {
+        out.extend(value.iter().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn lines_have_their_form() {
+        assert_eq!(made(|o| request_line(o, &Method::Get, b"/a?b", true)), "GET /a?b HTTP/1.1\r\n");
+        assert_eq!(made(|o| request_line(o, &Method::Post, b"/", false)), "POST / HTTP/1.0\r\n");
+        assert_eq!(made(|o| status_line(o, 404, b"Not Found")), "HTTP/1.1 404 Not Found\r\n");
+        assert_eq!(made(|o| status_line(o, 299, b"")), "HTTP/1.1 299 \r\n");
+        assert_eq!(made(|o| field(o, b"Host", b"a:1")), "Host: a:1\r\n");
+        assert_eq!(made(|o| length_field(o, 0)), "Content-Length: 0\r\n");
+        assert_eq!(made(|o| length_field(o, u64::MAX)), "Content-Length: 18446744073709551615\r\n");
+    }
+
+    #[test]
+    fn a_value_cannot_end_its_line() {
+        assert_eq!(made(|o| field(o, b"X", b"a\r\nY: b\0c")), "X: a  Y: b c\r\n");
+        assert_eq!(made(|o| status_line(o, 200, b"O\nK")), "HTTP/1.1 200 O K\r\n");
+        let line = made(|o| request_line(o, &Method::Get, b"/a HTTP/1.1\r\nX: y", true));
+        assert_eq!(line, "GET /a%20HTTP/1.1%0D%0AX:%20y HTTP/1.1\r\n");
+    }
+}

@@ -1,0 +1,235 @@
+//! Heads from bytes that arrive in pieces. A scanner is kept for one head and asked again as its buffer grows: it looks
+//! at each byte once, refuses what can no longer become a head at once, and parses once, when the head is whole.
+//! `request` and `response` are the same for a buffer that is looked at only once.
+
+pub use super::error::{FieldError, RequestError, ResponseError};
+
+use super::field_lines::{self, Sender};
+use super::head::{RequestHead, ResponseHead};
+use super::method::Method;
+use super::request_line::{self, RequestLine};
+use super::scan::{self, Exceeded, LineScanner};
+use super::status_line;
+use super::version::Version;
+use crate::limits::HEAD_FIELD_COUNT_MAX;
+
+/// How request heads are read: `client_header_buffer_size`, `large_client_header_buffers`, `underscores_in_headers`,
+/// `ignore_invalid_headers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestRules {
+    pub buffer_bytes: usize,
+    pub large_buffer_bytes: usize,
+    pub large_buffer_count: usize,
+    pub underscores: bool,
+    pub ignore_invalid: bool,
+}
+
+impl Default for RequestRules {
+    /// nginx's defaults.
+    fn default() -> Self {
+        Self {
+            buffer_bytes: 1024,
+            large_buffer_bytes: 8192,
+            large_buffer_count: 4,
+            underscores: false,
+            ignore_invalid: true,
+        }
+    }
+}
+
+/// The head at the front of a buffer and how many bytes it takes; `None` when more bytes are needed.
+///
+/// # Errors
+/// These bytes are no head, whatever follows.
+pub fn request(buf: &[u8], rules: &RequestRules) -> Result<Option<(RequestHead, usize)>, RequestError> {
+    RequestScanner::new(rules).push(buf)
+}
+
+/// As `request`, for a response whose head may be `head_max` bytes long.
+///
+/// # Errors
+/// These bytes are no head, whatever follows.
+pub fn response(buf: &[u8], head_max: usize) -> Result<Option<(ResponseHead, usize)>, ResponseError> {
+    ResponseScanner::new(head_max).push(buf)
+}
+
+/// Reads one request head.
+#[derive(Debug, Clone)]
+pub struct RequestScanner {
+    rules: RequestRules,
+    lines: LineScanner,
+    /// Where the request line begins: empty lines before it are skipped.
+    line_at: usize,
+    /// Once it is whole: its parts, and where the field lines begin.
+    line: Option<(RequestLine, usize)>,
+    line_count: usize,
+}
+
+impl RequestScanner {
+    #[must_use]
+    pub fn new(rules: &RequestRules) -> Self {
+        let lines = LineScanner::new(rules.buffer_bytes, rules.large_buffer_bytes, rules.large_buffer_count);
+        Self { rules: *rules, lines, line_at: 0, line: None, line_count: 0 }
+    }
+
+    /// Looks at what is new in the buffer, which must begin with the same bytes each time.
+    ///
+    /// # Errors
+    /// These bytes are no head, whatever follows.
+    pub fn push(&mut self, buf: &[u8]) -> Result<Option<(RequestHead, usize)>, RequestError> {
+        if self.line.is_none() && !self.read_line(buf)? {
+            return Ok(None);
+        }
+        let Some((line, fields_at)) = &self.line else { return Ok(None) };
+        let end = if line.version == Version::Http09 {
+            *fields_at
+        } else {
+            match find_end(&mut self.lines, &mut self.line_count, buf) {
+                Ok(Some(end)) => end,
+                Ok(None) => return Ok(None),
+                Err(TooLarge::Bytes) => return Err(RequestError::HeadTooLarge),
+                Err(TooLarge::Count) => return Err(FieldError::TooMany.into()),
+            }
+        };
+        let text = &buf[self.line_at..*fields_at];
+        let head = self.head(line, text, &buf[*fields_at..end])?;
+        Ok(Some((head, end)))
+    }
+
+    /// Whether the request line was met; its parts are kept.
+    fn read_line(&mut self, buf: &[u8]) -> Result<bool, RequestError> {
+        loop {
+            let new_from = self.lines.scanned();
+            let found = self.lines.next(buf).map_err(|Exceeded| self.too_long(buf))?;
+            let Some(range) = found else {
+                self.line_at = self.lines.position();
+                check_partial(&buf[self.line_at..], new_from.saturating_sub(self.line_at))?;
+                return Ok(false);
+            };
+            let text = scan::without_end(&buf[range.clone()]);
+            if text.is_empty() {
+                continue;
+            }
+            self.line_at = range.start;
+            self.line = Some((request_line::parse(text)?, range.end));
+            return Ok(true);
+        }
+    }
+
+    /// Empty lines without end are no long URI.
+    fn too_long(&self, buf: &[u8]) -> RequestError {
+        match buf.get(self.lines.position()) {
+            Some(byte) if request_line::begins_method(*byte) => RequestError::LineTooLong,
+            Some(b'\r' | b'\n') => RequestError::Line,
+            Some(_) | None => RequestError::Method,
+        }
+    }
+
+    fn head(&self, line: &RequestLine, text: &[u8], block: &[u8]) -> Result<RequestHead, RequestError> {
+        let RequestRules { underscores, ignore_invalid, .. } = self.rules;
+        let fields = match line.version {
+            Version::Http09 => Default::default(),
+            Version::Http10 | Version::Http11 => {
+                field_lines::parse(block, Sender::Client { underscores, ignore_invalid })?
+            }
+        };
+        Ok(RequestHead {
+            method: Method::of(&text[line.method.clone()]),
+            target: text[line.target.clone()].into(),
+            version: line.version,
+            fields,
+            line: scan::without_end(text).into(),
+        })
+    }
+}
+
+/// Refuses early what no line end can mend: another protocol, a control byte. Looks from `seen` on.
+fn check_partial(line: &[u8], seen: usize) -> Result<(), RequestError> {
+    match line {
+        [] | [b'\r'] => return Ok(()),
+        [b'\r', ..] => return Err(RequestError::Line),
+        [first, ..] if !request_line::begins_method(*first) => return Err(RequestError::Method),
+        [_, ..] => {}
+    }
+    // A CR may be the first half of the line's end if it is the last byte.
+    let new = &line[seen.saturating_sub(1).min(line.len())..];
+    let (last, before) = new.split_last().map_or((b' ', new), |(last, before)| (*last, before));
+    let is_broken = |byte: u8| byte < b' ' || byte == 0x7f;
+    if before.iter().any(|byte| is_broken(*byte)) || (is_broken(last) && last != b'\r') {
+        return Err(RequestError::Line);
+    }
+    Ok(())
+}
+
+/// Reads one response head.
+#[derive(Debug, Clone)]
+pub struct ResponseScanner {
+    lines: LineScanner,
+    fields_at: Option<usize>,
+    line_count: usize,
+}
+
+impl ResponseScanner {
+    #[must_use]
+    pub fn new(head_max: usize) -> Self {
+        Self { lines: LineScanner::new(head_max, 0, 0), fields_at: None, line_count: 0 }
+    }
+
+    /// Looks at what is new in the buffer, which must begin with the same bytes each time.
+    ///
+    /// # Errors
+    /// These bytes are no head, whatever follows. `NoStatusLine` as soon as that is known: what came is then either an
+    /// HTTP/0.9 answer or not HTTP, for the caller to decide.
+    pub fn push(&mut self, buf: &[u8]) -> Result<Option<(ResponseHead, usize)>, ResponseError> {
+        if !status_line::may_begin(buf) {
+            return Err(ResponseError::NoStatusLine);
+        }
+        let fields_at = match self.fields_at {
+            Some(at) => at,
+            None => match self.lines.next(buf).map_err(|Exceeded| ResponseError::HeadTooLarge)? {
+                Some(range) => *self.fields_at.insert(range.end),
+                None => return Ok(None),
+            },
+        };
+        let line = status_line::parse(scan::without_end(&buf[..fields_at]))?;
+        let end = match find_end(&mut self.lines, &mut self.line_count, buf) {
+            Ok(Some(end)) => end,
+            Ok(None) => return Ok(None),
+            Err(TooLarge::Bytes) => return Err(ResponseError::HeadTooLarge),
+            Err(TooLarge::Count) => return Err(FieldError::TooMany.into()),
+        };
+        let fields = field_lines::parse(&buf[fields_at..end], Sender::Upstream)?;
+        let head = ResponseHead { version: line.version, status: line.status, reason: line.reason.into(), fields };
+        Ok(Some((head, end)))
+    }
+}
+
+enum TooLarge {
+    Bytes,
+    Count,
+}
+
+impl From<Exceeded> for TooLarge {
+    fn from(Exceeded: Exceeded) -> Self {
+        Self::Bytes
+    }
+}
+
+/// The end of the empty line that ends the head.
+fn find_end(lines: &mut LineScanner, line_count: &mut usize, buf: &[u8]) -> Result<Option<usize>, TooLarge> {
+    while let Some(range) = lines.next(buf)? {
+        if matches!(&buf[range.clone()], b"\n" | b"\r\n") {
+            return Ok(Some(range.end));
+        }
+        *line_count += 1;
+        // Ignored lines count too: they cost as much to read.
+        if *line_count > HEAD_FIELD_COUNT_MAX {
+            return Err(TooLarge::Count);
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+#[path = "tests/parse.rs"]
+mod tests;

@@ -1,0 +1,221 @@
+//! The WebSocket handshake (RFC 6455 4): what a request asks for, and whether an answer keeps the promise.
+//!
+//! Strict, because after it both sockets carry bytes that nobody reads: GET, HTTP/1.1, no body, version 13, a key of
+//! 16 bytes, and the Accept value for that very key. Other protocols are named and not judged. `h2c` is not offered on.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest as _, Sha1};
+
+use super::fields::Fields;
+use super::framing::{self, BodyLength};
+use super::head::{RequestHead, ResponseHead};
+use super::method::Method;
+use super::token;
+use super::version::Version;
+
+/// What a request asks its connection to become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing, or `h2c` alone, or in a way that RFC 9110 7.8 says to ignore: in HTTP/1.0, or not named in
+    /// `Connection`.
+    Nothing,
+    WebSocket(Offer),
+    /// Another protocol: its name, or the first of several.
+    Other(Box<[u8]>),
+    /// A WebSocket handshake that breaks RFC 6455.
+    Refused(Reason),
+}
+
+/// Why a handshake is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    Method,
+    Body,
+    /// Not 13. The answer must say `Sec-WebSocket-Version: 13`.
+    Version,
+    Key,
+    Protocol,
+}
+
+impl Reason {
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Method => 405,
+            Self::Version => 426,
+            Self::Body | Self::Key | Self::Protocol => 400,
+        }
+    }
+
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Method => "client sent WebSocket handshake with a method other than GET",
+            Self::Body => "client sent WebSocket handshake with a body",
+            Self::Version => "client sent WebSocket handshake with a version other than 13",
+            Self::Key => "client sent WebSocket handshake without one valid \"Sec-WebSocket-Key\"",
+            Self::Protocol => "client sent WebSocket handshake with invalid \"Sec-WebSocket-Protocol\"",
+        }
+    }
+}
+
+/// A valid handshake, as far as its answer must fit it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    key: Box<[u8]>,
+    /// Comma lists, those of several fields joined; empty when there were none.
+    protocols: Box<[u8]>,
+    extensions: Box<[u8]>,
+}
+
+/// Questions to a request head.
+#[derive(Debug, Clone, Copy)]
+pub struct Request;
+
+impl Request {
+    /// What the request asks for.
+    #[must_use]
+    pub fn of(head: &RequestHead) -> Asked {
+        if head.version != Version::Http11 || !head.fields.has_token(b"connection", b"upgrade") {
+            return Asked::Nothing;
+        }
+        let mut other = None;
+        for protocol in head.fields.all(b"upgrade").flat_map(token::elements) {
+            if protocol.eq_ignore_ascii_case(b"websocket") {
+                return match offer(head) {
+                    Ok(offer) => Asked::WebSocket(offer),
+                    Err(reason) => Asked::Refused(reason),
+                };
+            }
+            let is_http = protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2");
+            if !is_http && other.is_none() {
+                other = Some(protocol);
+            }
+        }
+        other.map_or(Asked::Nothing, |name| Asked::Other(name.into()))
+    }
+}
+
+fn offer(head: &RequestHead) -> Result<Offer, Reason> {
+    if head.method != Method::Get {
+        return Err(Reason::Method);
+    }
+    match framing::request(head) {
+        Ok(BodyLength::None | BodyLength::Length(0)) => {}
+        Ok(BodyLength::Length(_) | BodyLength::Chunked | BodyLength::UntilClose) | Err(_) => return Err(Reason::Body),
+    }
+    let fields = &head.fields;
+    if fields.only(b"sec-websocket-version") != Ok(Some(b"13")) {
+        return Err(Reason::Version);
+    }
+    let key = match fields.only(b"sec-websocket-key") {
+        Ok(Some(key)) if is_key(key) => key,
+        Ok(_) | Err(_) => return Err(Reason::Key),
+    };
+    let protocols = joined(fields, b"sec-websocket-protocol");
+    if !token::elements(&protocols).all(token::is_token) {
+        return Err(Reason::Protocol);
+    }
+    Ok(Offer { key: key.into(), protocols, extensions: joined(fields, b"sec-websocket-extensions") })
+}
+
+/// 16 bytes in base64. The four bits that no byte uses may be anything: some clients draw the 22 letters at random.
+fn is_key(key: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(is_letter)
+}
+
+fn joined(fields: &Fields, name: &[u8]) -> Box<[u8]> {
+    let mut list = Vec::new();
+    for value in fields.all(name) {
+        if !list.is_empty() {
+            list.extend_from_slice(b", ");
+        }
+        list.extend_from_slice(value);
+    }
+    list.into_boxed_slice()
+}
+
+/// How an answer breaks the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    Status(u16),
+    Version,
+    Upgrade,
+    Connection,
+    Accept,
+    Protocol,
+    Extension,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {status} instead of 101"),
+            Self::Version => f.write_str("101 in HTTP/1.0"),
+            Self::Upgrade => f.write_str("101 without \"Upgrade: websocket\""),
+            Self::Connection => f.write_str("101 without \"Connection: upgrade\""),
+            Self::Accept => f.write_str("101 with a \"Sec-WebSocket-Accept\" that does not fit the key"),
+            Self::Protocol => f.write_str("101 with a \"Sec-WebSocket-Protocol\" that was not offered"),
+            Self::Extension => f.write_str("101 with a \"Sec-WebSocket-Extensions\" that was not offered"),
+        }
+    }
+}
+
+impl Offer {
+    /// Whether a response accepts this offer and nothing else (RFC 6455 4.1).
+    ///
+    /// # Errors
+    /// It does not; the first thing that is wrong.
+    pub fn verify(&self, response: &ResponseHead) -> Result<(), Mismatch> {
+        if response.status != 101 {
+            return Err(Mismatch::Status(response.status));
+        }
+        if response.version != Version::Http11 {
+            return Err(Mismatch::Version);
+        }
+        let fields = &response.fields;
+        if !matches!(fields.only(b"upgrade"), Ok(Some(value)) if value.eq_ignore_ascii_case(b"websocket")) {
+            return Err(Mismatch::Upgrade);
+        }
+        if !fields.has_token(b"connection", b"upgrade") {
+            return Err(Mismatch::Connection);
+        }
+        if fields.only(b"sec-websocket-accept") != Ok(Some(accept_value(&self.key).as_bytes())) {
+            return Err(Mismatch::Accept);
+        }
+        match fields.only(b"sec-websocket-protocol") {
+            Ok(None) => {}
+            Ok(Some(chosen)) if token::elements(&self.protocols).any(|offered| offered == chosen) => {}
+            Ok(Some(_)) | Err(_) => return Err(Mismatch::Protocol),
+        }
+        let mut accepted = fields.all(b"sec-websocket-extensions").flat_map(token::elements).map(extension_name);
+        let is_offered = |name: &[u8]| token::elements(&self.extensions).any(|offered| extension_name(offered) == name);
+        if accepted.all(is_offered) { Ok(()) } else { Err(Mismatch::Extension) }
+    }
+
+    /// The key as the client sent it.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+/// Without parameters.
+fn extension_name(extension: &[u8]) -> &[u8] {
+    token::trim(extension.split(|byte| *byte == b';').next().unwrap_or_default())
+}
+
+/// `Sec-WebSocket-Accept` for a key.
+#[must_use]
+pub fn accept_value(key: &[u8]) -> String {
+    let digest = Sha1::new().chain_update(key).chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    STANDARD.encode(digest)
+}
+
+#[cfg(test)]
+#[path = "tests/upgrade.rs"]
+mod tests;
