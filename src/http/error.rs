@@ -22,9 +22,9 @@ pub enum FieldError {
 }
 
 impl FieldError {
-    /// The whole phrase for a request.
+    /// nginx's words, and what was wrong, when a client sent it.
     #[must_use]
-    pub fn phrase(self) -> &'static str {
+    pub fn of_client(self) -> &'static str {
         match self {
             Self::Folded => "client sent invalid header line: it continues the line before",
             Self::Name => "client sent invalid header line: no valid name",
@@ -36,7 +36,7 @@ impl FieldError {
 
     /// What was wrong, for use behind "upstream sent".
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub fn phrase(self) -> &'static str {
         match self {
             Self::Folded => "header line that continues the line before",
             Self::Name => "header line without a valid name",
@@ -91,10 +91,10 @@ impl RequestError {
             Self::Method09 => "client sent invalid method in HTTP/0.9 request",
             Self::LineTooLong => "client sent too long URI",
             Self::HeadTooLarge => "client sent too long header line",
-            Self::Field(error) => error.phrase(),
+            Self::Field(error) => error.of_client(),
             Self::Target(error) => error.phrase(),
             Self::Host(error) => error.phrase(),
-            Self::Framing(error) => error.phrase(),
+            Self::Framing(error) => error.of_client(),
         }
     }
 
@@ -131,7 +131,7 @@ impl ResponseError {
             Self::StatusLine => "invalid status line",
             Self::Status => "invalid status",
             Self::HeadTooLarge => "too big header",
-            Self::Field(error) => error.words(),
+            Self::Field(error) => error.phrase(),
         }
     }
 }

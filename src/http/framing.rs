@@ -32,9 +32,9 @@ pub enum FramingError {
 }
 
 impl FramingError {
-    /// What was sent, for the error log behind "client sent" or "upstream sent".
+    /// What was sent, for use behind "upstream sent".
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub fn phrase(self) -> &'static str {
         match self {
             Self::DuplicateLength => "duplicate \"Content-Length\" header",
             Self::InvalidLength => "invalid \"Content-Length\" header",
@@ -45,9 +45,9 @@ impl FramingError {
         }
     }
 
-    /// The whole phrase for a request.
+    /// nginx's words when a client sent it.
     #[must_use]
-    pub fn phrase(self) -> &'static str {
+    pub fn of_client(self) -> &'static str {
         match self {
             Self::DuplicateLength => "client sent duplicate \"Content-Length\" header",
             Self::InvalidLength => "client sent invalid \"Content-Length\" header",
