@@ -6,6 +6,7 @@ pub mod limits;
 pub mod model;
 pub mod net;
 pub mod observe;
+pub mod proxy;
 pub mod route;
 pub mod shard;
 pub mod sys;

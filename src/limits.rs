@@ -106,3 +106,22 @@ pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// `worker_connections` of all shards of a generated configuration, where the system sets no limit.
 pub const CONNECTIONS_GENERATED_MAX: u64 = 10_000_000;
+
+/// Maps that look up maps: a map that reaches itself ends here.
+pub const MAP_DEPTH_MAX: u8 = 16;
+
+/// Internal redirects of one request, as in nginx: a folder whose index is a folder ends here.
+pub const INTERNAL_REDIRECTS_MAX: usize = 10;
+
+/// A chunked body for a peer that speaks HTTP/1.0 has to be held in memory; longer ones are refused.
+pub const UNCHUNKED_BODY_BYTES_MAX: usize = 16 << 20;
+
+/// A peer that has not answered for this long makes it worth watching whether the client is still there. Answers that
+/// are faster pay nothing for the watch.
+pub const WATCH_CLIENT_AFTER: Duration = Duration::from_millis(100);
+
+/// After an answer that ends a connection, what the client still sends is dropped for this long, with this longest
+/// pause, and up to this much (nginx: `lingering_time`, `lingering_timeout`).
+pub const LINGER_TIME: Duration = Duration::from_secs(30);
+pub const LINGER_READ_TIMEOUT: Duration = Duration::from_secs(5);
+pub const LINGER_BYTES_MAX: usize = 1 << 20;

@@ -4,6 +4,7 @@
 //! leak the connection it was about to return. Logs nothing: what the caller must know is in [`Refused`].
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -21,6 +22,16 @@ pub enum PeerAddr {
     Ip(SocketAddr),
     /// Unix sockets of clients have no name.
     Unix,
+}
+
+/// `$remote_addr`: the address without the port.
+impl fmt::Display for PeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.ip().fmt(f),
+            Self::Unix => f.write_str("unix:"),
+        }
+    }
 }
 
 /// A connection that was just accepted: non-blocking, closed on exec.

@@ -1,0 +1,225 @@
+//! One request over one connection to a peer: it is sent, the answer's head is read, and the body passed on.
+
+use std::cell::Cell;
+use std::pin::pin;
+
+use super::body::Body;
+use super::exchange::{ClientSide, Exchange};
+use super::failure::{Cause, Failure, Phase};
+use super::peer::{PeerConnection, Rest, Sending, Upload, answer_or_client_gone, of_peer};
+use super::request_body::Prepared;
+use super::respond;
+use super::responder::{Answer, Responder};
+use super::rewrite::{self, Upgrading};
+use crate::http::framing::{self, BodyLength};
+use crate::http::upgrade::Asked;
+use crate::http::{Method, ResponseHead, Version, parse};
+use crate::model::Proxy;
+use crate::net::buffer;
+use crate::net::stream::{Stream, within};
+
+/// How an attempt ended well.
+pub enum Answered {
+    /// The answer is through, and the connection to the peer could carry another.
+    Done,
+    /// The answer is through, the connection is at its end.
+    DoneAndClose,
+    /// A verified 101.
+    Upgraded(ResponseHead),
+}
+
+/// One request as every peer gets it.
+pub struct Passed<'p> {
+    pub head: &'p [u8],
+    pub prepared: &'p Prepared,
+    pub proxy: &'p Proxy,
+    pub asked: &'p Asked,
+    pub upgrading: &'p Upgrading,
+}
+
+impl Passed<'_> {
+    /// Sends the request over a connection and passes the answer on.
+    ///
+    /// # Errors
+    /// The peer's failure, or the client's.
+    pub async fn over(
+        &self,
+        exchange: &mut Exchange<'_>,
+        side: &mut ClientSide<'_>,
+        peer: &mut PeerConnection,
+    ) -> Result<Answered, Failure> {
+        let sent = Cell::new(0);
+        let PeerConnection { stream, raw, lease, .. } = peer;
+        let client = exchange.client;
+        let streams_body = !side.body.is_done();
+        let settings = &exchange.location.client;
+        let received = Cell::new(0);
+        let rest = streams_body.then_some(Rest {
+            body: &mut side.body,
+            client: &client.stream,
+            raw: &mut *side.raw,
+            timeout: settings.body_timeout,
+            max_bytes: settings.max_body_bytes,
+            used_bytes: self.prepared.first.len() as u64,
+            received: &received,
+        });
+        let upload = Upload { head: self.head, first: &self.prepared.first, rest, length: self.prepared.length };
+        let stream = &*stream;
+        let mut sending_future = pin!(upload.send(stream, self.proxy, &sent));
+        let mut sending = Sending::new(sending_future.as_mut());
+        exchange.phase = Phase::SendingRequest;
+        let mut reading = Reading { exchange, responder: &mut side.responder, stream, raw, passed: self };
+        let response = sending.beside(reading.head(!streams_body)).await;
+        let result = match response {
+            Ok(response) if response.status == 101 => {
+                reading.exchange.note_sent(sent.get(), received.get());
+                return reading.verified(response).map(Answered::Upgraded);
+            }
+            Ok(response) => {
+                lease.succeeded();
+                sending.beside(reading.pass_on(response)).await
+            }
+            Err(failure) => Err(failure),
+        };
+        let is_complete = sending.is_complete();
+        exchange.note_sent(sent.get(), received.get());
+        if !is_complete {
+            // The answer came before the request was through: neither side knows where the next message begins.
+            side.responder.keep_alive &= !streams_body;
+            return result.map(|_| Answered::DoneAndClose);
+        }
+        result
+    }
+}
+
+/// A peer's answer being read and passed on.
+struct Reading<'r, 'e, 's> {
+    exchange: &'r mut Exchange<'e>,
+    responder: &'r mut Responder<'s>,
+    stream: &'r Stream,
+    raw: &'r mut Vec<u8>,
+    passed: &'r Passed<'r>,
+}
+
+impl Reading<'_, '_, '_> {
+    /// Reads the head of the final answer; interim answers before it are absorbed.
+    async fn head(&mut self, watches_client: bool) -> Result<ResponseHead, Failure> {
+        let timeout = self.passed.proxy.read_timeout;
+        let max = self.passed.proxy.buffer_bytes;
+        loop {
+            if let Some((head, used)) = parse::response(self.raw, max)
+                .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?
+            {
+                self.raw.drain(..used);
+                if head.status >= 200 || head.status == 101 {
+                    self.note_head(&head);
+                    return Ok(head);
+                }
+                continue;
+            }
+            answer_or_client_gone(self.stream, &self.exchange.client.stream, watches_client, timeout).await?;
+            self.exchange.phase = Phase::ReadingResponseHead;
+            self.raw.reserve(max.saturating_sub(self.raw.len()).max(1));
+            let read = self.stream.read_now(self.raw, usize::MAX);
+            let failed = |error| Failure::upstream(Phase::ReadingResponseHead, "recv()", error);
+            match read.map_err(failed)? {
+                Some(0) => return Err(Failure::new(Phase::ReadingResponseHead, Cause::UpstreamClosed)),
+                Some(n) => self.note_received(n),
+                None => {}
+            }
+        }
+    }
+
+    fn note_head(&mut self, head: &ResponseHead) {
+        let time = self.exchange.attempt_started.get().elapsed();
+        if let Some(attempt) = self.exchange.attempts.last_mut() {
+            attempt.header_time = Some(time);
+            attempt.status = Some(head.status);
+        }
+        self.exchange.upstream_fields = head.fields.clone();
+    }
+
+    fn note_received(&mut self, n: usize) {
+        if let Some(attempt) = self.exchange.attempts.last_mut() {
+            attempt.bytes_received += n as u64;
+        }
+    }
+
+    /// Checks a 101 against what was asked.
+    fn verified(&self, response: ResponseHead) -> Result<ResponseHead, Failure> {
+        let wrong = |cause| Failure::new(Phase::ReadingResponseHead, cause);
+        match (self.passed.upgrading, self.passed.asked) {
+            (Upgrading::WebSocket, Asked::WebSocket(offer)) => match offer.verify(&response) {
+                Ok(()) => Ok(response),
+                Err(mismatch) => Err(wrong(Cause::UpgradeMismatch(mismatch))),
+            },
+            (Upgrading::Blind, _) => Ok(response),
+            (Upgrading::No | Upgrading::WebSocket, _) => {
+                Err(wrong(Cause::UpstreamMalformed("101 to a request that asked for no upgrade")))
+            }
+        }
+    }
+
+    /// Passes an answer that is no upgrade to the client.
+    async fn pass_on(&mut self, response: ResponseHead) -> Result<Answered, Failure> {
+        let exchange = &mut *self.exchange;
+        let length = framing::response(&exchange.head.method, &response)
+            .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
+        if *self.passed.upgrading != Upgrading::No {
+            // The client may already speak the other protocol: nothing it sent after its head may be read as HTTP.
+            self.responder.keep_alive = false;
+        }
+        let mut fields = respond::standard_fields(exchange);
+        rewrite::response_fields(&response, &mut fields);
+        respond::add_headers(exchange, response.status, &mut fields);
+        let reason = Some(response.reason.clone()).filter(|reason| !reason.is_empty());
+        let shown = shown_length(&exchange.head.method, &response, length);
+        let persists = match response.version {
+            Version::Http11 => !response.fields.has_token(b"connection", b"close"),
+            Version::Http09 | Version::Http10 => response.fields.has_token(b"connection", b"keep-alive"),
+        };
+        self.responder.begin(Answer { status: response.status, reason, fields, length: shown });
+        self.body(length).await?;
+        let ends_with_close = length == BodyLength::UntilClose;
+        Ok(if persists && !ends_with_close { Answered::Done } else { Answered::DoneAndClose })
+    }
+
+    /// Moves the answer's body. While the peer sends nothing, no buffer is held.
+    async fn body(&mut self, length: BodyLength) -> Result<(), Failure> {
+        let lost = |error| Failure::client(Phase::SendingToClient, "send()", error);
+        let timeout = self.passed.proxy.read_timeout;
+        let mut body = Body::new(length);
+        loop {
+            let mut piece = buffer::take();
+            let before = piece.len();
+            match body.next_now(self.stream, self.raw, &mut piece).map_err(of_peer)? {
+                Some(true) => {
+                    let n = piece.len() - before;
+                    if let Some(attempt) = self.exchange.attempts.last_mut() {
+                        attempt.response_bytes += n as u64;
+                        attempt.bytes_received += n as u64;
+                    }
+                    self.responder.data(&piece).await.map_err(lost)?;
+                }
+                Some(false) => break,
+                None => {
+                    drop(piece);
+                    self.responder.flush().await.map_err(lost)?;
+                    let failed = |error| Failure::upstream(Phase::ReadingResponse, "recv()", error);
+                    within(timeout, self.stream.readable()).await.map_err(failed)?;
+                }
+            }
+        }
+        self.responder.finish().await.map_err(lost)
+    }
+}
+
+/// The length that the client is told: a HEAD answer or a 304 says how long the body would be.
+fn shown_length(method: &Method, response: &ResponseHead, length: BodyLength) -> BodyLength {
+    let bodyless = *method == Method::Head || response.status == 304;
+    match response.fields.first(b"content-length").and_then(|v| std::str::from_utf8(v).ok()?.parse().ok()) {
+        Some(n) if bodyless => BodyLength::Length(n),
+        _ if length == BodyLength::None && !bodyless && response.status != 204 => BodyLength::Length(0),
+        _ => length,
+    }
+}

@@ -1,0 +1,55 @@
+//! What is known of one client connection, for as long as it lives.
+
+use std::cell::{Cell, OnceCell};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::net::accept::PeerAddr;
+use crate::net::stream::Stream;
+
+/// One client connection.
+pub struct Client {
+    pub stream: Rc<Stream>,
+    /// Serial number in this process: `$connection`.
+    pub number: u64,
+    pub remote: PeerAddr,
+    /// Requests so far, the running one included.
+    pub requests: Cell<u64>,
+    pub accepted_at: Instant,
+    /// Index of the listener in its generation.
+    pub listener: usize,
+    /// `keepalive_timeout` of the last location; none before the first request.
+    pub keepalive_timeout: Cell<Option<Duration>>,
+    local: OnceCell<Option<SocketAddr>>,
+}
+
+impl Client {
+    #[must_use]
+    pub fn new(stream: Stream, number: u64, remote: PeerAddr, listener: usize) -> Self {
+        Self {
+            stream: Rc::new(stream),
+            number,
+            remote,
+            requests: Cell::new(0),
+            accepted_at: Instant::now(),
+            listener,
+            keepalive_timeout: Cell::new(None),
+            local: OnceCell::new(),
+        }
+    }
+
+    /// The address the client connected to; `None` for a unix socket. Asked of the kernel once, when first wanted.
+    pub fn local(&self) -> Option<SocketAddr> {
+        *self.local.get_or_init(|| {
+            let address = self.stream.local_address().ok()?.as_socket()?;
+            Some(match address.ip() {
+                IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+                    Some(v4) => SocketAddr::new(v4.into(), address.port()),
+                    None => address,
+                },
+                IpAddr::V4(_) => address,
+            })
+        })
+    }
+}

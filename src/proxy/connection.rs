@@ -1,0 +1,237 @@
+//! The life of a client connection that speaks HTTP/1.x: wait, read a head, answer, and again.
+
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::Shard;
+use super::client::Client;
+use super::exchange::{Exchange, Next};
+use super::failure::{Cause, Failure, Phase};
+use super::handover::{Ends, Handover};
+use crate::http::parse::{self, RequestRules};
+use crate::http::{Fields, Method, RequestHead, Version};
+use crate::limits::{LINGER_BYTES_MAX, LINGER_READ_TIMEOUT, LINGER_TIME};
+use crate::model::{ClientHead, LogLevel};
+use crate::net::accept::{Accepted, PeerAddr};
+use crate::net::buffer;
+use crate::net::stream::{Stream, within};
+use crate::observe::error_log;
+use crate::observe::outcome::ConnectionEnd;
+use crate::sys::errno::Errno;
+
+/// A head, or why there is none.
+enum Arrival {
+    Head(Arrived),
+    Broken {
+        failure: Failure,
+        line: Box<[u8]>,
+        bytes: usize,
+        started: Instant,
+    },
+    /// The client went away between requests, or never sent one, or its time to do so is over.
+    Nothing(ConnectionEnd),
+}
+
+/// A request's head.
+struct Arrived {
+    head: RequestHead,
+    bytes: usize,
+    started: Instant,
+    pipelined: bool,
+}
+
+/// Serves a connection until it ends or becomes a tunnel, whose two ends are returned.
+pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Option<Ends> {
+    let stream = match Stream::from_fd(accepted.fd) {
+        Ok(stream) => stream,
+        Err(error) => {
+            error_log::write(LogLevel::Crit, None, format_args!("connection could not be registered ({error})"));
+            return None;
+        }
+    };
+    let client = Client::new(stream, shard.next_connection_number(), accepted.peer, listener);
+    if let PeerAddr::Ip(_) = client.remote {
+        client.stream.set_nodelay();
+    }
+    let mut raw = Vec::new();
+    loop {
+        let arrival = next_head(&shard, &client, &mut raw).await;
+        // The exchange's state is large and lives only while there is one.
+        let next = match arrival {
+            Arrival::Nothing(end) => {
+                shard.own_metrics().connection_ended(end);
+                return None;
+            }
+            Arrival::Head(arrived) => Box::pin(one(&shard, &client, &mut raw, arrived)).await,
+            Arrival::Broken { failure, line, bytes, started } => {
+                Box::pin(broken(&shard, &client, &mut raw, failure, line, bytes, started)).await
+            }
+        };
+        match next {
+            Next::KeepAlive => {}
+            Next::Tunnel(handover) => {
+                shard.own_metrics().connection_ended(ConnectionEnd::Tunnelled);
+                return join(client, *handover, raw);
+            }
+            Next::Drop => {
+                shard.own_metrics().connection_ended(ConnectionEnd::Failed);
+                return None;
+            }
+            Next::Close if client.stream.is_quiet() => {
+                shard.own_metrics().connection_ended(ConnectionEnd::Answered);
+                return None;
+            }
+            Next::Close | Next::Linger => {
+                linger(&client, raw).await;
+                shard.own_metrics().connection_ended(ConnectionEnd::Answered);
+                return None;
+            }
+        }
+    }
+}
+
+fn join(client: Client, handover: Handover, raw: Vec<u8>) -> Option<Ends> {
+    let number = client.number;
+    match handover.join(client, raw) {
+        Ok(ends) => Some(ends),
+        Err(error) => {
+            let text = format_args!("tunnel could not be opened: no descriptor ({})", Errno(&error));
+            error_log::write(LogLevel::Crit, Some(number), text);
+            None
+        }
+    }
+}
+
+async fn one(shard: &Shard, client: &Client, raw: &mut Vec<u8>, arrived: Arrived) -> Next {
+    let Arrived { head, bytes, started, pipelined } = arrived;
+    client.requests.set(client.requests.get() + 1);
+    let mut exchange = Exchange::new(shard, client, head, bytes, started);
+    exchange.pipelined = pipelined;
+    exchange.run(raw, None).await
+}
+
+async fn broken(
+    shard: &Shard,
+    client: &Client,
+    raw: &mut Vec<u8>,
+    failure: Failure,
+    line: Box<[u8]>,
+    bytes: usize,
+    started: Instant,
+) -> Next {
+    client.requests.set(client.requests.get() + 1);
+    let head = RequestHead {
+        method: Method::Other(Box::default()),
+        target: Box::default(),
+        version: Version::Http10,
+        fields: Fields::new(),
+        line,
+    };
+    let mut exchange = Exchange::new(shard, client, head, bytes, started);
+    exchange.phase = failure.phase;
+    exchange.run(raw, Some(failure)).await
+}
+
+/// Waits for a request and reads its head.
+async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Arrival {
+    let rules = &shard.default_server(client.listener).client_head;
+    let pipelined = !raw.is_empty();
+    if raw.is_empty() {
+        *raw = Vec::new();
+        if shard.is_draining() && client.requests.get() > 0 {
+            return Arrival::Nothing(ConnectionEnd::Drained);
+        }
+        let waiting = shard.wait(client);
+        let woken = within(shard.wait_time(client), client.stream.readable()).await;
+        drop(waiting);
+        if woken.is_err() {
+            let is_first = client.requests.get() == 0;
+            return Arrival::Nothing(if is_first { ConnectionEnd::HeadTimeout } else { ConnectionEnd::Idle });
+        }
+    }
+    let started = Instant::now();
+    let reading = read_head(client, raw, rules, started, pipelined);
+    match within(rules.timeout, async { Ok(reading.await) }).await {
+        Ok(arrival) => arrival,
+        Err(_) => {
+            let failure = Failure::new(Phase::ReadingRequestLine, Cause::ClientTimedOut);
+            Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started }
+        }
+    }
+}
+
+async fn read_head(
+    client: &Client,
+    raw: &mut Vec<u8>,
+    settings: &ClientHead,
+    started: Instant,
+    pipelined: bool,
+) -> Arrival {
+    let rules = RequestRules {
+        buffer_bytes: settings.buffer_bytes,
+        large_buffer_bytes: settings.large_buffer_bytes,
+        large_buffer_count: settings.large_buffer_count,
+        underscores: settings.underscores,
+        ignore_invalid: settings.ignore_invalid,
+    };
+    loop {
+        if !raw.is_empty() {
+            match parse::request(raw, &rules) {
+                Ok(Some((head, bytes))) => {
+                    raw.drain(..bytes);
+                    return Arrival::Head(Arrived { head, bytes, started, pipelined });
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let phase = match raw.contains(&b'\n') {
+                        false => Phase::ReadingRequestLine,
+                        true => Phase::ReadingRequestHead,
+                    };
+                    let failure = Failure::new(phase, Cause::Request(error));
+                    return Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started };
+                }
+            }
+        }
+        if raw.capacity() == raw.len() {
+            raw.reserve(settings.buffer_bytes.max(raw.len()));
+        }
+        match client.stream.read(raw, usize::MAX, Duration::ZERO).await {
+            Ok(0) if raw.is_empty() => return Arrival::Nothing(ConnectionEnd::ClientClosed),
+            Ok(n) if n > 0 => {}
+            gone => {
+                if raw.is_empty() {
+                    return Arrival::Nothing(ConnectionEnd::ClientClosed);
+                }
+                let error = gone.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+                let failure = Failure::client(Phase::ReadingRequestHead, "recv()", error);
+                return Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started };
+            }
+        }
+    }
+}
+
+/// What stands in the log for a request whose head is broken.
+fn first_line(raw: &[u8]) -> Box<[u8]> {
+    let line = raw.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line).into()
+}
+
+/// Reads and drops what is still under way from the client, so that the kernel does not answer it with a reset that
+/// overtakes our last bytes.
+async fn linger(client: &Client, raw: Vec<u8>) {
+    drop(raw);
+    if client.stream.shutdown_write().is_err() {
+        return;
+    }
+    let began = Instant::now();
+    let mut dropped = 0;
+    let mut piece = buffer::take();
+    while began.elapsed() < LINGER_TIME && dropped < LINGER_BYTES_MAX {
+        piece.clear();
+        match client.stream.read(&mut piece, usize::MAX, LINGER_READ_TIMEOUT).await {
+            Ok(n) if n > 0 => dropped += n,
+            Ok(_) | Err(_) => return,
+        }
+    }
+}

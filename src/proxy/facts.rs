@@ -1,0 +1,47 @@
+//! Values that evaluating a request's variables leaves behind: captures, named captures and maps already looked up.
+
+use std::sync::Arc;
+
+use crate::model::{MapId, SlotId};
+use crate::route::Captures;
+
+/// All of them for one exchange.
+#[derive(Default)]
+pub struct Facts {
+    captures: Option<Captures>,
+    slots: Vec<(SlotId, Box<[u8]>)>,
+    maps: Vec<(MapId, Arc<[u8]>)>,
+}
+
+impl Facts {
+    /// An expression matched: `$1` to `$9` are its groups from now on, and its named groups have values.
+    pub fn captured(&mut self, captures: Captures) {
+        for (slot, value) in captures.named() {
+            self.slots.retain(|(known, _)| *known != slot);
+            self.slots.push((slot, value.into()));
+        }
+        self.captures = Some(captures);
+    }
+
+    /// `$1` to `$9`.
+    #[must_use]
+    pub fn capture(&self, group: usize) -> Option<&[u8]> {
+        self.captures.as_ref()?.group(group)
+    }
+
+    /// A named capture.
+    #[must_use]
+    pub fn slot(&self, slot: SlotId) -> Option<&[u8]> {
+        self.slots.iter().find(|(known, _)| *known == slot).map(|(_, value)| &**value)
+    }
+
+    /// The value a map gave before.
+    #[must_use]
+    pub fn mapped(&self, map: MapId) -> Option<Arc<[u8]>> {
+        self.maps.iter().find(|(known, _)| *known == map).map(|(_, value)| Arc::clone(value))
+    }
+
+    pub fn remember(&mut self, map: MapId, value: Arc<[u8]>) {
+        self.maps.push((map, value));
+    }
+}

@@ -1,0 +1,28 @@
+//! The life of a client connection: requests in, answers out, peers in between, until it ends or becomes a tunnel.
+//!
+//! Begin with [`exchange`]. This module decides through `http`, `route` and `upstream` and moves bytes through `net`;
+//! it knows nothing of threads, signals, the configuration's text, or how a tunnel works.
+
+mod access;
+mod answer;
+mod body;
+mod client;
+pub mod connection;
+mod destination;
+mod exchange;
+mod facts;
+mod failure;
+mod files;
+mod handover;
+mod pass;
+mod peer;
+mod request_body;
+mod respond;
+mod responder;
+mod rewrite;
+mod shard;
+mod upgrade;
+mod variables;
+
+pub use handover::{Ends, OnEnd};
+pub use shard::{Shard, ShardParts};

@@ -1,0 +1,184 @@
+//! `proxy_pass`: an exchange that a peer answers.
+
+use std::time::Instant;
+
+use super::answer::{Answered, Passed};
+use super::destination::{self, Destination};
+use super::exchange::{Attempt, ClientSide, Exchange, Next};
+use super::failure::{Failure, Phase};
+use super::peer::PeerConnection;
+use super::rewrite::{self, Upgrading};
+use super::{request_body, respond, upgrade};
+use crate::http::Method;
+use crate::http::upgrade as handshake;
+use crate::model::{PeerAddress, Proxy, ProxyPass};
+use crate::net::connect::connect;
+use crate::net::stream::{Stream, within};
+use crate::upstream::Tried;
+use crate::upstream::idle::Age;
+
+/// Passes the exchange to a peer and its answer to the client.
+///
+/// # Errors
+/// When no peer could answer, or the client does not take it.
+pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &ProxyPass) -> Result<Next, Failure> {
+    let destination = destination::of(exchange, to)?;
+    let proxy = std::sync::Arc::clone(&exchange.location.proxy);
+    let asked = handshake::Request::of(&exchange.head);
+    let upgrading = upgrade::towards_peer(exchange, &proxy, &asked)?;
+    let prepared = request_body::prepare(exchange, side, &proxy).await?;
+    let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
+    let head = rewrite::request(exchange, &proxy, &uri, prepared.length, &upgrading);
+    let mut tried = Tried::default();
+    let mut tries_left = destination.group.attempts_max();
+    loop {
+        let mut peer = match choose(exchange, &destination, &mut tried, &proxy, &uri, &upgrading).await {
+            Ok(peer) => peer,
+            Err(failure) if failure.is_of_peer() && tries_left > 1 => {
+                exchange.report(failure.level(), format_args!("{failure}"));
+                tries_left -= 1;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        let was_reused = peer.was_reused();
+        let request = Passed { head: &head, prepared: &prepared, proxy: &proxy, asked: &asked, upgrading: &upgrading };
+        let result = request.over(exchange, side, &mut peer).await;
+        close_attempt(exchange);
+        match result {
+            Ok(Answered::Done) => {
+                keep(exchange, peer, &destination, &proxy, &upgrading);
+                return Ok(respond::after(side));
+            }
+            Ok(Answered::DoneAndClose) => return Ok(respond::after(side)),
+            Ok(Answered::Upgraded(response)) => {
+                return upgrade::finish(exchange, side, peer, &response, &upgrading).await;
+            }
+            Err(failure) => {
+                if failure.is_of_peer() && !was_reused {
+                    peer.lease.failed(Instant::now());
+                }
+                let may_retry = failure.is_of_peer()
+                    && !side.responder.has_begun()
+                    && side.body.is_done()
+                    && (was_reused || tries_left > 1)
+                    && (is_repeatable(&exchange.head.method) || (was_reused && peer.raw.is_empty()));
+                if !may_retry {
+                    return Err(failure);
+                }
+                exchange.report(failure.level(), format_args!("{failure}"));
+                if !was_reused {
+                    tries_left -= 1;
+                }
+            }
+        }
+    }
+}
+
+/// Methods that may reach a peer twice. The others are not sent again once a peer may have acted on them.
+fn is_repeatable(method: &Method) -> bool {
+    !matches!(method.as_bytes(), b"POST" | b"LOCK" | b"PATCH")
+}
+
+/// Picks a peer, and a connection to it: one that is idle, or a new one.
+async fn choose(
+    exchange: &mut Exchange<'_>,
+    destination: &Destination,
+    tried: &mut Tried,
+    proxy: &Proxy,
+    uri: &[u8],
+    upgrading: &Upgrading,
+) -> Result<PeerConnection, Failure> {
+    exchange.phase = Phase::Connecting;
+    let lease = destination.pick(tried)?;
+    let address = lease.peer().address.clone();
+    exchange.upstream_text = Some(format!("http://{address}{}", uri.escape_ascii()));
+    exchange.attempts.push(Attempt { address: address.to_string().into(), ..Attempt::default() });
+    exchange.attempt_started.set(Instant::now());
+    // An upgrade never takes a connection that was used before, nor leaves one behind.
+    if *upgrading == Upgrading::No
+        && let Some((stream, age)) = take_idle(exchange, destination, &address)
+    {
+        exchange.set_connect_time();
+        return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
+    }
+    match connect(&address, proxy.connect_timeout).await {
+        Ok(stream) => {
+            exchange.set_connect_time();
+            Ok(PeerConnection::fresh(stream, lease))
+        }
+        Err(error) => {
+            let failure = Failure::upstream(Phase::Connecting, "connect()", error);
+            lease.failed(Instant::now());
+            if let Some(attempt) = exchange.attempts.last_mut() {
+                attempt.status = Some(failure.status());
+            }
+            close_attempt(exchange);
+            Err(failure)
+        }
+    }
+}
+
+fn take_idle(exchange: &Exchange<'_>, destination: &Destination, address: &PeerAddress) -> Option<(Stream, Age)> {
+    loop {
+        let (stream, age) = exchange.shard.idle.take(destination.id?, address)?;
+        // A peer closes an idle connection when it likes; one that has spoken unasked is not to be trusted.
+        if stream.is_quiet() {
+            return Some((stream, age));
+        }
+    }
+}
+
+/// Puts the connection back, if peer and configuration agree that it can be used again.
+fn keep(
+    exchange: &Exchange<'_>,
+    peer: PeerConnection,
+    destination: &Destination,
+    proxy: &Proxy,
+    upgrading: &Upgrading,
+) {
+    let asked_to_close = proxy.set_headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case(b"connection")
+            && exchange.evaluate(&header.value).eq_ignore_ascii_case(b"close")
+    });
+    let is_usable = *upgrading == Upgrading::No && !proxy.http_1_0 && !asked_to_close && peer.raw.is_empty();
+    let (true, Some(id)) = (is_usable, destination.id) else { return };
+    let age = Age { requests: peer.age.requests + 1, ..peer.age };
+    let watcher = exchange.shard.idle.put(
+        id,
+        &peer.lease.peer().address,
+        peer.stream,
+        age,
+        Instant::now(),
+        |stream, timeout| async move {
+            // Readable, failed or waited long enough: each is the end.
+            let _ = within(timeout, stream.readable()).await;
+        },
+    );
+    if let Some(watcher) = watcher {
+        monoio::spawn(watcher);
+    }
+}
+
+fn close_attempt(exchange: &mut Exchange<'_>) {
+    let time = exchange.attempt_started.get().elapsed();
+    if let Some(attempt) = exchange.attempts.last_mut() {
+        attempt.response_time = Some(time);
+    }
+}
+
+impl Exchange<'_> {
+    fn set_connect_time(&mut self) {
+        let time = self.attempt_started.get().elapsed();
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.connect_time = Some(time);
+        }
+    }
+
+    pub(super) fn note_sent(&mut self, to_peer: u64, from_client: u64) {
+        self.request_bytes.set(self.request_bytes.get() + from_client);
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.bytes_sent += to_peer;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A connection to a peer, fresh or kept from an earlier exchange, and the body that is sent on it while its answer
+//! is awaited.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::body::{Body, BodyError};
+use super::failure::{Cause, Failure, Phase};
+use crate::http::chunked;
+use crate::http::framing::BodyLength;
+use crate::model::{PeerAddress, Proxy};
+use crate::net::buffer;
+use crate::net::stream::Stream;
+use crate::upstream::Lease;
+use crate::upstream::idle::Age;
+
+/// A connection that may carry an exchange.
+pub struct PeerConnection {
+    pub stream: Stream,
+    /// Bytes read and not yet used.
+    pub raw: Vec<u8>,
+    pub age: Age,
+    /// Counts it at its peer.
+    pub lease: Lease,
+}
+
+impl PeerConnection {
+    /// A connection that was just made.
+    #[must_use]
+    pub fn fresh(stream: Stream, lease: Lease) -> Self {
+        if let PeerAddress::Ip(_) = lease.peer().address {
+            stream.set_nodelay();
+        }
+        Self { stream, raw: Vec::new(), age: Age { opened: Instant::now(), requests: 0 }, lease }
+    }
+
+    /// Whether it carried an exchange before this one, so that the peer may have closed it meanwhile.
+    #[must_use]
+    pub fn was_reused(&self) -> bool {
+        self.age.requests > 0
+    }
+}
+
+/// A request on its way to a peer: the head, the part of the body that is here, and the part that is still to come.
+pub struct Upload<'u> {
+    pub head: &'u [u8],
+    pub first: &'u [u8],
+    /// The client's side, when not all of the body has been read.
+    pub rest: Option<Rest<'u>>,
+    pub length: BodyLength,
+}
+
+/// Where the rest of a request's body comes from.
+pub struct Rest<'u> {
+    pub body: &'u mut Body,
+    pub client: &'u Stream,
+    pub raw: &'u mut Vec<u8>,
+    pub timeout: Duration,
+    /// `client_max_body_size`, 0 for no limit, and what of it was used.
+    pub max_bytes: u64,
+    pub used_bytes: u64,
+    /// `$request_length`.
+    pub received: &'u Cell<u64>,
+}
+
+impl Upload<'_> {
+    /// Sends all of it.
+    ///
+    /// # Errors
+    /// The client's or the peer's failure.
+    pub async fn send(self, peer: &Stream, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
+        let lost = |error| Failure::upstream(Phase::SendingRequest, "send()", error);
+        let mut written = 0;
+        let mut size = Vec::new();
+        let is_chunked = self.length == BodyLength::Chunked;
+        let mut parts: [&[u8]; 4] = [self.head, b"", self.first, b""];
+        if is_chunked && !self.first.is_empty() {
+            chunked::chunk_head(self.first.len(), &mut size);
+            parts = [self.head, &size, self.first, b"\r\n"];
+        }
+        let result = peer.write_parts(&parts, proxy.send_timeout, &mut written).await;
+        sent.set(sent.get() + written);
+        result.map_err(lost)?;
+        if let Some(rest) = self.rest {
+            rest.send(peer, proxy, sent, is_chunked).await?;
+        }
+        if is_chunked {
+            let result = peer.write_all(chunked::LAST_CHUNK, proxy.send_timeout, &mut written).await;
+            result.map_err(lost)?;
+        }
+        Ok(())
+    }
+}
+
+impl Rest<'_> {
+    async fn send(mut self, peer: &Stream, proxy: &Proxy, sent: &Cell<u64>, is_chunked: bool) -> Result<(), Failure> {
+        let lost = |error| Failure::upstream(Phase::SendingRequest, "send()", error);
+        let mut piece = buffer::take();
+        while self.next(&mut piece).await? {
+            let mut written = 0;
+            let mut size = Vec::new();
+            let mut parts: [&[u8]; 3] = [b"", &piece, b""];
+            if is_chunked {
+                chunked::chunk_head(piece.len(), &mut size);
+                parts = [&size, &piece, b"\r\n"];
+            }
+            let result = peer.write_parts(&parts, proxy.send_timeout, &mut written).await;
+            sent.set(sent.get() + written);
+            result.map_err(lost)?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self, piece: &mut Vec<u8>) -> Result<bool, Failure> {
+        piece.clear();
+        let any = self.body.next(self.client, self.raw, piece, self.timeout).await.map_err(of_client)?;
+        self.received.set(self.received.get() + piece.len() as u64);
+        self.used_bytes += piece.len() as u64;
+        if self.max_bytes > 0 && self.used_bytes > self.max_bytes {
+            return Err(Failure::new(Phase::ReadingRequestBody, Cause::BodyTooLarge(None)));
+        }
+        Ok(any)
+    }
+}
+
+/// A request's body that cannot be read on.
+#[must_use]
+pub fn of_client(error: BodyError) -> Failure {
+    match error {
+        BodyError::Io(error) => Failure::client(Phase::ReadingRequestBody, "recv()", error),
+        BodyError::Malformed(words) => Failure::new(Phase::ReadingRequestBody, Cause::BodyMalformed(words)),
+    }
+}
+
+/// An answer's body that cannot be read on.
+#[must_use]
+pub fn of_peer(error: BodyError) -> Failure {
+    match error {
+        BodyError::Io(error) => Failure::upstream(Phase::ReadingResponse, "recv()", error),
+        BodyError::Malformed(words) => Failure::new(Phase::ReadingResponse, Cause::UpstreamMalformed(words)),
+    }
+}
+
+/// An upload that goes on while something else is awaited.
+pub struct Sending<'f> {
+    future: Pin<&'f mut dyn Future<Output = Result<(), Failure>>>,
+    ended: Option<Result<(), Failure>>,
+}
+
+impl<'f> Sending<'f> {
+    pub fn new(future: Pin<&'f mut dyn Future<Output = Result<(), Failure>>>) -> Self {
+        Self { future, ended: None }
+    }
+
+    /// Whether all of the request is out.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self.ended, Some(Ok(())))
+    }
+
+    /// Runs `doing` to its end, and the upload beside it. A failure of the client's side ends both; a peer that no
+    /// longer reads may still have answered, so its failure counts only if `doing` fails too.
+    ///
+    /// # Errors
+    /// Those of `doing`, or the client's.
+    pub async fn beside<T>(&mut self, doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let mut doing = pin!(doing);
+        poll_fn(|cx| {
+            if self.ended.is_none()
+                && let Poll::Ready(ended) = self.future.as_mut().poll(cx)
+            {
+                match ended {
+                    Err(failure) if !failure.is_of_peer() => return Poll::Ready(Err(failure)),
+                    ended => self.ended = Some(ended),
+                }
+            }
+            doing.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
+/// Waits for the peer's first bytes. Only when they take their time is the client watched as well: a client that
+/// has gone ends the wait.
+///
+/// # Errors
+/// `ClientGone`, or the peer's failure.
+pub async fn answer_or_client_gone(
+    peer: &Stream,
+    client: &Stream,
+    watches_client: bool,
+    timeout: Duration,
+) -> Result<(), Failure> {
+    use crate::limits::WATCH_CLIENT_AFTER;
+    use crate::net::stream::within;
+    let failed = |error| Failure::upstream(Phase::ReadingResponseHead, "recv()", error);
+    if !watches_client || timeout <= WATCH_CLIENT_AFTER {
+        return within(timeout, peer.readable()).await.map_err(failed);
+    }
+    match within(WATCH_CLIENT_AFTER, peer.readable()).await {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+        result => return result.map_err(failed),
+    }
+    let mut gone = pin!(client.gone());
+    let mut readable = pin!(within(timeout - WATCH_CLIENT_AFTER, peer.readable()));
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = readable.as_mut().poll(cx) {
+            return Poll::Ready(result.map_err(failed));
+        }
+        gone.as_mut().poll(cx).map(|()| Err(Failure::new(Phase::ReadingResponseHead, Cause::ClientGone)))
+    })
+    .await
+}

@@ -1,0 +1,180 @@
+//! Answers that are made here and not by a peer: error pages, `return`, redirects.
+
+use super::exchange::{ClientSide, Exchange, Next};
+use super::failure::{Failure, Phase};
+use super::responder::Answer;
+use crate::http::framing::BodyLength;
+use crate::http::{Fields, status};
+use crate::model::{MediaType, Return};
+use crate::observe::clock;
+
+/// `return 444`: the connection ends without a word.
+pub const CLOSE_WITHOUT_ANSWER: u16 = 444;
+
+/// Sends an answer with its whole body.
+///
+/// # Errors
+/// When the client does not take it.
+pub async fn send(
+    exchange: &Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    code: u16,
+    mut fields: Fields,
+    body: &[u8],
+) -> Result<Next, Failure> {
+    add_headers(exchange, code, &mut fields);
+    let length = BodyLength::Length(body.len() as u64);
+    side.responder.begin(Answer { status: code, reason: None, fields, length });
+    side.responder.whole(body).await.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
+    Ok(after(side))
+}
+
+/// What becomes of the connection once an answer is out.
+#[must_use]
+pub fn after(side: &ClientSide<'_>) -> Next {
+    if side.responder.keep_alive { Next::KeepAlive } else { Next::Close }
+}
+
+/// `Server` and `Date`, which every answer begins with.
+#[must_use]
+pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
+    let mut fields = Fields::new();
+    fields.push(b"Server", status::product(exchange.location.client.server_tokens).as_bytes());
+    fields.push(b"Date", clock::http_date().as_bytes());
+    fields
+}
+
+/// `add_header` of the location.
+pub fn add_headers(exchange: &Exchange<'_>, code: u16, fields: &mut Fields) {
+    let usual = matches!(code, 200 | 201 | 204 | 206 | 301..=304 | 307 | 308);
+    for header in exchange.location.add_headers.iter().filter(|header| usual || header.always) {
+        let value = exchange.evaluate(&header.value);
+        if !value.is_empty() {
+            fields.push(&header.name, &value);
+        }
+    }
+}
+
+/// The page of a status.
+///
+/// # Errors
+/// When the client does not take it.
+pub async fn error_page(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, code: u16) -> Result<Next, Failure> {
+    if closes_connection(code) {
+        side.responder.keep_alive = false;
+    }
+    let mut fields = standard_fields(exchange);
+    fields.push(b"Content-Type", b"text/html");
+    let tokens = exchange.location.client.server_tokens;
+    let page = status::page(code, status::product(tokens));
+    send(exchange, side, status::shown(code), fields, &page).await
+}
+
+/// After these nobody knows where the next request begins, or the client should come again from the start.
+fn closes_connection(code: u16) -> bool {
+    matches!(code, 400 | 408 | 413 | 414 | 426 | 431 | 494..=497 | 500 | 501 | 505)
+}
+
+/// `return`.
+///
+/// # Errors
+/// When the client does not take it.
+pub async fn returned(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, answer: &Return) -> Result<Next, Failure> {
+    let text = answer.text.as_ref().map(|template| exchange.evaluate(template));
+    match (answer.status, text) {
+        (CLOSE_WITHOUT_ANSWER, _) => {
+            side.responder.sent.status = CLOSE_WITHOUT_ANSWER;
+            Ok(Next::Drop)
+        }
+        (301 | 302 | 303 | 307 | 308, Some(to)) => redirect(exchange, side, answer.status, &to).await,
+        (code @ 400.., None) => error_page(exchange, side, code).await,
+        (code, text) => {
+            let mut fields = standard_fields(exchange);
+            fields.push(b"Content-Type", content_type(exchange, &exchange.path));
+            send(exchange, side, code, fields, &text.unwrap_or_default()).await
+        }
+    }
+}
+
+/// A redirect with its page. A path is made absolute, as `absolute_redirect` says.
+///
+/// # Errors
+/// When the client does not take it.
+pub async fn redirect(
+    exchange: &Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    code: u16,
+    to: &[u8],
+) -> Result<Next, Failure> {
+    let settings = &exchange.location.client;
+    let mut location = Vec::new();
+    if to.starts_with(b"/") && settings.absolute_redirect {
+        location.extend_from_slice(b"http://");
+        match &exchange.host {
+            Some(host) if !settings.server_name_in_redirect => location.extend_from_slice(&host.name),
+            Some(_) | None if !exchange.server.name.is_empty() => {
+                location.extend_from_slice(exchange.server.name.as_bytes());
+            }
+            Some(_) | None => {
+                if let Some(local) = exchange.client.local() {
+                    location.extend_from_slice(local.ip().to_string().as_bytes());
+                }
+            }
+        }
+        match exchange.client.local() {
+            Some(local) if settings.port_in_redirect && local.port() != 80 => {
+                location.extend_from_slice(format!(":{}", local.port()).as_bytes());
+            }
+            Some(_) | None => {}
+        }
+    }
+    location.extend_from_slice(to);
+    let mut fields = standard_fields(exchange);
+    fields.push(b"Content-Type", b"text/html");
+    fields.push(b"Location", &without_line_breaks(location));
+    let page = status::page(code, status::product(settings.server_tokens));
+    send(exchange, side, code, fields, &page).await
+}
+
+/// The path with a slash at its end, for a location that serves everything below it.
+///
+/// # Errors
+/// When the client does not take it.
+pub async fn slash_added(exchange: &Exchange<'_>, side: &mut ClientSide<'_>) -> Result<Next, Failure> {
+    let mut to = crate::http::target::escape(&exchange.path);
+    to.push(b'/');
+    if let Some(args) = &exchange.args {
+        to.push(b'?');
+        to.extend_from_slice(args);
+    }
+    redirect(exchange, side, 301, &to).await
+}
+
+/// A value evaluated from what a client sent must not end its own line.
+fn without_line_breaks(mut value: Vec<u8>) -> Vec<u8> {
+    value.retain(|byte| !matches!(byte, b'\r' | b'\n' | 0));
+    value
+}
+
+/// `Content-Type` by the extension of a path: `types`, or the built-in list where there is no such block.
+#[must_use]
+pub fn content_type<'e>(exchange: &'e Exchange<'_>, path: &[u8]) -> &'e [u8] {
+    let location = &exchange.location;
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let extension = match name.iter().rposition(|byte| *byte == b'.') {
+        Some(dot) => name[dot + 1..].to_ascii_lowercase(),
+        None => return location.default_type.as_bytes(),
+    };
+    let found = match &location.types {
+        Some(types) => of_list(types, &extension),
+        None => std::str::from_utf8(&extension)
+            .ok()
+            .and_then(|extension| mime_guess::from_ext(extension).first_raw())
+            .map(str::as_bytes),
+    };
+    found.unwrap_or(location.default_type.as_bytes())
+}
+
+fn of_list<'t>(types: &'t [MediaType], extension: &[u8]) -> Option<&'t [u8]> {
+    types.iter().find(|line| line.extension.as_bytes() == extension).map(|line| line.content_type.as_bytes())
+}

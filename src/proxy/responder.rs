@@ -1,0 +1,194 @@
+//! The answer on its way to the client: head, body in the framing the client can read, and what was sent for the log.
+
+use std::io;
+use std::time::Duration;
+
+use crate::http::framing::BodyLength;
+use crate::http::{Fields, Version, chunked, encode, status};
+use crate::net::stream::Stream;
+
+/// An answer's head, before the fields that belong to the connection are added.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// The peer's words; `None` uses the standard ones.
+    pub reason: Option<Box<[u8]>>,
+    pub fields: Fields,
+    /// How long the body is, as far as it is known. `UntilClose` becomes chunks where the client knows them.
+    pub length: BodyLength,
+}
+
+/// What has been sent so far.
+#[derive(Debug, Default, Clone)]
+pub struct Sent {
+    /// 0 until an answer was chosen.
+    pub status: u16,
+    pub bytes: u64,
+    pub body_bytes: u64,
+    /// Fields of the answer, for `$sent_http_*`.
+    pub fields: Fields,
+}
+
+/// How a body leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// The answer has no body: HEAD, 204, 304.
+    None,
+    /// As it is; the client knows the end by the length or by the close.
+    Plain,
+    Chunked,
+}
+
+/// Writes one answer.
+pub struct Responder<'c> {
+    stream: &'c Stream,
+    version: Version,
+    is_head: bool,
+    /// Encoded head that goes out with the first bytes of the body.
+    pending: Vec<u8>,
+    framing: Framing,
+    pub timeout: Duration,
+    /// Whether the connection may carry another request after this answer. Set before the head is written.
+    pub keep_alive: bool,
+    /// Value of `Keep-Alive: timeout=`, if one is to be sent.
+    pub keep_alive_header: Option<Duration>,
+    pub sent: Sent,
+}
+
+impl<'c> Responder<'c> {
+    #[must_use]
+    pub fn new(stream: &'c Stream, version: Version, is_head: bool) -> Self {
+        Self {
+            stream,
+            version,
+            is_head,
+            pending: Vec::new(),
+            framing: Framing::None,
+            timeout: Duration::ZERO,
+            keep_alive: false,
+            keep_alive_header: None,
+            sent: Sent::default(),
+        }
+    }
+
+    /// Whether a head was given: from then on no other answer can be sent.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.sent.status != 0
+    }
+
+    /// Chooses the answer. Nothing is written yet: the head leaves with the first bytes of the body.
+    pub fn begin(&mut self, answer: Answer) {
+        let Answer { status, reason, fields, length } = answer;
+        let bodyless = self.is_head || matches!(status, 204 | 304);
+        self.framing = match length {
+            _ if bodyless => Framing::None,
+            BodyLength::None | BodyLength::Length(_) => Framing::Plain,
+            BodyLength::Chunked | BodyLength::UntilClose if self.version == Version::Http11 => Framing::Chunked,
+            BodyLength::Chunked | BodyLength::UntilClose => {
+                self.keep_alive = false;
+                Framing::Plain
+            }
+        };
+        self.sent.status = status;
+        if self.version != Version::Http09 {
+            self.encode_head(status, reason.as_deref(), &fields, length);
+        }
+        self.sent.fields = fields;
+    }
+
+    fn encode_head(&mut self, code: u16, reason: Option<&[u8]>, fields: &Fields, length: BodyLength) {
+        let out = &mut self.pending;
+        let reason = reason.unwrap_or_else(|| status::reason(code).as_bytes());
+        encode::status_line(out, code, reason);
+        let first = ["Server", "Date", "Content-Type"];
+        for name in first {
+            if let Some(value) = fields.first(name.as_bytes()) {
+                encode::field(out, name.as_bytes(), value);
+            }
+        }
+        match length {
+            BodyLength::Length(n) if code != 204 => encode::length_field(out, n),
+            _ if self.framing == Framing::Chunked => encode::field(out, b"Transfer-Encoding", b"chunked"),
+            BodyLength::None | BodyLength::Length(_) | BodyLength::Chunked | BodyLength::UntilClose => {}
+        }
+        let connection: &[u8] = if self.keep_alive { b"keep-alive" } else { b"close" };
+        encode::field(out, b"Connection", connection);
+        if let (true, Some(timeout)) = (self.keep_alive, self.keep_alive_header) {
+            encode::field(out, b"Keep-Alive", format!("timeout={}", timeout.as_secs()).as_bytes());
+        }
+        for (name, value) in fields.iter() {
+            if !first.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+                encode::field(out, name, value);
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes an interim answer (1xx) as it is.
+    ///
+    /// # Errors
+    /// The client's socket's.
+    pub async fn interim(&mut self, head: &[u8]) -> io::Result<()> {
+        self.stream.write_all(head, self.timeout, &mut self.sent.bytes).await
+    }
+
+    /// Writes a piece of the body, and before it the head if that has not left yet.
+    ///
+    /// # Errors
+    /// The client's socket's, `TimedOut` when it took nothing for `send_timeout`.
+    pub async fn data(&mut self, piece: &[u8]) -> io::Result<()> {
+        let head = std::mem::take(&mut self.pending);
+        let mut size = Vec::new();
+        let parts: [&[u8]; 4] = match self.framing {
+            Framing::None => [&head, b"", b"", b""],
+            Framing::Plain => [&head, b"", piece, b""],
+            Framing::Chunked => {
+                chunked::chunk_head(piece.len(), &mut size);
+                [&head, &size, piece, b"\r\n"]
+            }
+        };
+        let before = self.sent.bytes;
+        let result = self.stream.write_parts(&parts, self.timeout, &mut self.sent.bytes).await;
+        let body = (self.sent.bytes - before).saturating_sub(head.len() as u64);
+        self.sent.body_bytes += body;
+        result
+    }
+
+    /// Writes the head if it has not left yet, so that a client sees it while the body takes its time.
+    ///
+    /// # Errors
+    /// As [`Responder::data`].
+    pub async fn flush(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let head = std::mem::take(&mut self.pending);
+        self.stream.write_all(&head, self.timeout, &mut self.sent.bytes).await
+    }
+
+    /// Ends the answer: writes what is still pending and the last chunk.
+    ///
+    /// # Errors
+    /// As [`Responder::data`].
+    pub async fn finish(&mut self) -> io::Result<()> {
+        let head = std::mem::take(&mut self.pending);
+        let last: &[u8] = if self.framing == Framing::Chunked { chunked::LAST_CHUNK } else { b"" };
+        if head.is_empty() && last.is_empty() {
+            return Ok(());
+        }
+        self.sent.body_bytes += last.len() as u64;
+        self.stream.write_parts(&[&head, last], self.timeout, &mut self.sent.bytes).await
+    }
+
+    /// Writes the whole body and ends the answer in one go.
+    ///
+    /// # Errors
+    /// As [`Responder::data`].
+    pub async fn whole(&mut self, body: &[u8]) -> io::Result<()> {
+        if !body.is_empty() && self.framing != Framing::None {
+            self.data(body).await?;
+        }
+        self.finish().await
+    }
+}

@@ -1,0 +1,163 @@
+//! Heads as they go on: the client's request to the peer, the peer's answer to the client. Pure.
+
+use super::exchange::Exchange;
+use crate::http::framing::BodyLength;
+use crate::http::{Fields, ResponseHead, encode, hop_by_hop, target};
+use crate::model::{Proxy, ProxyPass};
+
+/// What the request's upgrade becomes towards the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upgrading {
+    No,
+    /// A WebSocket handshake: its fields go on, whatever `proxy_set_header` says of `Upgrade` and `Connection`.
+    WebSocket,
+    /// Another protocol that the configuration passes on by `proxy_set_header Upgrade`.
+    Blind,
+}
+
+/// Encodes the request for the peer. `uri` is the request target, `length` how its body will be framed.
+#[must_use]
+pub fn request(
+    exchange: &Exchange<'_>,
+    proxy: &Proxy,
+    uri: &[u8],
+    length: BodyLength,
+    upgrading: &Upgrading,
+) -> Vec<u8> {
+    let head = &exchange.head;
+    let mut out = Vec::with_capacity(512);
+    encode::request_line(&mut out, &head.method, uri, !proxy.http_1_0);
+    let set: Vec<(&[u8], Vec<u8>)> =
+        proxy.set_headers.iter().map(|header| (&*header.name, exchange.evaluate(&header.value))).collect();
+    let is_set = |name: &[u8]| set.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    if !is_set(b"host") {
+        encode::field(&mut out, b"Host", &default_host(exchange, upgrading));
+    }
+    for (name, value) in set.iter().filter(|(name, value)| !value.is_empty() && !is_ours(name, upgrading)) {
+        encode::field(&mut out, name, value);
+    }
+    match upgrading {
+        Upgrading::WebSocket => {
+            encode::field(&mut out, b"Upgrade", b"websocket");
+            encode::field(&mut out, b"Connection", b"Upgrade");
+        }
+        Upgrading::No if proxy.http_1_0 && !is_set(b"connection") => {
+            encode::field(&mut out, b"Connection", b"close");
+        }
+        Upgrading::No | Upgrading::Blind => {}
+    }
+    match length {
+        BodyLength::Length(n) => encode::length_field(&mut out, n),
+        BodyLength::Chunked => encode::field(&mut out, b"Transfer-Encoding", b"chunked"),
+        BodyLength::None | BodyLength::UntilClose => {}
+    }
+    let dropped = hop_by_hop::of_request(&head.fields);
+    for (name, value) in head.fields.iter() {
+        if !is_made_anew(name) && !dropped.contains(name) && !is_set(name) {
+            encode::field(&mut out, name, value);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// The peer sees the host it is known by, as with nginx. A WebSocket handshake keeps the client's own: peers compare
+/// it with `Origin`.
+fn default_host(exchange: &Exchange<'_>, upgrading: &Upgrading) -> Vec<u8> {
+    let own = exchange.proxy_host.as_deref().unwrap_or_default();
+    match (upgrading, exchange.head.fields.first(b"host")) {
+        (Upgrading::WebSocket, Some(host)) => host.to_vec(),
+        (Upgrading::WebSocket | Upgrading::No | Upgrading::Blind, _) => own.to_vec(),
+    }
+}
+
+/// Fields that frame the message or the connection: written here, whatever the configuration sets.
+fn is_ours(name: &[u8], upgrading: &Upgrading) -> bool {
+    let framing = name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding");
+    let upgrade = name.eq_ignore_ascii_case(b"upgrade") || name.eq_ignore_ascii_case(b"connection");
+    framing || (upgrade && *upgrading == Upgrading::WebSocket)
+}
+
+/// Fields of the client's request that never go on as they came.
+fn is_made_anew(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 9] = [
+        b"host",
+        b"connection",
+        b"content-length",
+        b"transfer-encoding",
+        b"te",
+        b"keep-alive",
+        b"expect",
+        b"upgrade",
+        b"proxy-connection",
+    ];
+    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// The target for the peer, as `proxy_pass` with or without a URI part says.
+#[must_use]
+pub fn uri(exchange: &Exchange<'_>, to: &ProxyPass, evaluated: Option<&[u8]>) -> Vec<u8> {
+    let mut uri = Vec::with_capacity(exchange.head.target.len() + 16);
+    if let Some(evaluated) = evaluated {
+        uri.extend_from_slice(evaluated);
+        if !uri.starts_with(b"/") {
+            uri.insert(0, b'/');
+        }
+        return uri;
+    }
+    match (&to.uri, &exchange.raw_path) {
+        (Some(replacement), _) => {
+            uri.extend(exchange.evaluate(replacement));
+            let rest = exchange.path.get(to.replaces_bytes..).unwrap_or_default();
+            uri.extend(target::escape(rest));
+        }
+        (None, Some(raw)) => uri.extend_from_slice(raw),
+        (None, None) => uri.extend(target::escape(&exchange.path)),
+    }
+    if let Some(args) = &exchange.args {
+        uri.push(b'?');
+        uri.extend_from_slice(args);
+    }
+    uri
+}
+
+/// Fields of a peer's answer for the client. `Server` and `Date` are ours; the framing is the responder's.
+pub fn response_fields(head: &ResponseHead, into: &mut Fields) {
+    let dropped = hop_by_hop::of_response(&head.fields);
+    for (name, value) in head.fields.iter() {
+        if !is_hidden(name) && !dropped.contains(name) {
+            into.push(name, value);
+        }
+    }
+}
+
+/// What nginx does not pass on, and what frames the message.
+fn is_hidden(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 8] = [
+        b"date",
+        b"server",
+        b"x-pad",
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"keep-alive",
+        b"upgrade",
+    ];
+    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"x-accel-"))
+}
+
+/// Encodes a verified 101 for the client.
+#[must_use]
+pub fn switching_protocols(head: &ResponseHead, upgrade: &[u8], mut fields: Fields) -> Vec<u8> {
+    response_fields(head, &mut fields);
+    let mut out = Vec::with_capacity(256);
+    encode::status_line(&mut out, 101, b"Switching Protocols");
+    encode::field(&mut out, b"Upgrade", upgrade);
+    encode::field(&mut out, b"Connection", b"upgrade");
+    for (name, value) in fields.iter() {
+        encode::field(&mut out, name, value);
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}

@@ -1,0 +1,80 @@
+//! Upgrades: whether a request asks for one, what its peer is told, and the hand-over after a verified 101.
+
+use std::sync::Arc;
+
+use super::exchange::{ClientSide, Exchange, Next};
+use super::failure::{Cause, Failure, Phase};
+use super::handover::Handover;
+use super::peer::PeerConnection;
+use super::respond;
+use super::rewrite::{self, Upgrading};
+use crate::http::ResponseHead;
+use crate::http::upgrade::Asked;
+use crate::model::Proxy;
+use crate::observe::outcome::{ExchangeEnd, TunnelRecord};
+
+/// What becomes of the request's `Upgrade` towards the peer.
+///
+/// # Errors
+/// A WebSocket handshake that breaks RFC 6455 is refused here; no peer sees it.
+pub fn towards_peer(exchange: &Exchange<'_>, proxy: &Proxy, asked: &Asked) -> Result<Upgrading, Failure> {
+    let set =
+        |name: &[u8]| proxy.set_headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|h| &h.value);
+    let upgrade = set(b"upgrade").map(|value| exchange.evaluate(value));
+    match asked {
+        // An explicit `proxy_set_header Upgrade ""` says that this location carries no upgrades.
+        _ if upgrade.as_ref().is_some_and(Vec::is_empty) => Ok(Upgrading::No),
+        Asked::Nothing => Ok(Upgrading::No),
+        Asked::WebSocket(_) => Ok(Upgrading::WebSocket),
+        Asked::Other(_) if upgrade.is_some() && set(b"connection").is_some() => Ok(Upgrading::Blind),
+        Asked::Other(_) => Ok(Upgrading::No),
+        Asked::Refused(reason) => {
+            Err(Failure::new(Phase::ProcessingRequest, Cause::Refused(reason.status(), reason.phrase())))
+        }
+    }
+}
+
+/// Sends the 101 to the client and gives both sockets up.
+///
+/// # Errors
+/// When the client does not take it.
+pub async fn finish(
+    exchange: &mut Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    peer: PeerConnection,
+    response: &ResponseHead,
+    upgrading: &Upgrading,
+) -> Result<Next, Failure> {
+    let mut fields = respond::standard_fields(exchange);
+    respond::add_headers(exchange, 101, &mut fields);
+    let protocol = response.fields.first(b"upgrade").unwrap_or(b"websocket").to_vec();
+    let head = rewrite::switching_protocols(response, &protocol, fields);
+    side.responder.sent.status = 101;
+    let written = side.responder.interim(&head).await;
+    written.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
+    exchange.sent = side.responder.sent.clone();
+    let PeerConnection { stream, raw, lease, .. } = peer;
+    let settings = Arc::clone(&exchange.location.tunnel);
+    let lines = exchange.tunnel_lines();
+    let (logs, metrics) = (Arc::clone(&exchange.shard.logs), Arc::clone(&exchange.shard.metrics));
+    let number = exchange.shard.number;
+    let own = exchange.shard.own_metrics();
+    own.exchange_ended(ExchangeEnd::Upgraded);
+    own.tunnels_opened.add(1);
+    own.tunnels.raise();
+    let on_end = Box::new(move |record: &TunnelRecord| {
+        if let Some(lines) = lines {
+            lines.write(&logs, record);
+        }
+        metrics.shard(number).tunnels.lower();
+        metrics.shard(number).tunnel_ended(record.ended);
+        drop(lease);
+    });
+    Ok(Next::Tunnel(Box::new(Handover {
+        upstream: stream,
+        to_client: raw,
+        frames: *upgrading == Upgrading::WebSocket,
+        settings,
+        on_end,
+    })))
+}

@@ -1,0 +1,378 @@
+//! Values of variables and templates for one exchange.
+//!
+//! A variable is either there, perhaps empty, or not: logs write `-` for one that is not, everything else takes it as
+//! empty.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use super::exchange::{Attempt, Exchange};
+use crate::limits::MAP_DEPTH_MAX;
+use crate::model::{LogLevel, MapId, Part, Template, Variable};
+use crate::net::accept::PeerAddr;
+use crate::observe::clock;
+use crate::route;
+
+impl Exchange<'_> {
+    /// The value of a template.
+    #[must_use]
+    pub fn evaluate(&self, template: &Template) -> Vec<u8> {
+        if let Some(text) = template.as_text() {
+            return text.to_vec();
+        }
+        let mut out = Vec::new();
+        for part in &template.parts {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text),
+                Part::Variable(variable) => {
+                    self.append(variable, &mut out);
+                }
+            }
+        }
+        out
+    }
+
+    /// Appends a variable's value and returns whether it is there.
+    pub fn append(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
+        match variable {
+            Variable::Map(id) => self.append_map(*id, out),
+            Variable::Capture(group) => put_some(out, self.facts.borrow().capture(usize::from(*group))),
+            Variable::Slot(slot) => put_some(out, self.facts.borrow().slot(*slot)),
+            _ => self
+                .append_of_request(variable, out)
+                .or_else(|| self.append_of_client(variable, out))
+                .or_else(|| self.append_of_answer(variable, out))
+                .or_else(|| self.append_of_upstream(variable, out))
+                .unwrap_or(false),
+        }
+    }
+
+    /// Variables of the request; `None` if the variable is none of them.
+    fn append_of_request(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
+        let there = match variable {
+            Variable::Arg(name) => put_some(out, self.args.as_deref().and_then(|args| argument(args, name))),
+            Variable::Args => put_some(out, self.args.as_deref()),
+            Variable::IsArgs => put(out, if self.args.as_deref().is_none_or(<[u8]>::is_empty) { b"" } else { b"?" }),
+            Variable::ContentLength => put_some(out, self.head.fields.first(b"content-length")),
+            Variable::ContentType => put_some(out, self.head.fields.first(b"content-type")),
+            Variable::Cookie(name) => put_some(out, cookie(self.head.fields.all(b"cookie"), name)),
+            Variable::Http(name) => append_field(&self.head.fields, name, out),
+            Variable::Host => match &self.host {
+                Some(host) => put(out, &host.name),
+                None => put(out, self.server.name.as_bytes()),
+            },
+            Variable::Request => put_some(out, Some(&*self.head.line).filter(|line| !line.is_empty())),
+            Variable::RequestMethod => put_some(out, Some(self.head.method.as_bytes()).filter(|m| !m.is_empty())),
+            Variable::RequestUri => put_some(out, Some(&*self.head.target).filter(|t| !t.is_empty())),
+            Variable::Uri => put_some(out, Some(&*self.path).filter(|path| !path.is_empty())),
+            Variable::ServerProtocol => put(out, self.head.version.as_str().as_bytes()),
+            Variable::RequestLength => print(out, format_args!("{}", self.request_bytes.get())),
+            Variable::RequestTime => print_seconds(out, self.started.elapsed()),
+            Variable::RequestId => put(out, self.request_id().as_bytes()),
+            Variable::RequestFilename => {
+                out.extend(self.evaluate(&self.location.root));
+                put(out, &self.path)
+            }
+            Variable::DocumentRoot => put(out, &self.evaluate(&self.location.root)),
+            Variable::RealpathRoot => {
+                use std::os::unix::ffi::{OsStrExt, OsStringExt};
+                let root = std::ffi::OsString::from_vec(self.evaluate(&self.location.root));
+                match std::fs::canonicalize(&root) {
+                    Ok(path) => put(out, path.as_os_str().as_bytes()),
+                    Err(_) => false,
+                }
+            }
+            Variable::RemoteUser => put_some(out, self.remote_user().as_deref()),
+            Variable::ServerName => put(out, self.server.name.as_bytes()),
+            _ => return None,
+        };
+        Some(there)
+    }
+
+    /// Variables of the connection and the process.
+    fn append_of_client(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
+        let client = self.client;
+        let there = match variable {
+            Variable::RemoteAddr => print(out, format_args!("{}", client.remote)),
+            Variable::RemotePort => match client.remote {
+                PeerAddr::Ip(ip) => print(out, format_args!("{}", ip.port())),
+                PeerAddr::Unix => put(out, b""),
+            },
+            Variable::BinaryRemoteAddr => match client.remote {
+                PeerAddr::Ip(ip) => match ip.ip() {
+                    IpAddr::V4(v4) => put(out, &v4.octets()),
+                    IpAddr::V6(v6) => put(out, &v6.octets()),
+                },
+                PeerAddr::Unix => put(out, b"unix:"),
+            },
+            Variable::ServerAddr => match client.local() {
+                Some(ip) => print(out, format_args!("{}", ip.ip())),
+                None => put(out, b"unix:"),
+            },
+            Variable::ServerPort => match client.local() {
+                Some(ip) => print(out, format_args!("{}", ip.port())),
+                None => put(out, b""),
+            },
+            Variable::Connection => print(out, format_args!("{}", client.number)),
+            Variable::ConnectionRequests => print(out, format_args!("{}", client.requests.get())),
+            Variable::ConnectionTime => print_seconds(out, client.accepted_at.elapsed()),
+            Variable::Scheme => put(out, b"http"),
+            Variable::Https => put(out, b""),
+            Variable::Pipe => put(out, if self.pipelined { b"p" } else { b"." }),
+            Variable::Pid => print(out, format_args!("{}", std::process::id())),
+            Variable::Hostname => put(out, self.shard.hostname.as_bytes()),
+            Variable::NginxVersion => put(out, crate::http::status::DIALECT_VERSION.as_bytes()),
+            Variable::Msec => put(out, clock::msec().as_bytes()),
+            Variable::TimeIso8601 => put(out, clock::time_iso8601().as_bytes()),
+            Variable::TimeLocal => put(out, clock::time_local().as_bytes()),
+            Variable::Shard => print(out, format_args!("{}", self.shard.number)),
+            _ => return None,
+        };
+        Some(there)
+    }
+
+    /// Variables of the answer.
+    fn append_of_answer(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
+        let sent = &self.sent;
+        let there = match variable {
+            Variable::Status => match sent.status {
+                0 => put(out, b"000"),
+                status => print(out, format_args!("{status:03}")),
+            },
+            Variable::BytesSent => print(out, format_args!("{}", sent.bytes)),
+            Variable::BodyBytesSent => print(out, format_args!("{}", sent.body_bytes)),
+            Variable::SentHttp(name) => append_field(&sent.fields, name, out),
+            Variable::RequestCompletion => put(out, if self.is_complete { b"OK" } else { b"" }),
+            _ => return None,
+        };
+        Some(there)
+    }
+
+    /// Variables of the peers that were asked.
+    fn append_of_upstream(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
+        let attempts = &self.attempts;
+        let there = match variable {
+            Variable::ProxyHost => put_some(out, self.proxy_host.as_deref()),
+            Variable::ProxyPort => put_some(out, self.proxy_port.as_deref()),
+            Variable::ProxyAddXForwardedFor => {
+                let before = out.len();
+                append_field(&self.head.fields, b"x_forwarded_for", out);
+                if out.len() > before {
+                    out.extend_from_slice(b", ");
+                }
+                print(out, format_args!("{}", self.client.remote))
+            }
+            Variable::UpstreamAddr => list(out, attempts, |a, out| put(out, a.address.as_bytes())),
+            Variable::UpstreamStatus => {
+                list(out, attempts, |a, out| a.status.is_some_and(|status| print(out, format_args!("{status}"))))
+            }
+            Variable::UpstreamConnectTime => list(out, attempts, |a, out| seconds(a.connect_time, out)),
+            Variable::UpstreamHeaderTime => list(out, attempts, |a, out| seconds(a.header_time, out)),
+            Variable::UpstreamResponseTime => list(out, attempts, |a, out| seconds(a.response_time, out)),
+            Variable::UpstreamResponseLength => {
+                list(out, attempts, |a, out| print(out, format_args!("{}", a.response_bytes)))
+            }
+            Variable::UpstreamBytesReceived => {
+                list(out, attempts, |a, out| print(out, format_args!("{}", a.bytes_received)))
+            }
+            Variable::UpstreamBytesSent => list(out, attempts, |a, out| print(out, format_args!("{}", a.bytes_sent))),
+            Variable::UpstreamHttp(name) => append_field(&self.upstream_fields, name, out),
+            Variable::UpstreamCookie(name) => put_some(out, set_cookie(self.upstream_fields.all(b"set-cookie"), name)),
+            _ => return None,
+        };
+        Some(there)
+    }
+
+    /// 16 random bytes in hexadecimal, the same for the whole request.
+    fn request_id(&self) -> &str {
+        self.request_id.get_or_init(|| {
+            let mut bytes = [0u8; 16];
+            // The system's generator does not fail once it is seeded; a request id is no secret.
+            let _ = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        })
+    }
+
+    /// The name in `Authorization: Basic`.
+    fn remote_user(&self) -> Option<Vec<u8>> {
+        let value = self.head.fields.first(b"authorization")?;
+        let (scheme, rest) = value.split_at_checked(6)?;
+        if !scheme.eq_ignore_ascii_case(b"basic ") {
+            return None;
+        }
+        let decoded = BASE64_STANDARD.decode(rest.trim_ascii()).ok()?;
+        let at = decoded.iter().position(|byte| *byte == b':')?;
+        Some(decoded[..at].to_vec())
+    }
+
+    fn append_map(&self, id: MapId, out: &mut Vec<u8>) -> bool {
+        let maps = &self.shard.generation.http.maps;
+        let Some(map) = maps.get(usize::from(id.0)) else { return false };
+        if let Some(value) = self.facts.borrow().mapped(id) {
+            return put(out, &value);
+        }
+        let depth = self.map_depth.get();
+        if depth >= MAP_DEPTH_MAX {
+            self.report(LogLevel::Error, format_args!("cycle while evaluating variable \"{}\"", map.name));
+            return false;
+        }
+        self.map_depth.set(depth + 1);
+        let source = self.evaluate(&map.source);
+        let (template, captures) = route::map::lookup(map, &source);
+        if let Some(captures) = captures {
+            self.facts.borrow_mut().captured(captures);
+        }
+        let value: Arc<[u8]> = self.evaluate(template).into();
+        self.map_depth.set(depth);
+        if !map.volatile {
+            self.facts.borrow_mut().remember(id, Arc::clone(&value));
+        }
+        put(out, &value)
+    }
+}
+
+fn put(out: &mut Vec<u8>, value: &[u8]) -> bool {
+    out.extend_from_slice(value);
+    true
+}
+
+fn put_some(out: &mut Vec<u8>, value: Option<&[u8]>) -> bool {
+    value.is_some_and(|value| put(out, value))
+}
+
+fn print(out: &mut Vec<u8>, value: std::fmt::Arguments<'_>) -> bool {
+    // Writing to a vector cannot fail.
+    let _ = out.write_fmt(value);
+    true
+}
+
+/// Seconds with milliseconds, as all times of nginx's logs.
+fn print_seconds(out: &mut Vec<u8>, time: Duration) -> bool {
+    print(out, format_args!("{}.{:03}", time.as_secs(), time.subsec_millis()))
+}
+
+fn seconds(time: Option<Duration>, out: &mut Vec<u8>) -> bool {
+    time.is_some_and(|time| print_seconds(out, time))
+}
+
+/// One value for each attempt, separated as nginx does; `-` for an attempt without one.
+fn list(out: &mut Vec<u8>, attempts: &[Attempt], value: impl Fn(&Attempt, &mut Vec<u8>) -> bool) -> bool {
+    for (i, attempt) in attempts.iter().enumerate() {
+        if i > 0 {
+            out.extend_from_slice(b", ");
+        }
+        if !value(attempt, out) {
+            out.push(b'-');
+        }
+    }
+    !attempts.is_empty()
+}
+
+/// All values of a field whose name is given as in a variable: lower case, `_` for `-`. Several are joined by `, `
+/// (`; ` for cookies).
+fn append_field(fields: &crate::http::Fields, name: &[u8], out: &mut Vec<u8>) -> bool {
+    let matches = |field: &[u8]| {
+        field.len() == name.len()
+            && field.iter().zip(name).all(|(f, n)| f.to_ascii_lowercase() == *n || (*n == b'_' && *f == b'-'))
+    };
+    let mut found = false;
+    for (_, value) in fields.iter().filter(|(field, _)| matches(field)) {
+        if found {
+            out.extend_from_slice(if name == b"cookie" { b"; " } else { b", " });
+        }
+        found = true;
+        out.extend_from_slice(value);
+    }
+    found
+}
+
+/// Value of an argument of a query string; names are compared without case.
+fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    args.split(|b| *b == b'&').find_map(|pair| {
+        let at = pair.iter().position(|b| *b == b'=')?;
+        pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
+    })
+}
+
+/// Value of a cookie of a request.
+fn cookie<'a>(values: impl Iterator<Item = &'a [u8]>, name: &[u8]) -> Option<&'a [u8]> {
+    values.flat_map(|value| value.split(|b| *b == b';')).find_map(|pair| {
+        let pair = pair.trim_ascii();
+        let at = pair.iter().position(|b| *b == b'=')?;
+        pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
+    })
+}
+
+/// Value of a cookie that an answer sets.
+fn set_cookie<'a>(values: impl Iterator<Item = &'a [u8]>, name: &[u8]) -> Option<&'a [u8]> {
+    values.filter_map(|value| value.split(|b| *b == b';').next()).find_map(|pair| {
+        let at = pair.iter().position(|b| *b == b'=')?;
+        pair[..at].trim_ascii().eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Fields;
+
+    #[test]
+    fn an_argument_is_found_by_its_name_alone() {
+        let args = b"a=1&bb=2&A=3&c&d==&=x";
+        assert_eq!(argument(args, b"a"), Some(b"1".as_slice()));
+        assert_eq!(argument(args, b"bb"), Some(b"2".as_slice()));
+        assert_eq!(argument(args, b"b"), None);
+        assert_eq!(argument(args, b"c"), None);
+        assert_eq!(argument(args, b"d"), Some(b"=".as_slice()));
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let values = [b"a=1; sid=x=y".as_slice(), b"b=2"];
+        assert_eq!(cookie(values.into_iter(), b"sid"), Some(b"x=y".as_slice()));
+        assert_eq!(cookie(values.into_iter(), b"b"), Some(b"2".as_slice()));
+        assert_eq!(cookie(values.into_iter(), b"id"), None);
+    }
+
+    #[test]
+    fn a_cookie_that_is_set_has_its_value_without_attributes() {
+        let values = [b"a=1; Path=/".as_slice(), b"sid=7; HttpOnly"];
+        assert_eq!(set_cookie(values.into_iter(), b"sid"), Some(b"7".as_slice()));
+        assert_eq!(set_cookie(values.into_iter(), b"path"), None);
+    }
+
+    #[test]
+    fn a_field_is_named_with_underscores_and_its_values_are_joined() {
+        let mut fields = Fields::new();
+        fields.push(b"X-Forwarded-For", b"1.1.1.1");
+        fields.push(b"x-forwarded-for", b"2.2.2.2");
+        fields.push(b"Cookie", b"a=1");
+        fields.push(b"Cookie", b"b=2");
+        let value = |name: &[u8]| {
+            let mut out = Vec::new();
+            append_field(&fields, name, &mut out).then_some(out)
+        };
+        assert_eq!(value(b"x_forwarded_for").as_deref(), Some(b"1.1.1.1, 2.2.2.2".as_slice()));
+        assert_eq!(value(b"cookie").as_deref(), Some(b"a=1; b=2".as_slice()));
+        assert_eq!(value(b"x_forwarded"), None);
+    }
+
+    #[test]
+    fn attempts_are_listed_with_a_dash_for_what_is_missing() {
+        let attempts = [
+            Attempt { status: Some(502), ..Attempt::default() },
+            Attempt::default(),
+            Attempt { status: Some(200), ..Attempt::default() },
+        ];
+        let mut out = Vec::new();
+        let there = list(&mut out, &attempts, |a, out| a.status.is_some_and(|s| print(out, format_args!("{s}"))));
+        assert!(there);
+        assert_eq!(out, b"502, -, 200");
+        assert!(!list(&mut out, &[], |_, _| true));
+    }
+}
