@@ -230,7 +230,7 @@ impl<S: Service> Local<S> {
         if self.live.get() >= served.connections_max {
             let max = served.connections_max;
             self.warn(LogLevel::Alert, format_args!("{max} worker_connections are not enough"));
-            return;
+            return served.service.refused();
         }
         let local = Rc::clone(self);
         let counted = Counted::connection(&local, &served);
@@ -242,6 +242,7 @@ impl<S: Service> Local<S> {
                 Err(panicked) => {
                     let text = format_args!("connection ended by a panic: {}", panicked.0);
                     error_log::write(LogLevel::Alert, None, text);
+                    served.service.panicked();
                 }
             }
             drop(counted);

@@ -14,6 +14,7 @@ mod accept;
 mod gate;
 mod local;
 mod messages;
+mod proxying;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -21,5 +22,6 @@ mod thread;
 
 pub use mailbox::Mailbox;
 pub use messages::{Adoption, Command, Left, Plan, Report};
+pub use proxying::{Parts, Proxying};
 pub use service::Service;
 pub use thread::{Shard, start};

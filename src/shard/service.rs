@@ -15,6 +15,12 @@ pub trait Service: Sized + 'static {
     /// Serves a connection of the listener with that index until it ends or becomes a tunnel.
     fn serve(self: Rc<Self>, listener: usize, accepted: Accepted) -> impl Future<Output = Option<Seed>> + 'static;
 
+    /// A connection was closed at once: `worker_connections`.
+    fn refused(&self) {}
+
+    /// A connection was ended by a panic.
+    fn panicked(&self) {}
+
     /// Connections that wait for a request end now, the others after their answer.
     fn close_idle(&self);
 }

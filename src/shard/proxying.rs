@@ -1,0 +1,141 @@
+//! The service of the process: the proxy serves, the tunnel engine takes over, and what one tells the other passes here.
+//!
+//! Proxy and tunnel do not know each other: this file turns the ends that one gives away into the seed that the other
+//! takes, and the record of a tunnel into what logs and counters see.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::service::Service;
+use crate::model::Generation;
+use crate::net::accept::Accepted;
+use crate::observe::access_log::AccessLogs;
+use crate::observe::metrics::Metrics;
+use crate::observe::outcome::{ConnectionEnd, TunnelEnd, TunnelRecord};
+use crate::proxy::{self, Ends, ShardParts};
+use crate::route::{self, Router};
+use crate::tunnel::{Ending, Reason, Record, Seed, Side};
+use crate::upstream::Groups;
+
+/// What all shards share of one generation.
+#[derive(Clone)]
+pub struct Parts {
+    pub generation: Arc<Generation>,
+    routers: Arc<[Router]>,
+    groups: Arc<Groups>,
+    logs: Arc<AccessLogs>,
+    metrics: Arc<Metrics>,
+    hostname: Arc<str>,
+}
+
+impl Parts {
+    /// Builds what a generation needs to serve. Health and counts are taken on from the one before.
+    #[must_use]
+    pub fn new(generation: &Arc<Generation>, before: Option<&Self>, logs: Arc<AccessLogs>, shard_count: usize) -> Self {
+        let hostname = || rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase().into();
+        Self {
+            generation: Arc::clone(generation),
+            routers: route::build(&generation.http).into(),
+            groups: Arc::new(Groups::new(&generation.http, before.map(|before| &*before.groups))),
+            logs,
+            metrics: before.map_or_else(|| Arc::new(Metrics::new(shard_count)), |before| Arc::clone(&before.metrics)),
+            hostname: before.map_or_else(hostname, |before| Arc::clone(&before.hostname)),
+        }
+    }
+}
+
+/// One generation's proxy on one shard.
+pub struct Proxying {
+    shard: Rc<proxy::Shard>,
+    metrics: Cells,
+}
+
+/// The counters of one shard.
+#[derive(Clone)]
+struct Cells {
+    metrics: Arc<Metrics>,
+    shard: usize,
+}
+
+/// An open client connection in the counters, until it is dropped.
+struct Open(Cells);
+
+impl Open {
+    fn count(cells: &Cells) -> Self {
+        let own = cells.metrics.shard(cells.shard);
+        own.accepted.add(1);
+        own.handled.add(1);
+        own.active.raise();
+        Self(cells.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.metrics.shard(self.0.shard).active.lower();
+    }
+}
+
+impl Service for Proxying {
+    type Parts = Parts;
+
+    fn begin(shard: usize, parts: Parts) -> Rc<Self> {
+        let Parts { generation, routers, groups, logs, metrics, hostname } = parts;
+        let cells = Cells { metrics: Arc::clone(&metrics), shard };
+        let parts = ShardParts { number: shard, generation, routers, groups, logs, metrics, hostname };
+        Rc::new(Self { shard: proxy::Shard::new(parts), metrics: cells })
+    }
+
+    async fn serve(self: Rc<Self>, listener: usize, accepted: Accepted) -> Option<Seed> {
+        let open = Open::count(&self.metrics);
+        let ends = proxy::connection::serve(Rc::clone(&self.shard), listener, accepted).await?;
+        Some(seed(ends, open))
+    }
+
+    fn refused(&self) {
+        let own = self.metrics.metrics.shard(self.metrics.shard);
+        own.accepted.add(1);
+        own.connection_ended(ConnectionEnd::Refused);
+    }
+
+    fn panicked(&self) {
+        self.metrics.metrics.shard(self.metrics.shard).connection_ended(ConnectionEnd::Panicked);
+    }
+
+    fn close_idle(&self) {
+        self.shard.close_idle();
+    }
+}
+
+fn seed(ends: Ends, open: Open) -> Seed {
+    let Ends { client, upstream, to_upstream, to_client, frames, settings, on_end } = ends;
+    let on_end = move |record: &Record| {
+        let record = TunnelRecord {
+            ended: end_of(record.ended),
+            bytes_to_upstream: record.bytes_to_upstream,
+            bytes_to_client: record.bytes_to_client,
+            duration: record.duration,
+        };
+        on_end(&record);
+        drop(open);
+    };
+    // The proxy has written the head of the 101.
+    let head = Vec::new();
+    Seed { client, upstream, head, to_upstream, to_client, frames, settings, on_end: Some(Box::new(on_end)) }
+}
+
+fn end_of(ending: Ending) -> TunnelEnd {
+    match ending {
+        Ending::Closed(Side::Client) => TunnelEnd::ClientClosed,
+        Ending::Closed(Side::Upstream) => TunnelEnd::PeerClosed,
+        Ending::Reset(Side::Client) => TunnelEnd::ClientReset,
+        Ending::Reset(Side::Upstream) => TunnelEnd::PeerReset,
+        Ending::Failed(Side::Client, _) => TunnelEnd::ClientFailed,
+        Ending::Failed(Side::Upstream, _) => TunnelEnd::PeerFailed,
+        Ending::ReadTimeout => TunnelEnd::ReadTimeout,
+        Ending::SendTimeout(Side::Client) => TunnelEnd::ClientSendTimeout,
+        Ending::SendTimeout(Side::Upstream) => TunnelEnd::PeerSendTimeout,
+        Ending::Stopped(Reason::Drain) => TunnelEnd::Drained,
+        Ending::Stopped(Reason::Stop) => TunnelEnd::Stopped,
+    }
+}
