@@ -30,3 +30,7 @@ pub use fields::Fields;
 pub use head::{RequestHead, ResponseHead};
 pub use method::Method;
 pub use version::Version;
+
+#[cfg(test)]
+#[path = "tests/hostile.rs"]
+mod hostile;
