@@ -11,11 +11,17 @@ pub const CONFIG_ERRORS_MAX: usize = 20;
 /// Depth of `include` in `include`: a file that includes itself ends here and not in the stack.
 pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
 
+/// Inclusions in all: files that each include the next one twice would double at each step.
+pub const CONFIG_INCLUDE_COUNT_MAX: usize = 10_000;
+
 /// Depth of blocks in blocks: the parser recurses over them.
 pub const CONFIG_BLOCK_DEPTH_MAX: usize = 32;
 
 /// One configuration file: far above any real one, and below what would stall a reload.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// One regular expression, as in PCRE: what is compiled grows faster than the text.
+pub const CONFIG_EXPRESSION_BYTES_MAX: usize = 64 << 10;
 
 /// Fields of one head. httparse wants the table before it parses, and no real client sends more.
 pub const HEAD_FIELD_COUNT_MAX: usize = 256;

@@ -4,7 +4,8 @@
 //! them; *accepted* ones change nothing here and say why, as one warning; *refused* ones are an error that says why and
 //! what to do instead. Some are accepted or refused by their value (`off`). Knows neither the tree nor the model.
 
-use super::directives::Setter;
+use super::line::{Line, Recorded};
+use super::raw::{RawHttp, RawLevel, RawLocation, RawProcess, RawServer, RawUpstream};
 
 /// A set of contexts, as bits.
 pub type Contexts = u32;
@@ -80,15 +81,12 @@ pub const NO_ARGS: Arity = between(0, 0);
 pub const ONE: Arity = between(1, 1);
 pub const TWO: Arity = between(2, 2);
 pub const THREE: Arity = between(3, 3);
-pub const FOUR: Arity = between(4, 4);
 pub const NONE_OR_ONE: Arity = between(0, 1);
 pub const ONE_OR_TWO: Arity = between(1, 2);
 pub const ONE_TO_THREE: Arity = between(1, 3);
 pub const ONE_TO_FOUR: Arity = between(1, 4);
 pub const ONE_OR_THREE: Arity = Arity { except: 1 << 2, ..between(1, 3) };
 pub const TWO_OR_THREE: Arity = between(2, 3);
-pub const TWO_TO_FOUR: Arity = between(2, 4);
-pub const THREE_OR_FOUR: Arity = between(3, 4);
 pub const ONE_OR_MORE: Arity = between(1, usize::MAX);
 pub const TWO_OR_MORE: Arity = between(2, usize::MAX);
 pub const ANY: Arity = between(0, usize::MAX);
@@ -125,6 +123,32 @@ pub struct Directive {
     pub class: Class,
     /// One line for the generated list; empty for classes whose reason says it all.
     pub doc: &'static str,
+}
+
+/// What records a supported directive, by what it is recorded in.
+#[derive(Debug, Clone, Copy)]
+pub enum Setter {
+    /// In the main context and in `events`.
+    Process(fn(&mut RawProcess, &Line) -> Recorded),
+    /// In `http`, `server` or `location`.
+    Level(fn(&mut RawLevel, &Line) -> Recorded),
+    Http(fn(&mut RawHttp, &Line) -> Recorded),
+    Server(fn(&mut RawServer, &Line) -> Recorded),
+    Location(fn(&mut RawLocation, &Line) -> Recorded),
+    Upstream(fn(&mut RawUpstream, &Line) -> Recorded),
+    Block(Block),
+    /// `include`: the parser has put the files in its place.
+    Include,
+}
+
+/// A block whose directives have entries of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    Events,
+    Http,
+    Server,
+    Location,
+    Upstream,
 }
 
 /// What becomes of a directive.

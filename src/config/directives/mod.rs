@@ -1,24 +1,64 @@
 //! The table of all directives, by topic: one entry each, and nothing else knows their names.
 
 mod classes;
+pub mod client;
+pub mod content;
+pub mod core;
+pub mod location;
+pub mod log;
+pub mod map;
+pub mod proxy;
+pub mod server;
+pub mod upstream;
 
-use super::table::Directive;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
-pub use classes::{UNBUILT_VARIABLES, unbuilt_variable};
+use super::table::{Contexts, Directive};
 
-/// Which field of the raw configuration a supported directive is recorded in.
-#[derive(Debug, Clone, Copy)]
-pub enum Setter {}
+pub use classes::unbuilt_variable;
+
+/// What is supported, by topic, in the order of the generated list.
+pub const SUPPORTED: &[&[Directive]] = &[
+    core::TABLE,
+    server::TABLE,
+    location::TABLE,
+    proxy::TABLE,
+    upstream::TABLE,
+    map::TABLE,
+    content::TABLE,
+    client::TABLE,
+    log::TABLE,
+];
 
 /// Every directive.
 pub fn all() -> impl Iterator<Item = &'static Directive> {
-    classes::TABLES.iter().copied().flatten()
+    SUPPORTED.iter().chain(classes::TABLES).copied().flatten()
+}
+
+/// All entries of a name.
+#[must_use]
+pub fn named(name: &str) -> &'static [&'static Directive] {
+    static BY_NAME: OnceLock<HashMap<&str, Vec<&'static Directive>>> = OnceLock::new();
+    let by_name = BY_NAME.get_or_init(|| {
+        let mut by_name: HashMap<&str, Vec<&'static Directive>> = HashMap::new();
+        for directive in all() {
+            by_name.entry(directive.name).or_default().push(directive);
+        }
+        by_name
+    });
+    by_name.get(name).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The names that may stand in some contexts.
+pub fn names_in(contexts: Contexts) -> impl Iterator<Item = &'static str> {
+    all().filter(move |directive| directive.contexts & contexts != 0).map(|directive| directive.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::table::context_names;
+    use crate::config::table::*;
 
     #[test]
     fn no_directive_is_defined_twice_for_a_context() {
@@ -28,6 +68,24 @@ mod tests {
                 let shared = one.contexts & other.contexts;
                 assert!(one.name != other.name || shared == 0, "{} twice in {}", one.name, context_names(shared));
             }
+        }
+    }
+
+    #[test]
+    fn setters_belong_to_the_contexts_of_their_entry() {
+        for directive in all() {
+            let Class::Supported(setter) = directive.class else { continue };
+            let contexts = match setter {
+                Setter::Process(_) => MAIN | EVENTS,
+                Setter::Level(_) => HTTP_LEVELS,
+                Setter::Http(_) => HTTP,
+                Setter::Server(_) => SERVER,
+                Setter::Location(_) => LOCATION,
+                Setter::Upstream(_) => UPSTREAM,
+                Setter::Block(_) | Setter::Include => continue,
+            };
+            assert_eq!(directive.contexts & !contexts, 0, "{}", directive.name);
+            assert!(!directive.doc.is_empty(), "{}", directive.name);
         }
     }
 }

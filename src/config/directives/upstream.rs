@@ -1,0 +1,155 @@
+//! `upstream`: a group of peers.
+
+use std::time::Duration;
+
+use super::proxy::keepalive_defaults;
+use crate::config::address;
+use crate::config::diagnostic::Fault;
+use crate::config::line::{Line, Recorded};
+use crate::config::raw::{RawPeer, RawUpstream};
+use crate::config::scope::Scope;
+use crate::config::table::*;
+use crate::config::value;
+use crate::model::{Balance, Peer, Upstream, UpstreamKeepalive};
+
+pub const TABLE: &[Directive] = &[
+    supported("upstream", HTTP, block(ONE), Setter::Block(Block::Upstream), "A group of peers, chosen by round robin."),
+    supported(
+        "server",
+        UPSTREAM,
+        ONE_OR_MORE,
+        Setter::Upstream(server),
+        "A peer: address and `weight=`, `max_fails=`, `fail_timeout=`, `max_conns=`, `backup`, `down`.",
+    ),
+    supported(
+        "keepalive",
+        UPSTREAM,
+        ONE_OR_TWO,
+        Setter::Upstream(keepalive),
+        "Idle connections that each shard keeps for the group (32).",
+    ),
+    supported(
+        "keepalive_requests",
+        UPSTREAM,
+        ONE,
+        Setter::Upstream(|upstream, line| line.number(&mut upstream.keepalive_requests)),
+        "Requests of one connection before it is closed (1000).",
+    ),
+    supported(
+        "keepalive_time",
+        UPSTREAM,
+        ONE,
+        Setter::Upstream(|upstream, line| line.time(&mut upstream.keepalive_time)),
+        "Age of a connection at which it takes no further request (1h).",
+    ),
+    supported(
+        "keepalive_timeout",
+        UPSTREAM,
+        ONE,
+        Setter::Upstream(|upstream, line| line.time(&mut upstream.keepalive_timeout)),
+        "How long an idle connection is kept (60s).",
+    ),
+];
+
+fn keepalive(upstream: &mut RawUpstream, line: &Line) -> Recorded {
+    if let Some(word) = line.args().get(1)
+        && word.text != "local"
+    {
+        return Err(line.invalid_parameter(word));
+    }
+    line.once(&mut upstream.keepalive, |line| {
+        let word = line.arg(0);
+        let fault = || {
+            let message = format!("invalid value \"{}\" in \"keepalive\" directive", word.text);
+            Fault::new(word.span, message).help(value::NUMBER_HELP)
+        };
+        value::number(&word.text).filter(|count| *count <= 1 << 20).ok_or_else(fault)
+    })
+}
+
+fn server(upstream: &mut RawUpstream, line: &Line) -> Recorded {
+    let mut peer = RawPeer {
+        address: line.arg(0).clone(),
+        weight: 1,
+        max_fails: 1,
+        fail_timeout: Duration::from_secs(10),
+        max_conns: 0,
+        is_down: false,
+        is_backup: false,
+    };
+    for word in &line.args()[1..] {
+        let number = |text: &str| value::number(text).and_then(|number| u32::try_from(number).ok());
+        let invalid = || line.invalid_parameter(word);
+        let later = |help: &str| {
+            let message = format!("the \"{}\" parameter is not supported yet", word.text);
+            Err(Fault::new(word.span, message).help(help))
+        };
+        match word.text.split_once('=').map_or((word.text.as_str(), None), |(name, text)| (name, Some(text))) {
+            ("weight", Some(text)) => {
+                let weight = number(text).filter(|weight| (1..=65_535).contains(weight));
+                peer.weight = weight.ok_or_else(|| invalid().help("a weight from 1 to 65535, as in `weight=5`"))?;
+            }
+            ("max_fails", Some(text)) => peer.max_fails = number(text).ok_or_else(invalid)?,
+            ("max_conns", Some(text)) => peer.max_conns = number(text).ok_or_else(invalid)?,
+            ("fail_timeout", Some(text)) => {
+                let time = value::time_seconds(text);
+                peer.fail_timeout = time.ok_or_else(|| invalid().help("whole seconds, as in `fail_timeout=10s`"))?;
+            }
+            ("backup", None) => peer.is_backup = true,
+            ("down", None) => peer.is_down = true,
+            ("slow_start", Some(_)) => return later("remove it: a peer gets its full share at once"),
+            ("route", Some(_)) => return later("remove it: peers are chosen by round robin"),
+            ("resolve", None) | ("service", Some(_)) => {
+                return later("remove it: names are resolved when the configuration is loaded; reload to ask again");
+            }
+            ("drain", None) => return later("use `down` to leave a peer alone"),
+            _ => return Err(invalid().help("weight=, max_fails=, fail_timeout=, max_conns=, backup or down")),
+        }
+    }
+    upstream.servers.push(peer);
+    Ok(())
+}
+
+/// Adds the group to the model.
+pub fn resolve(raw: &RawUpstream, scope: &mut Scope<'_>) {
+    let mut peers = Vec::new();
+    let mut backups = Vec::new();
+    for server in &raw.servers {
+        match resolve_peer(server, scope) {
+            Ok(found) if server.is_backup => backups.extend(found),
+            Ok(found) => peers.extend(found),
+            Err(fault) => scope.env.fault(fault),
+        }
+    }
+    let count = |number: Option<u64>| number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+    let defaults = keepalive_defaults();
+    let keepalive = UpstreamKeepalive {
+        connections: count(raw.keepalive).unwrap_or(defaults.connections),
+        requests: raw.keepalive_requests.unwrap_or(defaults.requests),
+        time: raw.keepalive_time.unwrap_or(defaults.time),
+        timeout: raw.keepalive_timeout.unwrap_or(defaults.timeout),
+    };
+    let name = raw.name.text.as_str();
+    let upstream =
+        Upstream { name: name.into(), is_block: true, balance: Balance::RoundRobin, peers, backups, keepalive };
+    if let Err(fault) = scope.add_upstream(name.to_ascii_lowercase(), upstream, raw.name.span) {
+        scope.env.fault(fault);
+    }
+}
+
+fn resolve_peer(raw: &RawPeer, scope: &Scope<'_>) -> Result<Vec<Peer>, Fault> {
+    let text = raw.address.text.as_str();
+    let address =
+        address::peer(text).map_err(|words| Fault::new(raw.address.span, format!("{words} in upstream \"{text}\"")))?;
+    let found = scope.addresses(&address, 80, text, raw.address.span)?;
+    let peers = found.into_iter().map(|(address, name)| Peer {
+        address,
+        name: name.into(),
+        weight: raw.weight,
+        max_fails: raw.max_fails,
+        fail_timeout: raw.fail_timeout,
+        max_conns: raw.max_conns,
+        down: raw.is_down,
+    });
+    Ok(peers.collect())
+}

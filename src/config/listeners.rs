@@ -1,0 +1,140 @@
+//! The `listen` lines of all servers -> one listener for each address.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::address::Host;
+use super::diagnostic::Fault;
+use super::directives::server::BACKLOG;
+use super::raw::{RawListen, RawListenOptions, RawListenTarget};
+use super::scope::Scope;
+use super::source::Span;
+use crate::model::{ListenAddress, Listener, Server};
+
+/// A server with the lines that say where it is reached.
+pub struct ServerOfListen {
+    pub server: Arc<Server>,
+    pub listens: Vec<RawListen>,
+    /// `server_name` as written, for messages.
+    pub written_names: Vec<(String, Span)>,
+    pub span: Span,
+}
+
+/// A listener while its servers are gathered.
+struct Draft {
+    address: ListenAddress,
+    options: RawListenOptions,
+    options_span: Option<Span>,
+    /// Index into `servers`, and where it was asked for.
+    default_server: Option<(usize, Span)>,
+    /// Indices into all servers.
+    servers: Vec<usize>,
+}
+
+/// All listeners, in the order in which their addresses first appear.
+pub fn resolve(servers: Vec<ServerOfListen>, scope: &Scope<'_>) -> Vec<Listener> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut by_address: HashMap<ListenAddress, usize> = HashMap::new();
+    for (number, server) in servers.iter().enumerate() {
+        for listen in &server.listens {
+            for address in addresses(listen, scope) {
+                let at = *by_address.entry(address.clone()).or_insert_with(|| {
+                    drafts.push(Draft {
+                        address,
+                        options: RawListenOptions::default(),
+                        options_span: None,
+                        default_server: None,
+                        servers: Vec::new(),
+                    });
+                    drafts.len() - 1
+                });
+                if let Err(fault) = add(&mut drafts[at], number, listen) {
+                    scope.env.fault(fault);
+                }
+            }
+        }
+    }
+    for draft in &drafts {
+        warn_of_conflicts(draft, &servers, scope);
+    }
+    drafts.into_iter().map(|draft| listener(draft, &servers)).collect()
+}
+
+fn add(draft: &mut Draft, number: usize, listen: &RawListen) -> Result<(), Fault> {
+    let address = &draft.address;
+    if draft.servers.contains(&number) {
+        let fault = Fault::new(listen.span, format!("a duplicate listen {address}"));
+        return Err(fault.help("a server names an address once"));
+    }
+    draft.servers.push(number);
+    if listen.options.is_set {
+        if let Some(earlier) = draft.options_span {
+            let fault = Fault::new(listen.span, format!("duplicate listen options for {address}"));
+            return Err(fault
+                .also(earlier, "the first ones")
+                .help("options of a socket stand in one `listen` line of its address"));
+        }
+        draft.options = listen.options.clone();
+        draft.options_span = Some(listen.span);
+    }
+    if listen.is_default {
+        if let Some((_, earlier)) = draft.default_server {
+            let fault = Fault::new(listen.span, format!("a duplicate default server for {address}"));
+            return Err(fault.also(earlier, "the first one"));
+        }
+        draft.default_server = Some((draft.servers.len() - 1, listen.span));
+    }
+    Ok(())
+}
+
+/// The addresses of a `listen` line: one for each port of a range, and for each address of a name.
+fn addresses(listen: &RawListen, scope: &Scope<'_>) -> Vec<ListenAddress> {
+    let (ips, ports) = match &listen.target {
+        RawListenTarget::Unix(path) => return vec![ListenAddress::Unix(path.clone())],
+        RawListenTarget::Ip { ip, ports } => (vec![*ip], *ports),
+        RawListenTarget::Name { name, ports } => {
+            let host = Host { name: name.clone(), port: None };
+            match scope.host_addresses(&host, ports.0) {
+                Ok(found) => (found.into_iter().map(|address| address.ip()).collect(), *ports),
+                Err(why) => {
+                    let message = format!("host not found in \"{}\" of the \"listen\" directive", listen.text);
+                    scope.env.fault(Fault::new(listen.span, message).label(why));
+                    return Vec::new();
+                }
+            }
+        }
+    };
+    let ports = ports.0..=ports.1;
+    ips.iter().flat_map(|ip| ports.clone().map(|port| ListenAddress::Ip(SocketAddr::new(*ip, port)))).collect()
+}
+
+/// The first server with a name keeps it.
+fn warn_of_conflicts(draft: &Draft, servers: &[ServerOfListen], scope: &Scope<'_>) {
+    let unnamed = |server: &ServerOfListen| vec![(String::new(), server.span)];
+    let mut seen = HashSet::new();
+    for number in &draft.servers {
+        let server = &servers[*number];
+        let names = if server.written_names.is_empty() { unnamed(server) } else { server.written_names.clone() };
+        for (name, span) in names {
+            if name.starts_with('~') || seen.insert(name.clone()) {
+                continue;
+            }
+            let message = format!("conflicting server name \"{name}\" on {}, ignored", draft.address);
+            scope.env.warn(Fault::new(span, message).help("the first server with that name answers"));
+        }
+    }
+}
+
+fn listener(draft: Draft, servers: &[ServerOfListen]) -> Listener {
+    Listener {
+        address: draft.address,
+        backlog: draft.options.backlog.unwrap_or(BACKLOG),
+        ipv6only: draft.options.ipv6only.unwrap_or(true),
+        keepalive: draft.options.keepalive,
+        receive_buffer_bytes: draft.options.receive_buffer_bytes,
+        send_buffer_bytes: draft.options.send_buffer_bytes,
+        servers: draft.servers.iter().map(|number| Arc::clone(&servers[*number].server)).collect(),
+        default_server: draft.default_server.map_or(0, |(at, _)| at),
+    }
+}

@@ -1,0 +1,305 @@
+//! What names in values stand for: variables and the named groups of expressions.
+//!
+//! Groups are registered when their expression is recorded, maps when their block is; templates are made only after
+//! that, so that a variable may be used before the line that defines it.
+
+use std::collections::HashMap;
+
+use super::diagnostic::{Fault, nearest};
+use super::lexer::Word;
+use super::source::Span;
+use crate::limits;
+use crate::model::{MapId, NamedCapture, Part, Pattern, SlotId, Template, Variable};
+
+/// All variables of one configuration that are not nginx's own.
+#[derive(Debug, Default)]
+pub struct Names {
+    slots: HashMap<String, SlotId>,
+    maps: HashMap<String, MapId>,
+}
+
+/// Variables with a fixed name, sorted.
+const FIXED: &[(&str, Variable)] = &[
+    ("args", Variable::Args),
+    ("binary_remote_addr", Variable::BinaryRemoteAddr),
+    ("body_bytes_sent", Variable::BodyBytesSent),
+    ("bytes_sent", Variable::BytesSent),
+    ("connection", Variable::Connection),
+    ("connection_requests", Variable::ConnectionRequests),
+    ("connection_time", Variable::ConnectionTime),
+    ("content_length", Variable::ContentLength),
+    ("content_type", Variable::ContentType),
+    ("document_root", Variable::DocumentRoot),
+    ("document_uri", Variable::Uri),
+    ("host", Variable::Host),
+    ("hostname", Variable::Hostname),
+    ("https", Variable::Https),
+    ("is_args", Variable::IsArgs),
+    ("msec", Variable::Msec),
+    ("nginx_version", Variable::NginxVersion),
+    ("pid", Variable::Pid),
+    ("pipe", Variable::Pipe),
+    ("proxy_add_x_forwarded_for", Variable::ProxyAddXForwardedFor),
+    ("proxy_host", Variable::ProxyHost),
+    ("proxy_port", Variable::ProxyPort),
+    ("query_string", Variable::Args),
+    ("realpath_root", Variable::RealpathRoot),
+    ("remote_addr", Variable::RemoteAddr),
+    ("remote_port", Variable::RemotePort),
+    ("remote_user", Variable::RemoteUser),
+    ("request", Variable::Request),
+    ("request_completion", Variable::RequestCompletion),
+    ("request_filename", Variable::RequestFilename),
+    ("request_id", Variable::RequestId),
+    ("request_length", Variable::RequestLength),
+    ("request_method", Variable::RequestMethod),
+    ("request_time", Variable::RequestTime),
+    ("request_uri", Variable::RequestUri),
+    ("scheme", Variable::Scheme),
+    ("server_addr", Variable::ServerAddr),
+    ("server_name", Variable::ServerName),
+    ("server_port", Variable::ServerPort),
+    ("server_protocol", Variable::ServerProtocol),
+    ("shard", Variable::Shard),
+    ("status", Variable::Status),
+    ("time_iso8601", Variable::TimeIso8601),
+    ("time_local", Variable::TimeLocal),
+    ("upstream_addr", Variable::UpstreamAddr),
+    ("upstream_bytes_received", Variable::UpstreamBytesReceived),
+    ("upstream_bytes_sent", Variable::UpstreamBytesSent),
+    ("upstream_connect_time", Variable::UpstreamConnectTime),
+    ("upstream_header_time", Variable::UpstreamHeaderTime),
+    ("upstream_response_length", Variable::UpstreamResponseLength),
+    ("upstream_response_time", Variable::UpstreamResponseTime),
+    ("upstream_status", Variable::UpstreamStatus),
+    ("uri", Variable::Uri),
+];
+
+/// Makes the variable for the rest of a name.
+type OfRest = fn(Box<[u8]>) -> Variable;
+
+/// Variables that carry a name of the message in theirs.
+const PREFIXED: &[(&str, OfRest)] = &[
+    ("arg_", Variable::Arg),
+    ("cookie_", Variable::Cookie),
+    ("http_", Variable::Http),
+    ("sent_http_", Variable::SentHttp),
+    ("upstream_cookie_", Variable::UpstreamCookie),
+    ("upstream_http_", Variable::UpstreamHttp),
+];
+
+fn built_in(name: &str) -> Option<Variable> {
+    if let Ok(at) = FIXED.binary_search_by_key(&name, |(known, _)| known) {
+        return Some(FIXED[at].1.clone());
+    }
+    PREFIXED.iter().find_map(|(prefix, variable)| {
+        let rest = name.strip_prefix(prefix).filter(|rest| !rest.is_empty())?;
+        // Cookies alone have names in which case counts.
+        let folded = if prefix.ends_with("cookie_") { rest.to_owned() } else { rest.to_ascii_lowercase() };
+        Some(variable(folded.into_bytes().into()))
+    })
+}
+
+impl Names {
+    /// Number of variables that requests give a value.
+    #[must_use]
+    pub fn slot_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Registers the variable of a `map`. The last block for a name counts.
+    ///
+    /// # Errors
+    /// The name is one of nginx's own, or there are too many.
+    pub fn add_map(&mut self, name: &str, index: usize, span: Span) -> Result<(), Fault> {
+        self.check_free(name, span)?;
+        let id = u16::try_from(index).map_err(|_| Fault::new(span, "more than 65536 \"map\" blocks"))?;
+        self.maps.insert(name.to_owned(), MapId(id));
+        Ok(())
+    }
+
+    fn check_free(&self, name: &str, span: Span) -> Result<(), Fault> {
+        match built_in(name) {
+            Some(_) => {
+                let fault = Fault::new(span, format!("the duplicate \"{name}\" variable"));
+                Err(fault.help(format!("`${name}` has a meaning of its own: choose another name")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Compiles an expression and registers its named groups.
+    ///
+    /// # Errors
+    /// The expression cannot be compiled, or a group has the name of a variable of nginx's own.
+    pub fn pattern(&mut self, text: &str, ignores_case: bool, span: Span) -> Result<Pattern, Fault> {
+        let failed = |why: &str| {
+            Fault::new(span, format!("pcre2_compile() failed: {why} in \"{text}\""))
+                .help("quote an expression that holds `{`, `}`, `;` or spaces")
+        };
+        if text.len() > limits::CONFIG_EXPRESSION_BYTES_MAX {
+            return Err(failed("regular expression is too large"));
+        }
+        let regex = Pattern::compile(text, ignores_case).map_err(|error| failed(&error.to_string()))?;
+        let mut named = Vec::new();
+        let groups: Vec<(usize, String)> =
+            regex.capture_names().enumerate().filter_map(|(group, name)| Some((group, name?.to_owned()))).collect();
+        for (group, name) in groups {
+            self.check_free(&name, span)?;
+            let next = self.slots.len();
+            let slot = match self.slots.get(&name) {
+                Some(slot) => *slot,
+                None => {
+                    let id = u16::try_from(next).map_err(|_| Fault::new(span, "more than 65536 named groups"))?;
+                    self.slots.insert(name, SlotId(id));
+                    SlotId(id)
+                }
+            };
+            named.push(NamedCapture { group, slot });
+        }
+        Ok(Pattern { text: text.into(), regex, named: named.into() })
+    }
+
+    /// Splits a value at its variables.
+    ///
+    /// # Errors
+    /// A `$` without a name, a brace that is not closed, a name that nothing defines.
+    pub fn template(&self, text: &str, span: Span, unbuilt: Unbuilt) -> Result<Template, Fault> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(dollar) = rest.find('$') {
+            if dollar > 0 {
+                parts.push(Part::Text(rest.as_bytes()[..dollar].into()));
+            }
+            let (name, after) = variable_name(&rest[dollar + 1..], span)?;
+            parts.push(Part::Variable(self.variable(name, span, unbuilt)?));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.as_bytes().into()));
+        }
+        Ok(Template { parts: parts.into() })
+    }
+
+    fn variable(&self, name: &str, span: Span, unbuilt: Unbuilt) -> Result<Variable, Fault> {
+        if let [digit @ b'1'..=b'9'] = name.as_bytes() {
+            return Ok(Variable::Capture(digit - b'0'));
+        }
+        // Names are compared as they are; nginx lowers them, and no real file relies on it.
+        if let Some(variable) = built_in(name) {
+            return Ok(variable);
+        }
+        if let Some(map) = self.maps.get(name) {
+            return Ok(Variable::Map(*map));
+        }
+        if let Some(slot) = self.slots.get(name) {
+            return Ok(Variable::Slot(*slot));
+        }
+        let fault = Fault::new(span, format!("unknown \"{name}\" variable"));
+        if let Some(why) = unbuilt(name) {
+            return Err(fault.help(format!("`${name}` cannot be used: {why}")));
+        }
+        let own = self.maps.keys().chain(self.slots.keys()).map(String::as_str);
+        match nearest(name, FIXED.iter().map(|(known, _)| *known).chain(own)) {
+            Some(known) => Err(fault.help(format!("did you mean `${known}`?"))),
+            None => Err(fault.help(format!("define it, as in `map $http_upgrade ${name} {{ … }}`"))),
+        }
+    }
+}
+
+/// Says why a variable of nginx is not built.
+pub type Unbuilt = fn(&str) -> Option<&'static str>;
+
+/// The name behind a `$` and what follows it.
+fn variable_name(text: &str, span: Span) -> Result<(&str, &str), Fault> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let invalid = || Fault::new(span, "invalid variable name").help("a `$` stands only before a name");
+    if matches!(text.as_bytes(), [b'1'..=b'9', ..]) {
+        return Ok(text.split_at(1));
+    }
+    if let Some(inner) = text.strip_prefix('{') {
+        let length = inner.bytes().take_while(|byte| is_name(*byte)).count();
+        let (name, after) = inner.split_at(length);
+        let Some(after) = after.strip_prefix('}') else {
+            let message = format!("the closing bracket in \"{name}\" variable is missing");
+            return Err(Fault::new(span, message));
+        };
+        return if name.is_empty() { Err(invalid()) } else { Ok((name, after)) };
+    }
+    let length = text.bytes().take_while(|byte| is_name(*byte)).count();
+    if length == 0 { Err(invalid()) } else { Ok(text.split_at(length)) }
+}
+
+/// Whether a value holds variables.
+#[must_use]
+pub fn has_variables(word: &Word) -> bool {
+    word.text.contains('$')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source::{Origin, Sources};
+
+    fn span() -> Span {
+        Span { file: Sources::default().add(Origin::CommandLine, Vec::new()), start: 0, end: 0 }
+    }
+
+    fn template(names: &Names, text: &str) -> Result<Template, String> {
+        names.template(text, span(), |_| None).map_err(|fault| fault.message)
+    }
+
+    #[test]
+    fn fixed_names_are_sorted() {
+        assert!(FIXED.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn values_are_split_at_variables() {
+        let parts = template(&Names::default(), "a${host}b$1$arg_X$http_upgrade").unwrap().parts;
+        assert_eq!(
+            &*parts,
+            [
+                Part::Text(b"a".as_slice().into()),
+                Part::Variable(Variable::Host),
+                Part::Text(b"b".as_slice().into()),
+                Part::Variable(Variable::Capture(1)),
+                Part::Variable(Variable::Arg(b"x".as_slice().into())),
+                Part::Variable(Variable::Http(b"upgrade".as_slice().into())),
+            ]
+        );
+    }
+
+    #[test]
+    fn names_are_checked() {
+        let names = Names::default();
+        assert_eq!(template(&names, "$").unwrap_err(), "invalid variable name");
+        assert_eq!(template(&names, "${}").unwrap_err(), "invalid variable name");
+        assert_eq!(template(&names, "${host").unwrap_err(), "the closing bracket in \"host\" variable is missing");
+        assert_eq!(template(&names, "$hots").unwrap_err(), "unknown \"hots\" variable");
+        assert_eq!(template(&names, "$http_").unwrap_err(), "unknown \"http_\" variable");
+    }
+
+    #[test]
+    fn named_groups_become_variables() {
+        let mut names = Names::default();
+        let pattern = names.pattern("^(?<user>.+)/(?P<room>.+)(x)?", false, span()).unwrap();
+        assert_eq!(
+            &*pattern.named,
+            [NamedCapture { group: 1, slot: SlotId(0) }, NamedCapture { group: 2, slot: SlotId(1) },]
+        );
+        assert_eq!(&*template(&names, "$room").unwrap().parts, [Part::Variable(Variable::Slot(SlotId(1)))]);
+        let again = names.pattern("(?<user>a)", true, span()).unwrap();
+        assert_eq!(again.named[0].slot, SlotId(0));
+        assert!(names.pattern("(?<host>a)", false, span()).unwrap_err().message.contains("the duplicate \"host\""));
+        assert!(names.pattern("(", false, span()).unwrap_err().message.starts_with("pcre2_compile() failed: "));
+    }
+
+    #[test]
+    fn deep_and_long_expressions_are_faults() {
+        let mut names = Names::default();
+        assert!(names.pattern(&"(".repeat(20_000), false, span()).is_err());
+        assert!(names.pattern(&"a".repeat(100_000), false, span()).is_err());
+        assert!(names.pattern("((a{100}){100}){1000}", false, span()).is_err());
+    }
+}

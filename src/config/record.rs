@@ -1,0 +1,286 @@
+//! Tree -> raw: each directive is looked up in the table, checked for context and arity, and given to its setter.
+//!
+//! Knows blocks, but no directive by name.
+
+use std::collections::HashSet;
+
+use super::diagnostic::{Fault, nearest};
+use super::directives::{self, location};
+use super::line::{Env, Line};
+use super::parser::Node;
+use super::raw::{RawConfig, RawHttp, RawLevel, RawLocation, RawProcess, RawServer, RawUpstream};
+use super::source::{Sources, Span};
+use super::table::{self, Block, Class, Contexts, Directive, Setter, context_names, is_harmless};
+
+/// What the directives of a block are recorded in.
+enum Target<'a> {
+    Main(&'a mut RawConfig),
+    Events(&'a mut RawProcess),
+    Http(&'a mut RawHttp),
+    Server(&'a mut RawServer),
+    Location(&'a mut RawLocation),
+    Upstream(&'a mut RawUpstream),
+}
+
+impl Target<'_> {
+    fn context(&self) -> Contexts {
+        match self {
+            Self::Main(_) => table::MAIN,
+            Self::Events(_) => table::EVENTS,
+            Self::Http(_) => table::HTTP,
+            Self::Server(_) => table::SERVER,
+            Self::Location(_) => table::LOCATION,
+            Self::Upstream(_) => table::UPSTREAM,
+        }
+    }
+
+    fn process(&mut self) -> Option<&mut RawProcess> {
+        match self {
+            Self::Main(config) => Some(&mut config.process),
+            Self::Events(process) => Some(process),
+            Self::Http(_) | Self::Server(_) | Self::Location(_) | Self::Upstream(_) => None,
+        }
+    }
+
+    fn level(&mut self) -> Option<&mut RawLevel> {
+        match self {
+            Self::Http(http) => Some(&mut http.level),
+            Self::Server(server) => Some(&mut server.level),
+            Self::Location(location) => Some(&mut location.level),
+            Self::Main(_) | Self::Events(_) | Self::Upstream(_) => None,
+        }
+    }
+}
+
+/// Records trees.
+pub struct Recorder<'a> {
+    env: &'a Env,
+    sources: &'a Sources,
+    /// Names that were refused or warned of: once is enough.
+    told: HashSet<&'static str>,
+}
+
+impl<'a> Recorder<'a> {
+    /// `sources` are those of the trees.
+    #[must_use]
+    pub fn new(env: &'a Env, sources: &'a Sources) -> Self {
+        Self { env, sources, told: HashSet::new() }
+    }
+
+    /// Records the directives of the main context.
+    pub fn record(&mut self, nodes: &[Node], config: &mut RawConfig) {
+        self.walk(nodes, &mut Target::Main(config));
+    }
+
+    fn walk(&mut self, nodes: &[Node], target: &mut Target<'_>) {
+        for node in nodes {
+            if let Err(fault) = self.directive(node, target) {
+                self.env.fault(self.with_missing_semicolon(fault, node));
+            }
+        }
+    }
+
+    fn directive(&mut self, node: &Node, target: &mut Target<'_>) -> Result<(), Fault> {
+        let directive = look_up(node, target.context())?;
+        check_arity(node, directive)?;
+        let name = directive.name;
+        match directive.class {
+            Class::Supported(setter) => self.set(node, setter, target),
+            Class::Accepted { why } => {
+                self.warn_once(node, name, why);
+                Ok(())
+            }
+            Class::Refused { reason, instead } => self.refuse_once(node, name, reason, instead),
+            Class::ByValue { harmless, why, reason, instead } => {
+                let words: Vec<&str> = node.args.iter().map(|word| word.text.as_str()).collect();
+                if is_harmless(harmless, &words.join(" ")) {
+                    self.warn_once(node, name, why);
+                    Ok(())
+                } else {
+                    self.refuse_once(node, name, reason, instead)
+                }
+            }
+        }
+    }
+
+    fn warn_once(&mut self, node: &Node, name: &'static str, why: &str) {
+        if self.told.insert(name) {
+            self.env.warn(Fault::new(node.span(), format!("\"{name}\" changes nothing here: {why}")));
+        }
+    }
+
+    fn refuse_once(&mut self, node: &Node, name: &'static str, reason: &str, instead: &str) -> Result<(), Fault> {
+        if !self.told.insert(name) {
+            return Ok(());
+        }
+        Err(Fault::new(node.span(), format!("\"{name}\" directive is refused: {reason}")).help(instead))
+    }
+
+    fn set(&mut self, node: &Node, setter: Setter, target: &mut Target<'_>) -> Result<(), Fault> {
+        let line = Line { node, env: self.env };
+        let recorded = match (setter, target) {
+            (Setter::Block(block), target) => return self.block(&line, block, target),
+            (Setter::Process(set), target) => target.process().map(|process| set(process, &line)),
+            (Setter::Level(set), target) => target.level().map(|level| set(level, &line)),
+            (Setter::Http(set), Target::Http(http)) => Some(set(http, &line)),
+            (Setter::Server(set), Target::Server(server)) => Some(set(server, &line)),
+            (Setter::Location(set), Target::Location(location)) => Some(set(location, &line)),
+            (Setter::Upstream(set), Target::Upstream(upstream)) => Some(set(upstream, &line)),
+            (Setter::Http(_) | Setter::Server(_) | Setter::Location(_) | Setter::Upstream(_) | Setter::Include, _) => {
+                None
+            }
+        };
+        recorded.unwrap_or_else(|| Err(line.fault("is not allowed here")))
+    }
+
+    fn block(&mut self, line: &Line<'_>, block: Block, target: &mut Target<'_>) -> Result<(), Fault> {
+        let span = line.node.name.span;
+        match (block, target) {
+            (Block::Events, Target::Main(config)) => {
+                if config.events.replace(span).is_some() {
+                    return Err(line.fault("is duplicate").help("put all settings into one `events` block"));
+                }
+                self.walk(line.block(), &mut Target::Events(&mut config.process));
+            }
+            (Block::Http, Target::Main(config)) => {
+                if config.http.is_some() {
+                    return Err(line.fault("is duplicate").help("put all servers into one `http` block"));
+                }
+                let mut http = RawHttp {
+                    span,
+                    level: RawLevel::default(),
+                    servers: Vec::new(),
+                    upstreams: Vec::new(),
+                    maps: Vec::new(),
+                    log_formats: Vec::new(),
+                };
+                self.walk(line.block(), &mut Target::Http(&mut http));
+                config.http = Some(http);
+            }
+            (Block::Server, Target::Http(http)) => {
+                let mut server = RawServer {
+                    span,
+                    level: RawLevel::default(),
+                    listens: Vec::new(),
+                    names: Vec::new(),
+                    locations: Vec::new(),
+                };
+                self.walk(line.block(), &mut Target::Server(&mut server));
+                location::check_duplicates(&server.locations, self.env, self.sources);
+                http.servers.push(server);
+            }
+            (Block::Upstream, Target::Http(http)) => self.upstream(line, http)?,
+            (Block::Location, Target::Server(server)) => {
+                let mut location = location::head(line)?;
+                self.walk(line.block(), &mut Target::Location(&mut location));
+                server.locations.push(location);
+            }
+            (Block::Location, Target::Location(outer)) => {
+                let mut location = location::head(line)?;
+                location::check_nested(&location, outer)?;
+                self.walk(line.block(), &mut Target::Location(&mut location));
+                outer.children.push(location);
+            }
+            (Block::Events | Block::Http | Block::Server | Block::Upstream | Block::Location, _) => {
+                return Err(line.fault("is not allowed here"));
+            }
+        }
+        Ok(())
+    }
+
+    fn upstream(&mut self, line: &Line<'_>, http: &mut RawHttp) -> Result<(), Fault> {
+        let name = line.arg(0);
+        if let Some(earlier) = http.upstreams.iter().find(|other| other.name.text.eq_ignore_ascii_case(&name.text)) {
+            let fault = Fault::new(name.span, format!("duplicate upstream \"{}\"", name.text));
+            return Err(fault.also(earlier.name.span, "the first one"));
+        }
+        let mut upstream = RawUpstream {
+            name: name.clone(),
+            servers: Vec::new(),
+            keepalive: None,
+            keepalive_requests: None,
+            keepalive_time: None,
+            keepalive_timeout: None,
+        };
+        let faults_before = self.env.faults.borrow().len();
+        self.walk(line.block(), &mut Target::Upstream(&mut upstream));
+        let is_empty = upstream.servers.is_empty();
+        http.upstreams.push(upstream);
+        if is_empty && self.env.faults.borrow().len() == faults_before {
+            let fault = Fault::new(line.span(), "no servers are inside upstream");
+            return Err(fault.help("add one, as in `server 127.0.0.1:8080;`"));
+        }
+        Ok(())
+    }
+
+    /// A directive that begins on a later line than its neighbour tells where a `;` was forgotten.
+    fn with_missing_semicolon(&self, fault: Fault, node: &Node) -> Fault {
+        let mut before = node.name.span;
+        for word in &node.args {
+            let between = Span { start: before.end, end: word.span.start, ..before };
+            let is_next_line = before.file == word.span.file && self.sources.text(between).contains('\n');
+            if is_next_line && !directives::named(&word.text).is_empty() {
+                let help = format!("a `;` seems to be missing before `{}`", word.text);
+                return fault.also(before, "no `;` follows this").help(help);
+            }
+            before = word.span;
+        }
+        fault
+    }
+}
+
+/// The entry of a directive in a context.
+fn look_up(node: &Node, context: Contexts) -> Result<&'static Directive, Fault> {
+    let name = node.name.text.as_str();
+    let entries = directives::named(name);
+    if let Some(entry) = entries.iter().find(|entry| entry.contexts & context != 0) {
+        return Ok(entry);
+    }
+    if entries.is_empty() {
+        let fault = Fault::new(node.name.span, format!("unknown directive \"{name}\""));
+        let likely = nearest(name, directives::names_in(context)).or_else(|| nearest(name, directives::names_in(!0)));
+        return Err(match likely {
+            Some(likely) => fault.help(format!("did you mean `{likely}`?")),
+            None => fault,
+        });
+    }
+    let contexts = entries.iter().fold(0, |all, entry| all | entry.contexts);
+    let fault = Fault::new(node.name.span, format!("\"{name}\" directive is not allowed here"));
+    Err(fault.help(format!("it may stand in: {}", context_names(contexts))))
+}
+
+fn check_arity(node: &Node, directive: &Directive) -> Result<(), Fault> {
+    let name = directive.name;
+    let arity = directive.arity;
+    if arity.block && node.block.is_none() {
+        return Err(Fault::new(node.span(), format!("directive \"{name}\" has no opening \"{{\"")));
+    }
+    if !arity.block && node.block.is_some() {
+        let fault = Fault::new(node.span(), format!("directive \"{name}\" is not terminated by \";\""));
+        return Err(fault.help("end it with `;`, and quote an argument that holds `{`"));
+    }
+    if !arity.allows(node.args.len()) {
+        let fault = Fault::new(node.span(), format!("invalid number of arguments in \"{name}\" directive"));
+        return Err(fault.help(format!("it takes {}, and has {}", arity_words(arity), node.args.len())));
+    }
+    if arity.flag
+        && let [word] = node.args.as_slice()
+        && !word.text.eq_ignore_ascii_case("on")
+        && !word.text.eq_ignore_ascii_case("off")
+    {
+        let text = &word.text;
+        let message = format!("invalid value \"{text}\" in \"{name}\" directive, it must be \"on\" or \"off\"");
+        return Err(Fault::new(word.span, message));
+    }
+    Ok(())
+}
+
+fn arity_words(arity: table::Arity) -> String {
+    let plural = |count: usize| if count == 1 { "argument" } else { "arguments" };
+    match (arity.min, arity.max) {
+        (0, 0) => "no arguments".to_owned(),
+        (min, usize::MAX) => format!("{min} or more arguments"),
+        (min, max) if min == max => format!("{min} {}", plural(min)),
+        (min, max) => format!("{min} to {max} arguments"),
+    }
+}

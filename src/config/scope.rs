@@ -1,0 +1,103 @@
+//! What resolving needs at every level: names, the resolver, and the upstream groups that are found on the way.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::address::{Address, Host};
+use super::diagnostic::Fault;
+use super::lexer::Word;
+use super::line::Env;
+use super::names::Unbuilt;
+use super::source::Span;
+use crate::model::{LogFormat, PeerAddress, Template, Upstream, UpstreamId};
+
+/// Names of hosts to addresses, while a configuration is loaded.
+pub trait Resolve {
+    /// All addresses of a host.
+    ///
+    /// # Errors
+    /// The name is not known, or nobody could be asked.
+    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+}
+
+/// Shared by all levels while the model is built.
+pub struct Scope<'a> {
+    pub env: &'a Env,
+    pub resolver: &'a dyn Resolve,
+    pub unbuilt: Unbuilt,
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// By name, in lower case: `upstream` blocks first, then one for each address in a `proxy_pass`.
+    pub upstream_ids: HashMap<String, UpstreamId>,
+    pub log_formats: HashMap<String, Arc<LogFormat>>,
+}
+
+impl Scope<'_> {
+    /// A value with its variables; a fault is noted and gives an empty one.
+    pub fn template(&self, word: &Word) -> Template {
+        self.template_of(&word.text, word.span)
+    }
+
+    /// The same for a part of a word.
+    pub fn template_of(&self, text: &str, span: Span) -> Template {
+        let made = self.env.names.borrow().template(text, span, self.unbuilt);
+        made.unwrap_or_else(|fault| {
+            self.env.fault(fault);
+            Template::default()
+        })
+    }
+
+    /// The addresses of a peer, with a text for each.
+    ///
+    /// # Errors
+    /// Its name cannot be resolved; `text` is what the message calls it.
+    pub fn addresses(
+        &self,
+        address: &Address,
+        default_port: u16,
+        text: &str,
+        span: Span,
+    ) -> Result<Vec<(PeerAddress, String)>, Fault> {
+        let host = match address {
+            Address::Unix(path) => {
+                let path = path.clone();
+                let name = format!("unix:{}", path.display());
+                return Ok(vec![(PeerAddress::Unix(path), name)]);
+            }
+            Address::Inet(host) => host,
+        };
+        let found = self.host_addresses(host, default_port).map_err(|why| {
+            let fault = Fault::new(span, format!("host not found in upstream \"{text}\"")).label(why);
+            fault.help("names are resolved when the configuration is loaded: check the name, or write an address")
+        })?;
+        Ok(found.into_iter().map(|address| (PeerAddress::Ip(address), address.to_string())).collect())
+    }
+
+    /// The addresses of a host, in the resolver's order, each once.
+    ///
+    /// # Errors
+    /// In words, why there are none.
+    pub fn host_addresses(&self, host: &Host, default_port: u16) -> Result<Vec<SocketAddr>, String> {
+        let port = host.port.unwrap_or(default_port);
+        if let Some(ip) = host.ip() {
+            return Ok(vec![SocketAddr::new(ip, port)]);
+        }
+        let mut found = self.resolver.resolve(&host.name, port).map_err(|error| error.to_string())?;
+        let mut seen = std::collections::HashSet::new();
+        found.retain(|address| seen.insert(*address));
+        if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found) }
+    }
+
+    /// Adds a group.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub fn add_upstream(&mut self, key: String, upstream: Upstream, span: Span) -> Result<UpstreamId, Fault> {
+        let id = u16::try_from(self.upstreams.len())
+            .map_err(|_| Fault::new(span, "more than 65536 upstream groups").help("use fewer distinct addresses"))?;
+        self.upstreams.push(Arc::new(upstream));
+        self.upstream_ids.insert(key, UpstreamId(id));
+        Ok(UpstreamId(id))
+    }
+}

@@ -1,0 +1,87 @@
+//! What a level takes from the one around it.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::AccessLogTarget;
+
+fn set_headers(location: &Location) -> Vec<String> {
+    let name = |field: &crate::model::SetHeader| String::from_utf8(field.name.to_vec()).unwrap();
+    location.proxy.set_headers.iter().map(name).collect()
+}
+
+fn logs(location: &Location) -> Vec<PathBuf> {
+    let target = |log: &crate::model::AccessLog| match &log.target {
+        AccessLogTarget::File(path) => path.clone(),
+    };
+    location.access_logs.iter().map(target).collect()
+}
+
+#[test]
+fn single_values_come_from_the_nearest_level() {
+    let found =
+        location("keepalive_timeout 1s; send_timeout 1s; etag off;", "keepalive_timeout 2s;", "send_timeout 3s;");
+    assert_eq!(found.client.keepalive_timeout, Duration::from_secs(2));
+    assert_eq!(found.client.send_timeout, Duration::from_secs(3));
+    assert_eq!(found.tunnel.client_send_timeout, Some(Duration::from_secs(3)));
+    assert!(!found.client.etag);
+    assert_eq!(found.client.keepalive_requests, 1000);
+}
+
+#[test]
+fn proxy_set_header_is_inherited_only_where_a_level_has_none() {
+    assert_eq!(set_headers(&location("proxy_set_header A 1;", "proxy_set_header B 1;", "")), ["B"]);
+    assert_eq!(set_headers(&location("proxy_set_header A 1;", "", "proxy_read_timeout 1s;")), ["A"]);
+    assert_eq!(set_headers(&location("proxy_set_header A 1;", "", "proxy_set_header C 1;")), ["C"]);
+}
+
+#[test]
+fn add_header_is_inherited_only_where_a_level_has_none() {
+    assert_eq!(location("add_header A 1; add_header B 1;", "", "").add_headers.len(), 2);
+    assert_eq!(location("add_header A 1; add_header B 1;", "", "add_header C 1 always;").add_headers.len(), 1);
+}
+
+#[test]
+fn access_log_is_inherited_only_where_a_level_has_none() {
+    assert_eq!(logs(&location("access_log a;", "", "")), [path("/etc/l/a")]);
+    assert_eq!(logs(&location("access_log a;", "access_log b; access_log /c;", "")), [path("/etc/l/b"), path("/c")]);
+    assert!(logs(&location("access_log a;", "", "access_log off;")).is_empty());
+    assert_eq!(logs(&location("", "", "")), [path("/etc/l/logs/access.log")]);
+}
+
+#[test]
+fn explicit_timeouts_act_on_tunnels_and_defaults_do_not() {
+    let quiet = location("", "", "");
+    assert_eq!((quiet.tunnel.read_timeout, quiet.proxy.read_timeout), (None, Duration::from_secs(60)));
+    let set = location("proxy_read_timeout 9s;", "", "proxy_send_timeout 60s;");
+    assert_eq!(set.tunnel.read_timeout, Some(Duration::from_secs(9)));
+    assert_eq!(set.tunnel.send_timeout, Some(Duration::from_secs(60)));
+}
+
+#[test]
+fn levels_that_change_nothing_share_their_settings() {
+    let found = locations("http { server { location /a { proxy_read_timeout 1s; location /a/b {} } location /c {} } }");
+    assert!(Arc::ptr_eq(&found[0].proxy, &found[0].children[0].proxy));
+    assert!(!Arc::ptr_eq(&found[0].proxy, &found[1].proxy));
+}
+
+#[test]
+fn folders_and_indexes_are_inherited() {
+    let found = location("root /a/;", "index x y; index z;", "");
+    assert_eq!(found.root.as_text(), Some(&b"/a"[..]));
+    assert_eq!(found.index.iter().map(|name| &**name).collect::<Vec<_>>(), ["x", "y", "z"]);
+    let found = location("root /a;", "", "root b/$host; index one;");
+    assert_eq!(found.root.parts.len(), 2);
+    assert_eq!(found.index.len(), 1);
+}
+
+#[test]
+fn proxy_pass_return_and_internal_are_not_inherited() {
+    let found = locations(
+        "http { server { return 404; location / { internal; proxy_pass http://localhost; location /a {} } } }",
+    );
+    assert!(matches!(found[0].content, crate::model::Content::Proxy(_)));
+    assert!(matches!(found[0].children[0].content, crate::model::Content::Files));
+    assert!(found[0].internal && !found[0].children[0].internal);
+    assert!(found[0].steps.is_empty());
+}
