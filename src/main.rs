@@ -1,3 +1,7 @@
 //! The exit code. Everything else is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    longhaul::cli::run(std::env::args_os())
+}

@@ -41,10 +41,7 @@ impl AccessLogs {
     /// # Errors
     /// The first file that cannot be opened; nothing has changed then.
     pub fn open(generation: &Generation, reuse: Option<&Self>) -> Result<Arc<Self>, OpenError> {
-        let mut wanted = HashMap::new();
-        for server in generation.http.listeners.iter().flat_map(|listener| &listener.servers) {
-            collect(&server.root, &mut wanted);
-        }
+        let wanted = wanted_by(generation);
         Ok(Arc::new(Self::open_files(wanted.into_iter().map(|(path, bytes)| (path.to_owned(), bytes)), reuse)?))
     }
 
@@ -90,6 +87,11 @@ impl AccessLogs {
         self.logs.values().filter_map(|log| log.file.reopen().err()).collect()
     }
 
+    /// Paths of the files that a generation logs to.
+    pub fn paths_of(generation: &Generation) -> impl Iterator<Item = &Path> {
+        wanted_by(generation).into_keys()
+    }
+
     /// Paths of all files.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.logs.keys().map(PathBuf::as_path)
@@ -108,7 +110,16 @@ impl Drop for AccessLogs {
     }
 }
 
-/// Paths with the largest `buffer=` of each, over the location and those nested in it.
+/// Paths with the largest `buffer=` of each.
+fn wanted_by(generation: &Generation) -> HashMap<&Path, usize> {
+    let mut wanted = HashMap::new();
+    for server in generation.http.listeners.iter().flat_map(|listener| &listener.servers) {
+        collect(&server.root, &mut wanted);
+    }
+    wanted
+}
+
+/// The same over a location and those nested in it.
 fn collect<'g>(location: &'g Location, wanted: &mut HashMap<&'g Path, usize>) {
     for log in location.access_logs.iter() {
         let AccessLogTarget::File(path) = &log.target;

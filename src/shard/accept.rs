@@ -6,13 +6,22 @@ use std::rc::Rc;
 
 use super::contain::contain;
 use super::gate::Gate;
-use super::local::Local;
-use super::service::Service;
 use crate::limits::{ACCEPT_BATCH_COUNT, ACCEPT_PAUSE};
 use crate::model::{ListenAddress, LogLevel};
-use crate::net::accept::{Accepted, Acceptor, Refused};
+use crate::net::accept::{Accepted, Acceptor, Refused, Reserve};
 use crate::observe::error_log;
 use crate::sys::errno::Errno;
+
+/// The shard behind its listening sockets.
+pub(super) trait Taker: 'static {
+    /// Takes a connection over.
+    fn serve(self: &Rc<Self>, address: &ListenAddress, accepted: Accepted);
+
+    /// Logs, but not more often than an operator reads.
+    fn warn(&self, level: LogLevel, text: std::fmt::Arguments<'_>);
+
+    fn reserve(&self) -> &Reserve;
+}
 
 /// A listening socket of this shard.
 pub(super) struct Door {
@@ -24,12 +33,12 @@ pub(super) struct Door {
 }
 
 /// Starts to accept on a socket.
-pub(super) fn open<S: Service>(local: &Rc<Local<S>>, address: ListenAddress, socket: OwnedFd) -> io::Result<Rc<Door>> {
+pub(super) fn open<T: Taker>(taker: &Rc<T>, address: ListenAddress, socket: OwnedFd) -> io::Result<Rc<Door>> {
     let acceptor = Acceptor::new(socket)?;
     let door = Rc::new(Door { address, closing: Gate::default(), closed: Gate::default() });
-    let (local, opened) = (Rc::clone(local), Rc::clone(&door));
+    let (taker, opened) = (Rc::clone(taker), Rc::clone(&door));
     monoio::spawn(async move {
-        if let Err(panicked) = contain(run(&local, &door, &acceptor)).await {
+        if let Err(panicked) = contain(run(&taker, &door, &acceptor)).await {
             let text = format_args!("listener {} ended by a panic: {}", door.address, panicked.0);
             error_log::write(LogLevel::Alert, None, text);
         }
@@ -39,7 +48,7 @@ pub(super) fn open<S: Service>(local: &Rc<Local<S>>, address: ListenAddress, soc
     Ok(opened)
 }
 
-async fn run<S: Service>(local: &Rc<Local<S>>, door: &Door, acceptor: &Acceptor) {
+async fn run<T: Taker>(taker: &Rc<T>, door: &Door, acceptor: &Acceptor) {
     let mut batch = Vec::with_capacity(ACCEPT_BATCH_COUNT);
     // Whether the last attempt found no descriptor either.
     let mut is_starved = false;
@@ -51,13 +60,13 @@ async fn run<S: Service>(local: &Rc<Local<S>>, door: &Door, acceptor: &Acceptor)
                 return log(door, LogLevel::Alert, &error, "poll");
             }
         }
-        match take(local, door, acceptor, &mut batch) {
+        match take(taker, door, acceptor, &mut batch) {
             Ok(_) => is_starved = false,
             Err(Refused::Exhausted(error)) => {
                 let text = format_args!("accept4() failed ({}) on {}", Errno(&error), door.address);
-                local.warn(LogLevel::Crit, text);
+                taker.warn(LogLevel::Crit, text);
                 if is_starved {
-                    acceptor.shed(&local.reserve);
+                    acceptor.shed(taker.reserve());
                 }
                 is_starved = true;
                 monoio::time::sleep(ACCEPT_PAUSE).await;
@@ -66,18 +75,13 @@ async fn run<S: Service>(local: &Rc<Local<S>>, door: &Door, acceptor: &Acceptor)
         }
     }
     // What the kernel has completed is ours: closing the socket would reset it.
-    while take(local, door, acceptor, &mut batch).is_ok_and(|has_more| has_more) {}
+    while take(taker, door, acceptor, &mut batch).is_ok_and(|has_more| has_more) {}
 }
 
-fn take<S: Service>(
-    local: &Rc<Local<S>>,
-    door: &Door,
-    acceptor: &Acceptor,
-    batch: &mut Vec<Accepted>,
-) -> Result<bool, Refused> {
+fn take<T: Taker>(taker: &Rc<T>, door: &Door, acceptor: &Acceptor, batch: &mut Vec<Accepted>) -> Result<bool, Refused> {
     let result = acceptor.take(batch);
     for accepted in batch.drain(..) {
-        local.serve(&door.address, accepted);
+        taker.serve(&door.address, accepted);
     }
     result
 }

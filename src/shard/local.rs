@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::accept::{self, Door};
+use super::accept::{self, Door, Taker};
 use super::contain::contain;
 use super::gate::Gate;
 use super::mailbox::{Mailbox, Receiver};
@@ -18,7 +18,7 @@ use crate::observe::error_log;
 use crate::tunnel::{Engine, EngineOptions, Reason, Seed};
 
 /// One generation on this shard.
-pub(super) struct Served<S> {
+struct Served<S> {
     number: u64,
     addresses: Vec<ListenAddress>,
     connections_max: usize,
@@ -36,11 +36,11 @@ impl<S> Served<S> {
 }
 
 /// What the tasks of one shard share.
-pub(super) struct Local<S: Service> {
+struct Local<S: Service> {
     number: usize,
     reports: Arc<Mailbox<Report>>,
     engine: Rc<Engine>,
-    pub(super) reserve: Reserve,
+    reserve: Reserve,
     newest: RefCell<Option<Rc<Served<S>>>>,
     doors: RefCell<Vec<Rc<Door>>>,
     /// Clients count one, tunnels two: `worker_connections`.
@@ -223,8 +223,22 @@ impl<S: Service> Local<S> {
         self.reports.send(Report::Stopped { shard: self.number, left });
     }
 
+    fn tunnel(self: &Rc<Self>, mut seed: Seed, served: &Rc<Served<S>>) {
+        let counted = Counted::tunnel(self, served);
+        let on_end = seed.on_end.take();
+        seed.on_end = Some(Box::new(move |record| {
+            if let Some(on_end) = on_end {
+                on_end(record);
+            }
+            drop(counted);
+        }));
+        self.engine.adopt(seed);
+    }
+}
+
+impl<S: Service> Taker for Local<S> {
     /// Gives an accepted connection to the newest generation.
-    pub(super) fn serve(self: &Rc<Self>, address: &ListenAddress, accepted: Accepted) {
+    fn serve(self: &Rc<Self>, address: &ListenAddress, accepted: Accepted) {
         let Some(served) = self.newest.borrow().clone() else { return };
         let Some(listener) = served.addresses.iter().position(|known| known == address) else { return };
         if self.live.get() >= served.connections_max {
@@ -249,25 +263,16 @@ impl<S: Service> Local<S> {
         });
     }
 
-    fn tunnel(self: &Rc<Self>, mut seed: Seed, served: &Rc<Served<S>>) {
-        let counted = Counted::tunnel(self, served);
-        let on_end = seed.on_end.take();
-        seed.on_end = Some(Box::new(move |record| {
-            if let Some(on_end) = on_end {
-                on_end(record);
-            }
-            drop(counted);
-        }));
-        self.engine.adopt(seed);
-    }
-
-    /// Logs, but not more often than an operator reads.
-    pub(super) fn warn(&self, level: LogLevel, text: std::fmt::Arguments<'_>) {
+    fn warn(&self, level: LogLevel, text: std::fmt::Arguments<'_>) {
         let now = Instant::now();
         if self.warned.get().is_none_or(|last| now.duration_since(last) >= SHARD_WARNING_INTERVAL) {
             self.warned.set(Some(now));
             error_log::write(level, None, text);
         }
+    }
+
+    fn reserve(&self) -> &Reserve {
+        &self.reserve
     }
 }
 
