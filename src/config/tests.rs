@@ -2,7 +2,9 @@
 
 mod faults;
 mod inheritance;
+mod listening;
 mod loading;
+mod proxying;
 
 use std::io;
 use std::net::SocketAddr;

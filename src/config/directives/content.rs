@@ -86,7 +86,7 @@ fn types(level: &mut RawLevel, line: &Line) -> Recorded {
     let list = level.files.types.get_or_insert_default();
     for Node { name, args, block } in line.block() {
         if block.is_some() {
-            line.env.fault(Fault::new(name.span, format!("directive \"{}\" is not terminated by \";\"", name.text)));
+            line.env.fault(Fault::new(name.span, "unexpected \"{\"").help("a line of `types` ends with `;`"));
         }
         for extension in args {
             let lower = extension.text.to_ascii_lowercase();
@@ -114,23 +114,27 @@ fn add_header(level: &mut RawLevel, line: &Line) -> Recorded {
         Some(word) if word.text == "always" => true,
         Some(word) => return Err(line.invalid_parameter(word).help("the third argument can only be `always`")),
     };
-    check_field(line.arg(0), line.arg(1))?;
-    level.add_headers.push(RawAddHeader { name: line.arg(0).clone(), value: line.arg(1).clone(), always });
+    let (name, value) = field(line)?;
+    level.add_headers.push(RawAddHeader { name, value, always });
     Ok(())
 }
 
-/// A name and a value that are written into a head: nginx takes any bytes, and a line break would end the field.
-pub(super) fn check_field(name: &Word, value: &Word) -> Recorded {
+/// A name and a value that are written into a head. nginx writes a line break as it is; here it becomes the space that
+/// RFC 9112 5.2 puts in its place, for another byte would begin a field or end the head.
+pub(super) fn field(line: &Line) -> Result<(Word, Word), Fault> {
+    let (name, mut value) = (line.arg(0).clone(), line.arg(1).clone());
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.text.is_empty() || !name.text.bytes().all(is_token) {
         let fault = Fault::new(name.span, format!("invalid field name \"{}\"", name.text.escape_debug()));
         return Err(fault.help("a name has letters, digits and `-`, as in `X-Forwarded-For`"));
     }
     if value.text.contains(['\r', '\n']) {
-        let fault = Fault::new(value.span, format!("line break in the value of \"{}\"", name.text));
-        return Err(fault.help("write the value on one line"));
+        let message = format!("line breaks in the value of \"{}\" become spaces", name.text);
+        line.env.warn(Fault::new(value.span, message));
+        let parts: Vec<&str> = value.text.split(['\r', '\n']).map(str::trim).filter(|part| !part.is_empty()).collect();
+        value.text = parts.join(" ");
     }
-    Ok(())
+    Ok((name, value))
 }
 
 fn record_return(level: &mut RawLevel, line: &Line) -> Recorded {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::content::check_field;
+use super::content::field;
 use crate::config::address::{self, Address};
 use crate::config::diagnostic::{Fault, nearest};
 use crate::config::lexer::Word;
@@ -102,8 +102,8 @@ fn http_version(level: &mut RawLevel, line: &Line) -> Recorded {
 }
 
 fn set_header(level: &mut RawLevel, line: &Line) -> Recorded {
-    check_field(line.arg(0), line.arg(1))?;
-    level.proxy.set_headers.push(RawSetHeader { name: line.arg(0).clone(), value: line.arg(1).clone() });
+    let (name, value) = field(line)?;
+    level.proxy.set_headers.push(RawSetHeader { name, value });
     Ok(())
 }
 

@@ -56,7 +56,7 @@ fn listen(server: &mut RawServer, line: &Line) -> Recorded {
 }
 
 fn listen_parameter(listen: &mut RawListen, word: &Word, line: &Line) -> Recorded {
-    let invalid = |what: &str, text: &str| Fault::new(word.span, format!("invalid {what} \"{text}\""));
+    let invalid = |what: &str| Fault::new(word.span, format!("invalid {what} \"{}\"", word.text));
     let later = |help: &str| {
         let message = format!("the \"{}\" parameter of \"listen\" is not supported yet", word.text);
         Err(Fault::new(word.span, message).help(help))
@@ -77,31 +77,18 @@ fn listen_parameter(listen: &mut RawListen, word: &Word, line: &Line) -> Recorde
         ("backlog", Some(text)) => {
             let backlog = value::number(text).filter(|backlog| (1..=i32::MAX as u64).contains(backlog));
             let backlog = backlog.and_then(|backlog| u32::try_from(backlog).ok());
-            options.backlog = Some(backlog.ok_or_else(|| invalid("backlog", text).help(value::NUMBER_HELP))?);
+            options.backlog = Some(backlog.ok_or_else(|| invalid("backlog").help(value::NUMBER_HELP))?);
         }
         ("rcvbuf", Some(text)) => {
-            options.receive_buffer_bytes =
-                Some(bytes(text).ok_or_else(|| invalid("rcvbuf", text).help(value::SIZE_HELP))?);
+            options.receive_buffer_bytes = Some(bytes(text).ok_or_else(|| invalid("rcvbuf").help(value::SIZE_HELP))?);
         }
         ("sndbuf", Some(text)) => {
-            options.send_buffer_bytes =
-                Some(bytes(text).ok_or_else(|| invalid("sndbuf", text).help(value::SIZE_HELP))?);
+            options.send_buffer_bytes = Some(bytes(text).ok_or_else(|| invalid("sndbuf").help(value::SIZE_HELP))?);
         }
-        ("ipv6only", Some(text)) => {
-            let is_v6 = match &listen.target {
-                RawListenTarget::Ip { ip, .. } => ip.is_ipv6(),
-                RawListenTarget::Name { .. } | RawListenTarget::Unix(_) => false,
-            };
-            options.ipv6only = Some(match text {
-                "on" => true,
-                "off" => false,
-                other => return Err(invalid("ipv6only flags", other).help("`ipv6only=on` or `ipv6only=off`")),
-            });
-            if !is_v6 {
-                let message = format!("ipv6only is not supported on addr \"{}\"", listen.text);
-                return Err(Fault::new(word.span, message).help("it belongs to an address such as `[::]:80`"));
-            }
-        }
+        // On an IPv4 address nginx takes it and it means nothing.
+        ("ipv6only", Some("on")) => options.ipv6only = Some(true),
+        ("ipv6only", Some("off")) => options.ipv6only = Some(false),
+        ("ipv6only", Some(_)) => return Err(line.invalid_parameter(word).help("`ipv6only=on` or `ipv6only=off`")),
         ("so_keepalive", Some(text)) => {
             options.keepalive = Some(keepalive(text).ok_or_else(|| {
                 Fault::new(word.span, format!("invalid so_keepalive value: \"{text}\""))

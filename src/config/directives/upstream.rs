@@ -121,6 +121,10 @@ pub fn resolve(raw: &RawUpstream, scope: &mut Scope<'_>) {
             Err(fault) => scope.env.fault(fault),
         }
     }
+    if peers.is_empty() && raw.servers.iter().all(|server| server.is_backup) {
+        let fault = Fault::new(raw.name.span, format!("no servers in upstream \"{}\"", raw.name.text));
+        scope.env.fault(fault.help("a group needs a `server` that is not `backup`"));
+    }
     let count = |number: Option<u64>| number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
     let defaults = keepalive_defaults();
     let keepalive = UpstreamKeepalive {
