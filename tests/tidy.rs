@@ -173,17 +173,17 @@ fn unfinished(source: &Source) -> Vec<Complaint> {
 fn banned_words(source: &Source) -> Vec<Complaint> {
     // Only the names of the project: a file of tests may speak of what it refuses in texts and comments.
     let file = Path::new(&source.path).with_extension("");
-    let of_path = file.iter().filter_map(|part| part.to_str()).map(|part| (1, part.to_owned()));
-    let of_code = source.words().map(|(at, word)| (source.line_of(at), word.to_owned(), at));
-    let of_code = of_code.filter(|(_, _, at)| !source.code[..*at].ends_with("task::")).map(|(l, w, _)| (l, w));
+    let of_path = file.iter().filter_map(|part| part.to_str()).map(|part| (0, part));
+    let of_code = source.words().filter(|(at, _)| !source.code[..*at].ends_with("task::"));
     let mut complaints: Vec<Complaint> = Vec::new();
-    for (line, identifier) in of_path.chain(of_code) {
+    for (at, identifier) in of_path.chain(of_code) {
         for (word, instead) in BANNED {
             let foreign = FOREIGN.iter().any(|(w, folder, _)| w == word && source.path.starts_with(folder));
-            if foreign || !parts(&identifier).iter().any(|part| part == word || *part == format!("{word}s")) {
+            if foreign || !parts(identifier).iter().any(|part| part == word || *part == format!("{word}s")) {
                 continue;
             }
-            complaints.push(source.complain(line, format!("`{identifier}`: not `{word}`; write {instead}")));
+            complaints
+                .push(source.complain(source.line_of(at), format!("`{identifier}`: not `{word}`; write {instead}")));
         }
     }
     complaints

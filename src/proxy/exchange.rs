@@ -7,133 +7,25 @@
 //!
 //! All decisions are pure functions of other modules; here they are put in order.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::fmt;
+mod state;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+
+pub use self::state::{Attempt, ClientSide, Exchange, Next};
 
 use super::body::Body;
-use super::client::Client;
-use super::facts::Facts;
-use super::failure::{Cause, Failure, Phase};
-use super::handover::Handover;
-use super::responder::{Responder, Sent};
-use super::{Shard, files, pass, respond};
+use super::failure::{Cause, Failure};
+use super::responder::Responder;
+use super::{files, pass, respond};
 use crate::http::framing::BodyLength;
 use crate::http::host::Host;
-use crate::http::{Fields, Method, RequestHead, Version, framing, host, target};
+use crate::http::{Method, Version, framing, host, target};
 use crate::limits::INTERNAL_REDIRECTS_MAX;
 use crate::model::{Content, Location, LogLevel, Matching, Return, Step};
-use crate::observe::error_log;
 use crate::observe::outcome::ExchangeEnd;
 use crate::route::{self, MatchError};
 
-/// What becomes of the client's connection after an exchange.
-pub enum Next {
-    /// It waits for the next request.
-    KeepAlive,
-    /// It is closed: all that the client sent has been read.
-    Close,
-    /// It is closed, but bytes are still under way from the client: they are read and dropped for a while, so that the
-    /// answer is not lost to a reset.
-    Linger,
-    /// Nothing more can be said on it.
-    Drop,
-    /// It is a tunnel now.
-    Tunnel(Box<Handover>),
-}
-
-/// One peer that was asked, for `$upstream_*`.
-#[derive(Debug, Default, Clone)]
-pub struct Attempt {
-    pub address: Box<str>,
-    pub status: Option<u16>,
-    pub connect_time: Option<Duration>,
-    pub header_time: Option<Duration>,
-    pub response_time: Option<Duration>,
-    pub response_bytes: u64,
-    pub bytes_sent: u64,
-    pub bytes_received: u64,
-}
-
-/// Everything known of one request. Variables are evaluated against it.
-pub struct Exchange<'c> {
-    pub shard: &'c Shard,
-    pub client: &'c Client,
-    pub head: RequestHead,
-    pub host: Option<Host>,
-    /// Path as routed: normalized, and changed by internal redirects.
-    pub path: Vec<u8>,
-    /// The path part of the target as the client sent it, as long as nothing changed it.
-    pub raw_path: Option<Vec<u8>>,
-    pub args: Option<Vec<u8>>,
-    pub server: Arc<route::Server>,
-    pub location: Arc<Location>,
-    pub facts: RefCell<Facts>,
-    pub map_depth: Cell<u8>,
-    pub started: Instant,
-    /// `$request_length`: head and body as received.
-    pub request_bytes: Cell<u64>,
-    pub pipelined: bool,
-    pub sent: Sent,
-    pub is_complete: bool,
-    pub attempts: Vec<Attempt>,
-    /// When the last attempt began.
-    pub attempt_started: Cell<Instant>,
-    /// Fields of the last peer's answer.
-    pub upstream_fields: Fields,
-    pub proxy_host: Option<Box<[u8]>>,
-    pub proxy_port: Option<Box<[u8]>>,
-    pub phase: Phase,
-    /// `$upstream` of the error log: where the request is being sent.
-    pub upstream_text: Option<String>,
-    pub request_id: OnceCell<String>,
-}
-
-/// The two directions of the client's connection during one exchange.
-pub struct ClientSide<'c> {
-    pub body: Body,
-    /// Bytes read from the client and not yet used: the rest of the body, then further requests.
-    pub raw: &'c mut Vec<u8>,
-    pub responder: Responder<'c>,
-    /// The client waits for `100 Continue` before it sends the body.
-    pub expects_continue: bool,
-}
-
-impl<'c> Exchange<'c> {
-    /// An exchange at the server level of the listener's default server, before anything is known of the request.
-    #[must_use]
-    pub fn new(shard: &'c Shard, client: &'c Client, head: RequestHead, head_bytes: usize, started: Instant) -> Self {
-        let server = Arc::clone(shard.router(client.listener).default_server());
-        let location = Arc::clone(&server.root);
-        Self {
-            shard,
-            client,
-            head,
-            host: None,
-            path: Vec::new(),
-            raw_path: None,
-            args: None,
-            server,
-            location,
-            facts: RefCell::default(),
-            map_depth: Cell::new(0),
-            started,
-            request_bytes: Cell::new(head_bytes as u64),
-            pipelined: false,
-            sent: Sent::default(),
-            is_complete: false,
-            attempts: Vec::new(),
-            attempt_started: Cell::new(started),
-            upstream_fields: Fields::new(),
-            proxy_host: None,
-            proxy_port: None,
-            phase: Phase::ProcessingRequest,
-            upstream_text: None,
-            request_id: OnceCell::new(),
-        }
-    }
-
+impl Exchange<'_> {
     /// Answers the request. `early` is a failure that was met while its head was read.
     pub async fn run(&mut self, raw: &mut Vec<u8>, early: Option<Failure>) -> Next {
         let stream = &self.client.stream;
@@ -341,19 +233,6 @@ impl<'c> Exchange<'c> {
             Err(_) => Next::Drop,
         }
     }
-
-    /// A failure in the phase the exchange is in.
-    #[must_use]
-    pub fn failure(&self, cause: Cause) -> Failure {
-        Failure::new(self.phase, cause)
-    }
-
-    /// Writes one line to the error log, with nginx's tail of what is known.
-    pub fn report(&self, level: LogLevel, message: fmt::Arguments<'_>) {
-        if error_log::is_on(level) {
-            error_log::write(level, Some(self.client.number), format_args!("{message}{}", Tail(self)));
-        }
-    }
 }
 
 /// The `return` of a location's rewrite steps that answers, if any does.
@@ -365,24 +244,4 @@ fn first_return(location: &Location) -> Option<&Return> {
             Step::Return(answer) => answer,
         })
         .next()
-}
-
-/// `, client: …, server: …, request: "…", upstream: "…", host: "…"`.
-struct Tail<'e>(&'e Exchange<'e>);
-
-impl fmt::Display for Tail<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exchange = self.0;
-        write!(f, ", client: {}, server: {}", exchange.client.remote, exchange.server.name)?;
-        if !exchange.head.line.is_empty() {
-            write!(f, ", request: \"{}\"", exchange.head.line.escape_ascii())?;
-        }
-        if let Some(upstream) = &exchange.upstream_text {
-            write!(f, ", upstream: \"{upstream}\"")?;
-        }
-        if let Some(host) = exchange.head.fields.first(b"host") {
-            write!(f, ", host: \"{}\"", host.escape_ascii())?;
-        }
-        Ok(())
-    }
 }

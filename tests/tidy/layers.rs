@@ -173,10 +173,9 @@ fn imports(source: &Source, module: &str, modules: &BTreeMap<String, &Source>) -
     let is_child = |word: &str| modules.contains_key(&[module, word].join("::")) && !module.is_empty();
     let mut found = Vec::new();
     for (at, word) in words(&source.code) {
-        let line = source.line_of(at);
         let before = source.code[..at].trim_end();
         let goes_on = source.code[at + word.len()..].starts_with("::");
-        if !goes_on || before.ends_with("::") || source.is_test(line) || before.ends_with("pub use") {
+        if !goes_on || before.ends_with("::") || before.ends_with("pub use") {
             continue;
         }
         let prefix = match word {
@@ -187,6 +186,10 @@ fn imports(source: &Source, module: &str, modules: &BTreeMap<String, &Source>) -
             child if is_child(child) => own.iter().cloned().chain([child.to_owned()]).collect(),
             _ => continue,
         };
+        let line = source.line_of(at);
+        if source.is_test(line) {
+            continue;
+        }
         for path in tree(&source.code[at + word.len() + 2..]) {
             let mut full = prefix.clone();
             for part in path {
