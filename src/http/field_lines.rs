@@ -56,25 +56,31 @@ fn with_table<'b>(block: &'b [u8], table: &mut [Header<'b>], sender: Sender) -> 
         Err(httparse::Error::TooManyHeaders) => return Err(Some(FieldError::TooMany)),
         Err(_) => return Err(None),
     };
-    let mut fields = Fields::with_capacity(lines.len(), block.len());
-    for line in lines {
-        let name = line.name.as_bytes();
-        if !is_ignored(name, sender) {
-            fields.push(name, line.value);
-        }
-    }
+    let mut fields = Fields::of_block(block, lines.iter().map(|line| (line.name.as_bytes(), line.value)));
+    fields.retain_names(|name| !is_ignored(name, sender));
     Ok(fields)
 }
 
 /// Whether a name that is a token is odd and left out.
 fn is_ignored(name: &[u8], sender: Sender) -> bool {
-    let is_usual =
-        |byte: &u8, underscores: bool| byte.is_ascii_alphanumeric() || *byte == b'-' || (underscores && *byte == b'_');
     match sender {
-        Sender::Client { underscores, ignore_invalid: true } => !name.iter().all(|byte| is_usual(byte, underscores)),
+        Sender::Client { underscores, ignore_invalid: true } => {
+            !name.iter().all(|byte| USUAL_IN_NAMES[usize::from(*byte)] || (underscores && *byte == b'_'))
+        }
         Sender::Client { underscores: _, ignore_invalid: false } | Sender::Upstream => false,
     }
 }
+
+/// Letters, digits and hyphens, by byte: each byte of each name is looked up.
+const USUAL_IN_NAMES: [bool; 256] = {
+    let mut usual = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        usual[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'-';
+        byte += 1;
+    }
+    usual
+};
 
 /// The block without the lines that nginx ignores, for httparse to read again.
 fn without_odd_lines(block: &[u8], sender: Sender) -> Result<Vec<u8>, FieldError> {
