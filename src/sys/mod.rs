@@ -1,5 +1,6 @@
 //! All unsafe code, in small functions with safe signatures, one topic a file.
 
+pub mod buffers;
 pub mod errno;
 pub mod fd;
 pub mod process;

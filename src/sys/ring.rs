@@ -10,11 +10,16 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
+use super::buffers::{Buffers, Lent};
+
 /// What a socket is watched for. ERR and HUP come unasked.
 const WATCHED: u32 = (libc::POLLIN | libc::POLLOUT | libc::POLLRDHUP) as u32;
 
 /// Kernel threads for operations that block: none of ours does, so one of each kind is already too many.
 const WORKERS_MAX: [u32; 2] = [1, 1];
+
+/// Tokens that end in this byte are the ring's own: they name a buffer.
+const OWN: u64 = 0xff;
 
 /// Why a ring could not be made; the text names the call and its errno.
 #[derive(Debug)]
@@ -82,16 +87,24 @@ impl Readiness {
     }
 }
 
+/// Buffers for [`Ring::recv`] and [`Ring::send`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BufferSizes {
+    pub count: usize,
+    pub bytes: usize,
+}
+
 /// The ring. Dropping it cancels what is armed.
 pub struct Ring {
     ring: IoUring,
+    buffers: Buffers,
     /// Entries that found the submission queue full and the kernel unwilling. They keep their order.
     backlog: VecDeque<squeue::Entry>,
 }
 
 impl Ring {
     /// A ring for the calling thread.
-    pub fn new(submissions: u32, completions: u32) -> Result<Ring, SetupError> {
+    pub fn new(submissions: u32, completions: u32, buffers: BufferSizes) -> Result<Ring, SetupError> {
         let ring = IoUring::builder()
             .setup_coop_taskrun()
             .setup_single_issuer()
@@ -101,7 +114,8 @@ impl Ring {
         ring.submitter()
             .register_iowq_max_workers(&mut WORKERS_MAX.clone())
             .map_err(|cause| SetupError { call: "io_uring_register(IOWQ_MAX_WORKERS)", cause })?;
-        Ok(Ring { ring, backlog: VecDeque::new() })
+        let buffers = Buffers::new(buffers.count, buffers.bytes);
+        Ok(Ring { ring, buffers, backlog: VecDeque::new() })
     }
 
     /// A descriptor that is readable while completions wait.
@@ -131,6 +145,63 @@ impl Ring {
     pub fn wake(&mut self, token: u64) {
         // SAFETY: the operation carries no memory of ours.
         unsafe { self.push(opcode::Nop::new().build().user_data(token)) }
+    }
+
+    /// Begins to read what the socket has now, into a buffer. [`Ring::settle`] completes it. `None` if all buffers are lent.
+    pub fn recv(&mut self, socket: BorrowedFd<'_>) -> Option<Lent> {
+        let lent = self.buffers.lend()?;
+        let (memory, length) = self.buffers.begin(&lent)?;
+        let entry = opcode::Recv::new(types::Fd(socket.as_raw_fd()), memory.as_ptr(), length as u32)
+            .flags(libc::MSG_DONTWAIT)
+            .build()
+            .user_data((lent.index() as u64) << 8 | OWN);
+        // SAFETY: the memory belongs to `self.buffers`, which marks it as the kernel's until the completion is seen, and
+        // does not free it before.
+        unsafe { self.push(entry) };
+        Some(lent)
+    }
+
+    /// Begins to write the first `count` bytes of a buffer, as many as the socket takes now. [`Ring::settle`] completes it.
+    pub fn send(&mut self, socket: BorrowedFd<'_>, lent: &Lent, count: usize) {
+        let Some((memory, length)) = self.buffers.begin(lent) else { return };
+        let entry = opcode::Send::new(types::Fd(socket.as_raw_fd()), memory.as_ptr(), count.min(length) as u32)
+            .flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+            .build()
+            .user_data((lent.index() as u64) << 8 | OWN);
+        // SAFETY: as for `recv`.
+        unsafe { self.push(entry) };
+    }
+
+    /// Completes every receive and send; `each` gets the other completions that come up meanwhile.
+    pub fn settle(&mut self, mut each: impl FnMut(Completion)) -> io::Result<()> {
+        self.submit()?;
+        self.complete(&mut each)?;
+        // The operations do not wait, so they have completed when they are submitted. Should the kernel ever see that
+        // otherwise, their memory is still its own.
+        while self.buffers.in_kernel() > 0 {
+            match self.ring.submit_and_wait(1) {
+                Ok(_) => {}
+                Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+            self.complete(&mut each)?;
+            self.submit()?;
+        }
+        Ok(())
+    }
+
+    /// How the last operation on a buffer went, as from the system call of its name.
+    pub fn result(&self, lent: &Lent) -> Option<Result<usize, i32>> {
+        self.buffers.result(lent).map(|result| usize::try_from(result).map_err(|_| -result))
+    }
+
+    /// The first `count` bytes of a buffer.
+    pub fn bytes(&self, lent: &Lent, count: usize) -> &[u8] {
+        self.buffers.bytes(lent, count)
+    }
+
+    pub fn give_back(&mut self, lent: Lent) {
+        self.buffers.give_back(lent);
     }
 
     /// # Safety
@@ -185,6 +256,10 @@ impl Ring {
     pub fn complete(&mut self, mut each: impl FnMut(Completion)) -> io::Result<()> {
         loop {
             for entry in self.ring.completion() {
+                if entry.user_data() & OWN == OWN {
+                    self.buffers.note_done((entry.user_data() >> 8) as usize, entry.result());
+                    continue;
+                }
                 each(Completion {
                     token: entry.user_data(),
                     result: entry.result(),
@@ -221,7 +296,7 @@ mod tests {
     }
 
     fn ring() -> Ring {
-        Ring::new(8, 16).unwrap()
+        Ring::new(8, 16, BufferSizes { count: 4, bytes: 8 }).unwrap()
     }
 
     #[test]
@@ -259,12 +334,42 @@ mod tests {
     }
 
     #[test]
+    fn receives_and_sends_never_wait() {
+        let mut ring = ring();
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let empty = ring.recv(near.as_fd()).unwrap();
+        ring.settle(|_| {}).unwrap();
+        assert_eq!(ring.result(&empty), Some(Err(libc::EAGAIN)));
+        ring.give_back(empty);
+        far.write_all(b"hello there").unwrap();
+        let lent = ring.recv(near.as_fd()).unwrap();
+        assert_eq!((ring.bytes(&lent, 8), ring.result(&lent)), (&[][..], None), "the kernel's until it has settled");
+        ring.settle(|_| {}).unwrap();
+        assert_eq!((ring.bytes(&lent, 8), ring.result(&lent)), (&b"hello th"[..], Some(Ok(8))));
+        ring.send(near.as_fd(), &lent, 5);
+        ring.settle(|_| {}).unwrap();
+        assert_eq!(ring.result(&lent), Some(Ok(5)));
+        let mut bytes = [0; 5];
+        far.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"hello");
+        drop(far);
+        ring.send(near.as_fd(), &lent, 5);
+        ring.settle(|_| {}).unwrap();
+        assert_eq!(ring.result(&lent), Some(Err(libc::EPIPE)));
+        ring.give_back(lent);
+        let lent: Vec<Lent> = std::iter::from_fn(|| ring.recv(near.as_fd())).collect();
+        assert_eq!(lent.len(), 4);
+        ring.settle(|_| {}).unwrap();
+        lent.into_iter().for_each(|lent| ring.give_back(lent));
+    }
+
+    #[test]
     fn completions_beyond_the_queue_are_not_lost() {
         let mut ring = ring();
         for token in 0..500 {
-            ring.wake(token);
+            ring.wake(token << 8);
         }
-        let mut tokens: Vec<u64> = taken(&mut ring).iter().map(|each| each.token).collect();
+        let mut tokens: Vec<u64> = taken(&mut ring).iter().map(|each| each.token >> 8).collect();
         tokens.sort_unstable();
         assert_eq!(tokens, (0..500).collect::<Vec<u64>>());
     }

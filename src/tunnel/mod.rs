@@ -4,8 +4,10 @@
 //! 128 bytes, a watch on each socket, and one dispatcher that serves whoever is ready. Knows nothing of HTTP, logs or
 //! configuration; who needs to know of an end gives `on_end` with the seed.
 
+mod batch;
 mod engine;
 mod frames;
+mod marks;
 mod pipe;
 mod pipes;
 mod pump;

@@ -3,14 +3,13 @@
 //! Nothing waits here. A direction is served until its source has nothing, its target takes nothing, or its budget is
 //! used up. Readiness is edge-triggered, so a side counts as ready until the kernel says EAGAIN.
 
-use std::num::NonZeroU16;
-
 use crate::limits;
 
-use super::frames::{self, Rules};
+use super::frames;
+use super::marks::{lose, may_have_more, note_unread, note_written, track, write};
 use super::pipe::Pipe;
 use super::pipes::Pipes;
-use super::record::{Close, Ending};
+use super::record::Ending;
 use super::side::{Direction, Known, Side};
 use super::slot::{Moment, Slot};
 use super::socket::{self, Moved};
@@ -150,7 +149,9 @@ impl Pump {
             }
             return 0;
         };
-        note_short_read(slot, direction.source(), taken < limit);
+        if !may_have_more(slot, direction.source(), taken < limit) {
+            slot.clear(direction.source(), Known::READABLE);
+        }
         let bytes = &self.buffer[..held.len() + taken];
         let whole = track(slot, direction, bytes);
         let sent = write(slot, direction, &bytes[..whole]);
@@ -260,85 +261,10 @@ fn look_behind(slot: &mut Slot, side: Side) {
     }
 }
 
-/// Notes why a read brought no bytes.
-fn note_unread(slot: &mut Slot, source: Side, moved: Moved) {
-    match moved {
-        Moved::Bytes(_) => {}
-        Moved::Blocked => slot.clear(source, Known::READABLE),
-        Moved::End => {
-            slot.set(source, Known::ENDED);
-            slot.first_ended.get_or_insert(source);
-        }
-        Moved::Failed(errno) => lose(slot, source, errno),
-    }
-    if slot.has(source, Known::LOST) {
-        slot.set(source, Known::ENDED);
-    }
-}
-
-/// A short read has emptied the socket, and later bytes are a new edge. Not so when FIN was there before: its edge is
-/// past. (A short splice says nothing: pipes have slots, not bytes.)
-fn note_short_read(slot: &mut Slot, source: Side, is_short: bool) {
-    if is_short && !slot.has(source, Known::READ_CLOSED) && !slot.has(source, Known::FAILED) {
-        slot.clear(source, Known::READABLE);
-    }
-}
-
-/// How much of what was read may go on: all but the beginning of a frame that is not complete.
-fn track(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
-    let Some(trackers) = &mut slot.trackers else { return bytes.len() };
-    let close = &mut slot.close;
-    let on_close = |code| {
-        close.get_or_insert(Close { by: direction.source(), code });
-    };
-    trackers[direction.index()].feed(bytes, &Rules::default(), on_close).0
-}
-
-/// Writes once, and tells how much went.
-fn write(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
-    if bytes.is_empty() {
-        return 0;
-    }
-    let moved = socket::send(slot.socket(direction.target()), bytes);
-    let sent = note_written(slot, direction, moved);
-    if sent < bytes.len() && sent > 0 {
-        // A short write has filled the socket. Only a write that finds it full makes the kernel announce new room.
-        let rest = socket::send(slot.socket(direction.target()), &bytes[sent..]);
-        return sent + note_written(slot, direction, rest);
-    }
-    sent
-}
-
-fn note_written(slot: &mut Slot, direction: Direction, moved: Moved) -> usize {
-    match moved {
-        Moved::Bytes(count) => {
-            slot.written[direction.index()] += count as u64;
-            count
-        }
-        Moved::Blocked | Moved::End => {
-            slot.clear(direction.target(), Known::WRITABLE);
-            0
-        }
-        Moved::Failed(errno) => {
-            lose(slot, direction.target(), errno);
-            0
-        }
-    }
-}
-
 /// Passes FIN on to a side, once.
 fn finish(slot: &mut Slot, target: Side) {
     if !slot.has(target, Known::FINISHED) && !slot.has(target.other(), Known::LOST) {
         socket::finish(slot.socket(target));
         slot.set(target, Known::FINISHED);
-    }
-}
-
-/// Notes that a side is gone, and why.
-pub fn lose(slot: &mut Slot, side: Side, errno: i32) {
-    slot.set(side, Known::LOST);
-    slot.first_ended.get_or_insert(side);
-    if slot.failure.is_none() && !socket::is_reset(errno) {
-        slot.failure = u16::try_from(errno).ok().and_then(NonZeroU16::new);
     }
 }

@@ -10,8 +10,10 @@ use std::io;
 use rustix::io::Errno;
 
 use crate::limits;
-use crate::sys::ring::{Completion, Readiness, Ring, SetupError};
+use crate::sys::ring::{BufferSizes, Completion, Readiness, Ring, SetupError};
 
+use super::batch;
+use super::marks::lose;
 use super::pump::{self, Next, Pump};
 use super::record::{Counts, Ending, OnEnd, Reason, Record};
 use super::side::{Known, Side};
@@ -19,6 +21,8 @@ use super::slab::Slab;
 use super::slot::{Moment, Purpose, Slot, Token};
 use super::socket;
 use super::sweep;
+
+const BUFFERS: BufferSizes = BufferSizes { count: limits::TUNNEL_BATCH_COUNT, bytes: limits::TUNNEL_COPY_BYTES };
 
 /// A tunnel that is over, to be told outside of the turn: whoever is told may come back with a new tunnel.
 pub type Over = (Option<OnEnd>, Record);
@@ -36,7 +40,7 @@ pub struct Turns {
 impl Turns {
     pub fn new(ring_submissions: u32, ring_completions: u32) -> Result<Turns, SetupError> {
         Ok(Turns {
-            ring: Ring::new(ring_submissions, ring_completions)?,
+            ring: Ring::new(ring_submissions, ring_completions, BUFFERS)?,
             slots: Slab::default(),
             queue: VecDeque::new(),
             pump: Pump::new(),
@@ -80,18 +84,25 @@ impl Turns {
         let Turns { ring, slots, queue, .. } = self;
         let mut busy = Vec::new();
         ring.complete(|completion| busy.extend(note(slots, queue, completion)))?;
+        let mut waiting = self.queue.len();
+        let mut moved = 0;
+        while waiting > 0 && moved < limits::TUNNEL_TURN_BYTES {
+            let chosen: Vec<u32> = self.queue.drain(..waiting.min(limits::TUNNEL_BATCH_COUNT)).collect();
+            waiting -= chosen.len();
+            if chosen.len() >= limits::TUNNEL_BATCH_MIN {
+                let Turns { ring, slots, queue, .. } = self;
+                moved += batch::run(ring, slots, &chosen, now, |slots, completion| {
+                    busy.extend(note(slots, queue, completion));
+                })?;
+            }
+            for index in chosen {
+                self.serve(index, now);
+            }
+            moved += self.pump.take_moved();
+        }
         for (index, side) in busy {
             if let Some(slot) = self.slots.at(index).filter(|slot| slot.has(side, Known::WATCHED)) {
                 unwatch(&mut self.ring, slot, index, side);
-            }
-        }
-        let mut moved = 0;
-        for _ in 0..self.queue.len() {
-            let Some(index) = self.queue.pop_front() else { break };
-            self.serve(index, now);
-            moved += self.pump.take_moved();
-            if moved >= limits::TUNNEL_TURN_BYTES {
-                break;
             }
         }
         let is_unfinished = !self.queue.is_empty();
@@ -223,7 +234,7 @@ fn note_watch(slot: &mut Slot, side: Side, completion: Completion) {
     if completion.result < 0 {
         // Without a watch nothing would ever be heard of this side again, except where the end is under way.
         if slot.ending.is_none() {
-            pump::lose(slot, side, -completion.result);
+            lose(slot, side, -completion.result);
         }
         return;
     }

@@ -105,6 +105,15 @@ impl Peer {
     }
 }
 
+/// Upper bounds, as powers of two.
+#[derive(Clone, Copy)]
+pub struct Sizes {
+    /// Of what a peer sends.
+    pub total_bits: usize,
+    /// Of what it writes at once.
+    pub write_bits: usize,
+}
+
 /// What one peer does.
 #[derive(Clone)]
 struct Part {
@@ -115,6 +124,7 @@ struct Part {
     reset_at: Option<usize>,
     /// Read nothing before all is sent: the other writer meets back-pressure.
     reads_late: bool,
+    write_bits: usize,
     random: Random,
 }
 
@@ -127,21 +137,28 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    pub fn start(shard: &Shard, seed: u64, bits_max: usize) -> Traffic {
+    pub fn start(shard: &Shard, seed: u64, sizes: Sizes) -> Traffic {
         let mut random = Random::new(seed);
         let late = random.below(6);
         // Tracked bytes that are no frames at all have to arrive just the same.
         let frames = random.one_in(2);
         let sends_messages = frames && !random.one_in(3);
         let mut part = |late_at| {
-            let length = random.size(bits_max);
+            let length = random.size(sizes.total_bits);
             let (sends, messages) = if sends_messages {
                 let (sends, count) = messages(&mut random, length);
                 (sends, Some(count))
             } else {
                 (random.bytes(length), None)
             };
-            Part { sends, messages, reset_at: None, reads_late: late == late_at, random: Random::new(random.next()) }
+            Part {
+                sends,
+                messages,
+                reset_at: None,
+                reads_late: late == late_at,
+                write_bits: sizes.write_bits,
+                random: Random::new(random.next()),
+            }
         };
         let mut parts = [part(0), part(1)];
         let is_cut = random.one_in(5);
@@ -218,7 +235,7 @@ fn run(peer: Peer, part: Part, head: usize, expects: usize) -> JoinHandle<(Vec<u
         let mut at = head;
         let end = reset_at.unwrap_or(sends.len());
         while at < end {
-            let next = (at + 1 + random.size(18)).min(end);
+            let next = (at + 1 + random.size(part.write_bits)).min(end);
             // A writer whose tunnel was cut has nothing more to do.
             if on!(&mut writer, socket => socket.write_all(&sends[at..next])).is_err() {
                 break;

@@ -1,0 +1,133 @@
+//! Short messages of many tunnels in one round: all receives, then all sends, each by one call into the ring.
+//!
+//! Saves nothing but system calls: a tunnel that has anything special about it, or is alone, is left to the pump.
+//!
+//! An edge may be noted between an operation and the look at its result, so what the operation found is older than what
+//! is known then. Readiness is therefore given up before a receive, never after it; and a send that fell short is
+//! repeated by a direct call, whose answer nothing can overtake.
+
+use std::io;
+
+use crate::limits;
+use crate::sys::buffers::Lent;
+use crate::sys::ring::{Completion, Ring};
+
+use super::marks::{may_have_more, note_unread, note_written, track, write};
+use super::side::{Direction, Known};
+use super::slab::Slab;
+use super::slot::{Moment, Slot, Stride};
+use super::socket::Moved;
+
+/// The bytes of one tunnel and direction on their way.
+struct Move {
+    index: u32,
+    direction: Direction,
+    lent: Lent,
+    taken: usize,
+    /// What of it is sent: all but the beginning of a frame.
+    whole: usize,
+}
+
+/// Moves once what is short and ready in the tunnels of `chosen`. Returns how many bytes were taken from sockets; `note`
+/// gets the completions of others.
+pub fn run(
+    ring: &mut Ring,
+    slots: &mut Slab,
+    chosen: &[u32],
+    now: Moment,
+    mut note: impl FnMut(&mut Slab, Completion),
+) -> io::Result<usize> {
+    let mut moves = begin(ring, slots, chosen);
+    if moves.is_empty() {
+        return Ok(0);
+    }
+    ring.settle(|completion| note(slots, completion))?;
+    let mut moved = 0;
+    for each in &mut moves {
+        if let Some(slot) = slots.at(each.index) {
+            receive(ring, slot, each, now);
+            moved += each.taken;
+        }
+    }
+    ring.settle(|completion| note(slots, completion))?;
+    for each in moves {
+        if let Some(slot) = slots.at(each.index) {
+            finish(ring, slot, &each, now);
+        }
+        ring.give_back(each.lent);
+    }
+    Ok(moved)
+}
+
+fn begin(ring: &mut Ring, slots: &mut Slab, chosen: &[u32]) -> Vec<Move> {
+    let mut moves = Vec::new();
+    for &index in chosen {
+        let Some(slot) = slots.at(index) else { continue };
+        for direction in Direction::BOTH {
+            if !is_plain(slot, direction) {
+                continue;
+            }
+            let Some(lent) = ring.recv(slot.socket(direction.source())) else { return moves };
+            slot.clear(direction.source(), Known::READABLE);
+            moves.push(Move { index, direction, lent, taken: 0, whole: 0 });
+        }
+    }
+    moves
+}
+
+/// There is something to read, room to write, and nothing else to be done before.
+fn is_plain(slot: &Slot, direction: Direction) -> bool {
+    let (source, target) = (direction.source(), direction.target());
+    slot.ending.is_none()
+        && slot.rare.is_none()
+        && slot.stride[direction.index()] == Stride::default()
+        && slot.has(source, Known::READABLE)
+        && slot.has(target, Known::WRITABLE)
+        && ![(source, Known::ENDED), (source, Known::LOST), (target, Known::LOST)]
+            .into_iter()
+            .any(|(side, bit)| slot.has(side, bit))
+}
+
+fn moved(ring: &Ring, lent: &Lent) -> Moved {
+    match ring.result(lent) {
+        Some(result) => Moved::of(result.map_err(rustix::io::Errno::from_raw_os_error)),
+        None => Moved::Blocked,
+    }
+}
+
+fn receive(ring: &mut Ring, slot: &mut Slot, each: &mut Move, now: Moment) {
+    let source = each.direction.source();
+    let taken = match moved(ring, &each.lent) {
+        Moved::Bytes(taken) => taken,
+        Moved::Blocked => return,
+        ended @ (Moved::End | Moved::Failed(_)) => return note_unread(slot, source, ended),
+    };
+    if may_have_more(slot, source, taken < limits::TUNNEL_COPY_BYTES) {
+        slot.set(source, Known::READABLE);
+    }
+    slot.last_read[each.direction.index()] = now.ticks();
+    let bytes = ring.bytes(&each.lent, taken);
+    (each.taken, each.whole) = (taken, track(slot, each.direction, bytes));
+    slot.hold(each.direction, &bytes[each.whole..]);
+    if each.whole > 0 {
+        ring.send(slot.socket(each.direction.target()), &each.lent, each.whole);
+    }
+}
+
+fn finish(ring: &Ring, slot: &mut Slot, each: &Move, now: Moment) {
+    if each.whole == 0 {
+        return;
+    }
+    let mut sent = match moved(ring, &each.lent) {
+        Moved::Blocked | Moved::End => 0,
+        done @ (Moved::Bytes(_) | Moved::Failed(_)) => note_written(slot, each.direction, done),
+    };
+    let bytes = ring.bytes(&each.lent, each.whole);
+    if !slot.has(each.direction.target(), Known::LOST) {
+        sent += write(slot, each.direction, &bytes[sent..]);
+    }
+    slot.keep(each.direction, &bytes[sent..], now);
+    if each.taken == limits::TUNNEL_COPY_BYTES && sent == each.whole {
+        slot.stride[each.direction.index()].lengthen();
+    }
+}
