@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Errors of one configuration reported before the rest is left unsaid: more than a screen helps nobody.
 pub const CONFIG_ERRORS_MAX: usize = 20;
 
+/// Warnings of one configuration that are told: the log of a start must stay readable.
+pub const CONFIG_WARNINGS_MAX: usize = 200;
+
 /// Depth of `include` in `include`: a file that includes itself ends here and not in the stack.
 pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
 

@@ -96,7 +96,11 @@ impl Fault {
         let helps: Vec<String> = self.around.help.iter().map(|help| printable(help)).collect();
         let mut rendered = String::new();
         if !groups.is_empty() {
-            rendered = Renderer::plain().decor_style(DecorStyle::Ascii).render(&groups);
+            let mut lines: Vec<String> =
+                Renderer::plain().decor_style(DecorStyle::Ascii).render(&groups).lines().map(str::to_owned).collect();
+            // Between two places stands an empty margin of each.
+            lines.dedup_by(|next, line| next == line && line.trim() == "|");
+            rendered = lines.join("\n");
         }
         for help in helps {
             if !rendered.is_empty() {
@@ -202,6 +206,15 @@ mod tests {
         let text = fault.finish(Severity::Warn, &sources).to_string();
         assert!(text.starts_with("longhaul: [warn] x in command line\n"));
         assert!(text.len() < 3000, "{}", text.len());
+    }
+
+    #[test]
+    fn a_second_place_stands_below_the_first() {
+        let mut sources = Sources::default();
+        let file = sources.add(Origin::File("/f".into()), b"a;\na;\n".to_vec());
+        let at = |start| Span { file, start, end: start + 1 };
+        let text = Fault::new(at(3), "x").also(at(0), "the first one").finish(Severity::Emerg, &sources).to_string();
+        assert_eq!(text, "longhaul: [emerg] x in /f:2\n  |\n2 | a;\n  | ^\n  |\n1 | a;\n  | ^ the first one");
     }
 
     #[test]

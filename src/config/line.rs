@@ -10,6 +10,7 @@ use super::names::Names;
 use super::parser::Node;
 use super::source::Span;
 use super::value;
+use crate::limits;
 
 /// What holds for the whole load.
 #[derive(Debug)]
@@ -33,14 +34,25 @@ impl Env {
         self.prefix.join(Path::new(text))
     }
 
-    /// Takes note of a fault.
+    /// Takes note of a fault, if there is room for it.
     pub fn fault(&self, fault: Fault) {
-        self.faults.borrow_mut().push(fault);
+        if !self.is_full() {
+            self.faults.borrow_mut().push(fault);
+        }
+    }
+
+    /// Whether further faults would go unsaid.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.faults.borrow().len() >= limits::CONFIG_ERRORS_MAX
     }
 
     /// Takes note of something that the user should know.
     pub fn warn(&self, warning: Fault) {
-        self.warnings.borrow_mut().push(warning);
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < limits::CONFIG_WARNINGS_MAX {
+            warnings.push(warning);
+        }
     }
 }
 

@@ -59,6 +59,13 @@ impl<'a> Parser<'a> {
         Self { files, folder, sources: Sources::default(), faults: Vec::new(), reading: Vec::new(), include_count: 0 }
     }
 
+    /// Takes note of a fault, if there is room for it.
+    fn fault(&mut self, fault: Fault) {
+        if self.faults.len() < limits::CONFIG_ERRORS_MAX {
+            self.faults.push(fault);
+        }
+    }
+
     /// Reads a text that is not a file.
     pub fn read_text(&mut self, origin: Origin, text: &str) -> Vec<Node> {
         let file = self.sources.add(origin, text.as_bytes().to_vec());
@@ -77,13 +84,13 @@ impl<'a> Parser<'a> {
                 Ok(bytes) if bytes.len() as u64 > limits::CONFIG_FILE_BYTES_MAX => {
                     let most = limits::CONFIG_FILE_BYTES_MAX >> 20;
                     let message = format!("\"{}\" is larger than {most} MB, the most for one file", path.display());
-                    self.faults.push(at(message));
+                    self.fault(at(message));
                     return Vec::new();
                 }
                 Ok(bytes) => self.sources.add(Origin::File(path.to_owned()), bytes),
                 Err(error) => {
                     let message = format!("open() \"{}\" failed ({})", path.display(), errno_text(&error));
-                    self.faults.push(at(message));
+                    self.fault(at(message));
                     return Vec::new();
                 }
             },
@@ -111,7 +118,9 @@ impl<'a> Parser<'a> {
             }
         }
         let mut reading = Reading { tokens: tokens.into_iter(), is_lexed: faults.is_empty() };
-        self.faults.append(&mut faults);
+        for fault in faults {
+            self.fault(fault);
+        }
         let mut nodes = Vec::new();
         // A `}` too many ends a list, but not the text.
         while let Ended::Block = self.read_list(&mut reading, depth, None, &mut nodes) {}
@@ -128,12 +137,15 @@ impl<'a> Parser<'a> {
     ) -> Ended {
         let mut words: Vec<Word> = Vec::new();
         while let Some(token) = reading.tokens.next() {
+            if self.faults.len() >= limits::CONFIG_ERRORS_MAX {
+                return Ended::Text;
+            }
             match token {
                 Token::Word(word) => words.push(word),
                 Token::Semicolon(span) => match take_node(&mut words) {
                     Some(node) if node.name.text == "include" => self.include(&node, depth, nodes),
                     Some(node) => nodes.push(node),
-                    None => self.faults.push(Fault::new(span, "unexpected \";\"").help("remove it")),
+                    None => self.fault(Fault::new(span, "unexpected \";\"").help("remove it")),
                 },
                 Token::Open(span) => match self.read_block(reading, depth, take_node(&mut words), span, nodes) {
                     Ended::Block => {}
@@ -142,10 +154,10 @@ impl<'a> Parser<'a> {
                 Token::Close(span) => {
                     if let Some(last) = words.last() {
                         let fault = Fault::new(span, "unexpected \"}\"").also(last.span, "no `;` follows this");
-                        self.faults.push(fault.help("end the directive before it with `;`"));
+                        self.fault(fault.help("end the directive before it with `;`"));
                     } else if opener.is_none() {
                         let fault = Fault::new(span, "unexpected \"}\"").label("no block is open here");
-                        self.faults.push(fault.help("remove it, or look for one `}` too many above"));
+                        self.fault(fault.help("remove it, or look for one `}` too many above"));
                     }
                     return Ended::Block;
                 }
@@ -170,7 +182,7 @@ impl<'a> Parser<'a> {
     ) -> Ended {
         if depth >= limits::CONFIG_BLOCK_DEPTH_MAX {
             let message = format!("blocks are nested more than {} deep", limits::CONFIG_BLOCK_DEPTH_MAX);
-            self.faults.push(Fault::new(open, message));
+            self.fault(Fault::new(open, message));
             return Ended::Text;
         }
         let mut block = Vec::new();
@@ -181,7 +193,7 @@ impl<'a> Parser<'a> {
                 ended
             }
             None => {
-                self.faults.push(Fault::new(open, "unexpected \"{\"").help("a block needs a name before it"));
+                self.fault(Fault::new(open, "unexpected \"{\"").help("a block needs a name before it"));
                 let unnamed = Node { name: Word { text: String::new(), span: open }, args: Vec::new(), block: None };
                 self.read_list(reading, depth + 1, Some(&unnamed), &mut block)
             }
@@ -204,7 +216,7 @@ impl<'a> Parser<'a> {
                 .also(node.name.span, "this block is never closed"),
             (None, None) => return,
         };
-        self.faults.push(fault);
+        self.fault(fault);
     }
 
     /// `include`: adds the directives of all files it names.
@@ -232,7 +244,7 @@ impl<'a> Parser<'a> {
                 None
             };
             if let Some(message) = refused {
-                self.faults.push(Fault::new(pattern.span, message));
+                self.fault(Fault::new(pattern.span, message));
                 return;
             }
             self.include_count += 1;

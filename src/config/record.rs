@@ -74,6 +74,9 @@ impl<'a> Recorder<'a> {
 
     fn walk(&mut self, nodes: &[Node], target: &mut Target<'_>) {
         for node in nodes {
+            if self.env.is_full() {
+                return;
+            }
             if let Err(fault) = self.directive(node, target) {
                 self.env.fault(self.with_missing_semicolon(fault, node));
             }

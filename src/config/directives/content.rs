@@ -1,5 +1,6 @@
 //! What is answered without a peer: static files, `return`, and fields added to answers.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -84,13 +85,15 @@ fn index(level: &mut RawLevel, line: &Line) -> Recorded {
 
 fn types(level: &mut RawLevel, line: &Line) -> Recorded {
     let list = level.files.types.get_or_insert_default();
+    let mut places: HashMap<Box<str>, usize> =
+        list.iter().enumerate().map(|(place, known)| (known.extension.clone(), place)).collect();
     for Node { name, args, block } in line.block() {
         if block.is_some() {
             line.env.fault(Fault::new(name.span, "unexpected \"{\"").help("a line of `types` ends with `;`"));
         }
         for extension in args {
-            let lower = extension.text.to_ascii_lowercase();
-            match list.iter_mut().find(|known| *known.extension == *lower) {
+            let lower: Box<str> = extension.text.to_ascii_lowercase().into();
+            match places.get(&lower).and_then(|place| list.get_mut(*place)) {
                 Some(known) => {
                     line.env.warn(Fault::new(
                         extension.span,
@@ -101,7 +104,10 @@ fn types(level: &mut RawLevel, line: &Line) -> Recorded {
                     ));
                     known.content_type = name.text.as_str().into();
                 }
-                None => list.push(MediaType { extension: lower.into(), content_type: name.text.as_str().into() }),
+                None => {
+                    places.insert(lower.clone(), list.len());
+                    list.push(MediaType { extension: lower, content_type: name.text.as_str().into() });
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ pub const TABLE: &[Directive] = &[
         ONE_OR_MORE,
         Setter::Server(listen),
         "An address, port or `unix:` path; `default_server`, `backlog=`, `reuseport`, `so_keepalive=`, `ipv6only=`, \
-         `rcvbuf=`, `sndbuf=`, `bind`, `deferred` (`*:80`, or `*:8000` without privileges).",
+         `rcvbuf=`, `sndbuf=`, `bind` (`*:80`, or `*:8000` without privileges).",
     ),
     supported(
         "server_name",

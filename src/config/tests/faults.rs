@@ -50,7 +50,11 @@ fn all_errors_of_a_file_are_told_up_to_twenty() {
             "invalid number of arguments in \"user\" directive at 3",
         ]
     );
-    assert_eq!(faults(&"x;\n".repeat(100)).len(), 20);
+    for line in ["x;\n", ";\n", "}\n", "'a'b\n", "include nothing;\n"] {
+        assert_eq!(faults(&line.repeat(10_000)).len(), 20, "{line}");
+    }
+    let entries = "a 1;".repeat(10_000);
+    assert_eq!(faults(&format!("http {{ map $host $x {{ {entries} }} }}")).len(), 20);
 }
 
 #[test]
