@@ -31,6 +31,7 @@ const BANNED: &[(&str, &str)] = &[
 
 /// Where a banned word is somebody else's name.
 const FOREIGN: &[(&str, &str, &str)] = &[
+    ("common", "loadtest/src/ends/http.rs", "a module of monoio-http"),
     ("context", "src/config/", "the blocks a directive may stand in are its contexts in the dialect"),
     ("context", "src/observe/error_log/", "tracing's word for where a layer stands"),
     ("context", "src/tunnel/", "std's word for who wakes a future"),

@@ -1,0 +1,293 @@
+//! Flags and subcommands, and the line from each to what it starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::compare::{self, Settings};
+use crate::crew::{Crew, Plan};
+use crate::figure::{find, plain};
+use crate::host::process;
+use crate::measure::{self, Stage, Subject};
+use crate::output::folder::{self, Run};
+use crate::proxies::{self, Found};
+use crate::scenario::{FULL, QUICK, parse, parse_matrix};
+use crate::{ends, host, interrupt};
+
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start each proxy found on the same work, in interleaved rounds, and write table and report
+    Compare(CompareArgs),
+    /// Run one scenario against a proxy that runs already
+    Run(RunArgs),
+    /// Only be the echoing peers behind a proxy, until Ctrl-C
+    Peers(PeerArgs),
+    /// Make table and report again from the raw files of a run
+    Report {
+        /// The run's folder
+        folder: PathBuf,
+    },
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+    #[command(hide = true)]
+    BareSockets {
+        #[arg(long)]
+        count: usize,
+    },
+}
+
+#[derive(Debug, Args)]
+struct PeerArgs {
+    /// First port of the peers on 127.0.0.1
+    #[arg(long, default_value_t = 9001)]
+    peer_port: u16,
+    /// How many peers
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    peers: u16,
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// A short matrix: about five minutes for three proxies
+    #[arg(long, conflicts_with = "matrix")]
+    quick: bool,
+    /// A file with a scenario on each line: NAME: MODE key=value …
+    #[arg(long, value_name = "FILE")]
+    matrix: Option<PathBuf>,
+    /// Rounds over the whole matrix [default: 7, with --quick 3]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// Only these of longhaul, nginx, haproxy; the first is what others are compared with
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    proxies: Vec<String>,
+    /// Another proxy, described by a file (see README)
+    #[arg(long, value_name = "FILE")]
+    proxy: Vec<PathBuf>,
+    /// The longhaul program [default: beside this one]
+    #[arg(long, value_name = "PROGRAM")]
+    longhaul: Option<PathBuf>,
+    /// Where the run is written [default: loadtest-TIME]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// The core of the proxy [default: the first]
+    #[arg(long, value_name = "CORE")]
+    proxy_core: Option<usize>,
+    /// The cores of the load [default: the second]
+    #[arg(long, value_delimiter = ',', value_name = "CORES")]
+    load_cores: Vec<usize>,
+    /// First port of the proxies on 127.0.0.1
+    #[arg(long, default_value_t = 8020)]
+    port: u16,
+    #[command(flatten)]
+    peers: PeerArgs,
+    #[arg(long, hide = true)]
+    debug_build_for_tests: bool,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// MODE key=value …, for example: echo tunnels=1000 bytes=64 seconds=5
+    #[arg(required = true)]
+    scenario: Vec<String>,
+    /// The proxy's address
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    target: SocketAddr,
+    /// `Host` of the requests
+    #[arg(long, default_value = "longhaul-loadtest.test")]
+    host: String,
+    /// The proxy's process, to read its CPU and memory
+    #[arg(long)]
+    pid: Option<u32>,
+    /// The cores of the load [default: not pinned]
+    #[arg(long, value_delimiter = ',', value_name = "CORES")]
+    load_cores: Vec<usize>,
+    /// The peers behind the proxy run elsewhere: start none
+    #[arg(long)]
+    no_peers: bool,
+    #[command(flatten)]
+    peers: PeerArgs,
+    /// Needed for a target that is not on loopback: its address again
+    #[arg(long, value_name = "ADDRESS")]
+    i_own_the_target: Option<String>,
+    #[arg(long, hide = true)]
+    debug_build_for_tests: bool,
+}
+
+#[derive(Debug, Args)]
+struct WorkerArgs {
+    #[arg(long)]
+    target: SocketAddr,
+    #[arg(long)]
+    host: String,
+    #[arg(long)]
+    core: Option<usize>,
+    #[arg(long)]
+    process: u8,
+}
+
+/// Whether all was measured; `Err` when nothing could be.
+pub fn run(cli: Cli) -> Result<bool, String> {
+    match cli.command {
+        Command::Compare(args) => compare(args),
+        Command::Run(args) => run_one(args),
+        Command::Peers(args) => peers(&args),
+        Command::Report { folder } => report(&folder),
+        Command::Worker(WorkerArgs { target, host, core, process }) => {
+            ends::run(&ends::Options { target, host, core, process }).map(|()| true)
+        }
+        Command::BareSockets { count } => ends::hold_bare_sockets(count).map(|()| true),
+    }
+}
+
+/// Debug builds of either end measure the compiler's checks.
+fn refuse_debug(allowed: bool) -> Result<(), String> {
+    if cfg!(debug_assertions) && !allowed {
+        return Err("this is a debug build, its figures mean nothing; use `cargo run --release`".to_owned());
+    }
+    Ok(())
+}
+
+fn peers(args: &PeerArgs) -> Result<bool, String> {
+    interrupt::watch()?;
+    let target = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), args.peer_port);
+    let peers = Some((args.peer_port, args.peers));
+    let plan = Plan { target, host: String::new(), cores: Vec::new(), peers, tunnels: 1 };
+    let _crew = Crew::start(&plan)?;
+    eprintln!("echoing on 127.0.0.1:{}–{} until Ctrl-C", args.peer_port, args.peer_port + args.peers - 1);
+    while interrupt::sleep(interrupt::LOOK_EVERY).is_ok() {}
+    Ok(true)
+}
+
+fn report(folder: &Path) -> Result<bool, String> {
+    Run::read(folder)?.write(folder)?;
+    println!("{}", folder.join("report.html").display());
+    Ok(true)
+}
+
+fn compare(args: CompareArgs) -> Result<bool, String> {
+    refuse_debug(args.debug_build_for_tests)?;
+    interrupt::watch()?;
+    let matrix = match &args.matrix {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?,
+        None if args.quick => QUICK.to_owned(),
+        None => FULL.to_owned(),
+    };
+    let scenarios = parse_matrix(&matrix)?;
+    let (proxy_core, load_cores) = compare::cores(args.proxy_core, &args.load_cores)?;
+    let Found { proxies, missing } = proxies::find(&args.proxies, args.longhaul.as_deref(), &args.proxy);
+    for (name, reason) in &missing {
+        eprintln!("{name} is left out: {reason}");
+    }
+    if proxies.is_empty() {
+        return Err("no proxy to measure".to_owned());
+    }
+    let out = args.out.unwrap_or_else(|| format!("loadtest-{}", folder::now().replace(':', "")).into());
+    let settings = Settings {
+        scenarios,
+        rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 7 }),
+        proxy_core,
+        load_cores,
+        port: args.port,
+        peer_port: args.peers.peer_port,
+        peer_count: args.peers.peers,
+        folder: out.join("proxies"),
+    };
+    let facts = facts(&settings);
+    let mut outcome = compare::run(&settings, &proxies);
+    // One that was not there is a gap only if it was asked for.
+    let asked = |name: &String| {
+        args.proxies.contains(name) || args.proxy.iter().any(|file| file.display().to_string() == *name)
+    };
+    for (name, reason) in missing.iter().filter(|(name, _)| asked(name)) {
+        outcome.fault(0, "all", name, reason);
+    }
+    let mut facts = facts;
+    facts.push(("took".to_owned(), crate::progress::duration(outcome.seconds)));
+    let versions = proxies.iter().map(|proxy| (proxy.name.clone(), proxy.version.clone())).collect();
+    let run = Run::new(versions, facts, matrix, outcome);
+    run.write(&out)?;
+    println!("{}", run.table());
+    println!("{}", out.join("report.html").display());
+    Ok(run.faults.is_empty())
+}
+
+fn facts(settings: &Settings) -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("when".to_owned(), folder::now()),
+        ("command".to_owned(), std::env::args().collect::<Vec<String>>().join(" ")),
+        ("longhaul-loadtest".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("rounds".to_owned(), settings.rounds.to_string()),
+        ("core of the proxy".to_owned(), settings.proxy_core.to_string()),
+        ("cores of the load".to_owned(), format!("{:?}", settings.load_cores)),
+        ("descriptors for each process".to_owned(), host::limits::raise_descriptors().to_string()),
+    ];
+    facts.extend(host::machine::facts());
+    facts
+}
+
+/// Load on somebody else's machine is an attack.
+fn refuse_foreign(target: SocketAddr, owned: Option<&str>) -> Result<(), String> {
+    if target.ip().is_loopback() || owned == Some(target.ip().to_string().as_str()) {
+        return Ok(());
+    }
+    Err(format!("{} is not on loopback; if it is yours, say --i-own-the-target {}", target.ip(), target.ip()))
+}
+
+fn run_one(args: RunArgs) -> Result<bool, String> {
+    refuse_debug(args.debug_build_for_tests)?;
+    refuse_foreign(args.target, args.i_own_the_target.as_deref())?;
+    interrupt::watch()?;
+    let scenario = parse(&args.scenario.join(" "))?;
+    let peers = (!args.no_peers).then_some((args.peers.peer_port, args.peers.peers));
+    let plan = Plan { target: args.target, host: args.host, cores: args.load_cores, peers, tunnels: scenario.tunnels };
+    let mut crew = Crew::start(&plan)?;
+    let reason = || "the proxy was not started here, so it is in no cgroup of ours".to_owned();
+    let pids = args.pid.map(process::tree).unwrap_or_default();
+    let subject = Subject { pids, group: Err(reason()), bare_bytes: Err(reason()) };
+    let mut stage = Stage::new(&scenario, &mut crew, subject);
+    let result = measure::run(&mut stage);
+    for (name, at, value) in &stage.readings {
+        let (title, unit) = find(name).map_or((*name, ""), |figure| (figure.title, figure.unit));
+        let place = if *at > 0 { format!(" at {at} tunnels") } else { String::new() };
+        println!("{title}{place}: {} {unit}", plain(*value));
+    }
+    stage.faults.iter().chain(result.as_ref().err()).for_each(|fault| eprintln!("{fault}"));
+    Ok(stage.faults.is_empty() && result.is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_targets_want_their_address_twice() {
+        let target = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert!(refuse_foreign(target("127.0.0.9:80"), None).is_ok());
+        assert!(refuse_foreign(target("[::1]:80"), None).is_ok());
+        assert!(
+            refuse_foreign(target("192.0.2.1:80"), None).is_err_and(|e| e.contains("--i-own-the-target 192.0.2.1"))
+        );
+        assert!(refuse_foreign(target("192.0.2.1:80"), Some("192.0.2.2")).is_err());
+        assert!(refuse_foreign(target("192.0.2.1:80"), Some("192.0.2.1")).is_ok());
+    }
+
+    #[test]
+    fn a_debug_build_refuses_to_compare() {
+        assert_eq!(refuse_debug(false).is_err(), cfg!(debug_assertions));
+        assert!(refuse_debug(true).is_ok());
+    }
+
+    #[test]
+    fn the_flags_are_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,214 @@
+//! The comparison: every proxy on every scenario, round after round, each time started fresh.
+//!
+//! Rounds are interleaved and begin with another proxy each time, so that a machine that warms up or is disturbed
+//! disturbs all alike. A proxy that fails is named, and the rest goes on.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::crew::{Crew, Plan};
+use crate::figure::{Fault, Reading};
+use crate::measure::{self, Stage, Subject};
+use crate::progress::Progress;
+use crate::proxies::{Place, Proxy, start};
+use crate::scenario::{Mode, Scenario};
+use crate::{host, interrupt};
+
+/// Opens in a second that an estimate counts on.
+const OPENS_PER_SECOND: f64 = 6000.0;
+/// Starting and ending of a proxy and of the load.
+const AROUND_SECONDS: f64 = 0.7;
+/// What a look at memory waits.
+const STEP_SECONDS: f64 = 0.4;
+
+#[derive(Debug)]
+pub struct Settings {
+    pub scenarios: Vec<Scenario>,
+    pub rounds: u32,
+    pub proxy_core: usize,
+    pub load_cores: Vec<usize>,
+    /// Each proxy listens on a port of its own from here on.
+    pub port: u16,
+    pub peer_port: u16,
+    pub peer_count: u16,
+    /// Where proxies have their files.
+    pub folder: PathBuf,
+}
+
+/// What came out; complete unless there are faults.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub readings: Vec<Reading>,
+    pub curves: Vec<Curve>,
+    pub faults: Vec<Fault>,
+    pub seconds: f64,
+}
+
+/// A distribution of latencies: share in percent, microseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    pub round: u32,
+    pub scenario: String,
+    pub proxy: String,
+    pub points: Vec<(f64, f64)>,
+}
+
+fn estimate(scenario: &Scenario) -> f64 {
+    let opened = f64::from(scenario.tunnels) * if scenario.mode == Mode::Storm { 2.0 } else { 1.0 };
+    let steps = if scenario.mode == Mode::Idle { f64::from(scenario.steps + 1) * STEP_SECONDS } else { 0.0 };
+    AROUND_SECONDS + opened / OPENS_PER_SECOND + steps + scenario.seconds * 4.0 / 3.0
+}
+
+/// Round, scenario and proxy in the order in which they are run.
+fn order(scenarios: &[Scenario], rounds: u32, proxies: usize) -> Vec<(u32, usize, usize)> {
+    let mut order = Vec::new();
+    for round in 1..=rounds {
+        for (index, scenario) in scenarios.iter().enumerate() {
+            if scenario.rounds == 0 || round <= scenario.rounds {
+                order.extend((0..proxies).map(|turn| (round, index, (turn + round as usize - 1) % proxies)));
+            }
+        }
+    }
+    order
+}
+
+pub fn run(settings: &Settings, proxies: &[Proxy]) -> Outcome {
+    let begin = Instant::now();
+    let mut outcome = Outcome::default();
+    let order = order(&settings.scenarios, settings.rounds, proxies.len());
+    let total = order.iter().map(|(_, scenario, _)| estimate(&settings.scenarios[*scenario])).sum();
+    let mut progress = Progress::new(total);
+    let bare = measure::bytes_per_pair();
+    for (round, scenario, proxy) in order {
+        let scenario = &settings.scenarios[scenario];
+        let name = &proxies[proxy].name;
+        progress.begin(&format!("round {round} of {}: {} on {name}", settings.rounds, scenario.name));
+        let result = run_one(settings, scenario, proxy, &proxies[proxy], round, &bare, &mut outcome);
+        progress.end(estimate(scenario));
+        if interrupt::is_set() {
+            progress.say("interrupted: what was measured so far is kept");
+            outcome.fault(round, &scenario.name, name, interrupt::WORD);
+            break;
+        }
+        if let Err(reason) = result {
+            progress.say(&format!("{name}, {}: {reason}", scenario.name));
+            outcome.fault(round, &scenario.name, name, &reason);
+        }
+    }
+    outcome.seconds = begin.elapsed().as_secs_f64();
+    progress.say(&format!("done after {}", crate::progress::duration(outcome.seconds)));
+    outcome
+}
+
+impl Outcome {
+    pub fn fault(&mut self, round: u32, scenario: &str, proxy: &str, reason: &str) {
+        let (scenario, proxy, reason) = (scenario.to_owned(), proxy.to_owned(), reason.to_owned());
+        self.faults.push(Fault { round, scenario, proxy, reason });
+    }
+}
+
+/// What a single core cannot show.
+fn refuse_one_core(settings: &Settings, scenario: &Scenario) -> Result<(), String> {
+    if scenario.mode != Mode::Idle && settings.load_cores.contains(&settings.proxy_core) {
+        return Err("the load would share the proxy's core: figures with traffic want a second one".to_owned());
+    }
+    Ok(())
+}
+
+fn run_one(
+    settings: &Settings,
+    scenario: &Scenario,
+    index: usize,
+    proxy: &Proxy,
+    round: u32,
+    bare: &Result<f64, String>,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    refuse_one_core(settings, scenario)?;
+    if scenario.tls {
+        return Err("tls=true is not built yet".to_owned());
+    }
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), settings.port + index as u16);
+    let plan = Plan {
+        target: address,
+        host: "longhaul-loadtest.test".to_owned(),
+        cores: settings.load_cores.clone(),
+        peers: Some((settings.peer_port, settings.peer_count)),
+        tunnels: scenario.tunnels,
+    };
+    let mut crew = Crew::start(&plan)?;
+    let ports = settings.peer_port..settings.peer_port + settings.peer_count;
+    let place = Place {
+        address,
+        peers: ports.map(|port| format!("127.0.0.1:{port}")).collect(),
+        core: settings.proxy_core,
+        folder: settings.folder.join(&proxy.name).join(&scenario.name),
+        access_log: scenario.log,
+    };
+    let mut running = start(proxy, &place)?;
+    let subject =
+        Subject { pids: running.pids(), group: running.group.as_ref().map_err(Clone::clone), bare_bytes: bare.clone() };
+    let mut stage = Stage::new(scenario, &mut crew, subject);
+    let result = measure::run(&mut stage);
+    let Stage { readings, curve, faults, .. } = stage;
+    let (scenario, proxy) = (scenario.name.clone(), proxy.name.clone());
+    for (figure, at, value) in readings {
+        let (scenario, proxy, figure) = (scenario.clone(), proxy.clone(), figure.to_owned());
+        outcome.readings.push(Reading { round, scenario, proxy, figure, at, value });
+    }
+    if !curve.is_empty() {
+        outcome.curves.push(Curve { round, scenario: scenario.clone(), proxy: proxy.clone(), points: curve });
+    }
+    for reason in faults {
+        outcome.fault(round, &scenario, &proxy, &reason);
+    }
+    match running.has_ended() {
+        Some(ending) => Err(format!("it {ending}")),
+        None => result,
+    }
+}
+
+/// The cores to use when none are named: the first for the proxy, the next for the load.
+pub fn cores(proxy: Option<usize>, load: &[usize]) -> Result<(usize, Vec<usize>), String> {
+    let there = host::cores();
+    let first = there.first().copied().ok_or("no core that this process may use")?;
+    let proxy = proxy.unwrap_or(first);
+    let load = match load {
+        [] => vec![there.iter().copied().find(|core| *core != proxy).unwrap_or(proxy)],
+        load => load.to_vec(),
+    };
+    match std::iter::once(&proxy).chain(&load).find(|core| !there.contains(core)) {
+        Some(core) => Err(format!("core {core} is not one that this process may use ({there:?})")),
+        None => Ok((proxy, load)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::parse_matrix;
+
+    #[test]
+    fn rounds_are_interleaved_and_begin_with_another_proxy() {
+        let scenarios = parse_matrix("a: idle rounds=1\nb: churn").unwrap();
+        let order = order(&scenarios, 2, 3);
+        assert_eq!(order[..6], [(1, 0, 0), (1, 0, 1), (1, 0, 2), (1, 1, 0), (1, 1, 1), (1, 1, 2)]);
+        assert_eq!(order[6..], [(2, 1, 1), (2, 1, 2), (2, 1, 0)]);
+    }
+
+    #[test]
+    fn quick_fits_five_minutes_for_three_proxies() {
+        let scenarios = parse_matrix(crate::scenario::QUICK).unwrap();
+        let total: f64 = order(&scenarios, 3, 3).iter().map(|(_, index, _)| estimate(&scenarios[*index])).sum();
+        assert!(total < 290.0, "{total}");
+    }
+
+    #[test]
+    fn cores_are_apart_where_there_are_two() {
+        let there = host::cores();
+        let (proxy, load) = cores(None, &[]).unwrap();
+        assert_eq!(proxy == load[0], there.len() == 1);
+        assert!(cores(Some(100_000), &[]).is_err());
+    }
+}

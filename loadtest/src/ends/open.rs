@@ -1,0 +1,112 @@
+//! Opening a tunnel: connect from a chosen address, shake hands, verify.
+//!
+//! A client address has some 28,000 ports. To a loopback target the addresses of 127.0.0.0/8 are used in turn, so that
+//! neither many tunnels nor ports that wait after a close run out.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use monoio::net::TcpStream;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::link::{Reader, Writer, split};
+use crate::wire::handshake::{HEAD_BYTES_MAX, Offer};
+
+/// Nobody waits longer for a tunnel; a proxy that needs more has failed at it.
+const OPEN_TIME_MAX: Duration = Duration::from_secs(10);
+/// Opens from one source address before the next one's turn.
+const OPENS_PER_SOURCE: u64 = 64;
+const SOURCES: u64 = 240;
+
+#[derive(Debug)]
+pub struct Tunnel {
+    pub number: u32,
+    pub reader: Reader,
+    pub writer: Writer,
+}
+
+/// Where tunnels lead, and from which addresses.
+#[derive(Debug)]
+pub struct Target {
+    pub address: SocketAddr,
+    /// The value of `Host`.
+    pub host: String,
+    opened: Cell<u64>,
+    /// Tells processes apart: each takes source addresses of its own.
+    process: u8,
+}
+
+impl Target {
+    pub fn new(address: SocketAddr, host: &str, process: u8) -> Self {
+        Self { address, host: host.to_owned(), opened: Cell::new(0), process }
+    }
+
+    fn source(&self) -> Option<SocketAddr> {
+        if !self.address.ip().is_loopback() || self.address.is_ipv6() {
+            return None;
+        }
+        let turn = self.opened.get() / OPENS_PER_SOURCE % SOURCES;
+        let address = Ipv4Addr::new(127, self.process, 1, 1 + turn as u8);
+        Some(SocketAddr::new(address.into(), 0))
+    }
+
+    pub async fn connect(&self) -> io::Result<TcpStream> {
+        let source = self.source();
+        self.opened.set(self.opened.get() + 1);
+        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP))?;
+        if let Some(source) = source {
+            socket.set_reuse_address(true)?;
+            socket.bind(&source.into())?;
+        }
+        socket.set_tcp_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&self.address.into()) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+            Err(error) => return Err(error),
+        }
+        // The ring waits by itself, and only on sockets that block.
+        let checked = socket.try_clone()?;
+        let stream = TcpStream::from_std(socket.into())?;
+        stream.writable(false).await?;
+        if let Some(error) = checked.take_error()? {
+            return Err(error);
+        }
+        checked.set_nonblocking(false)?;
+        Ok(stream)
+    }
+
+    pub async fn open(&self, number: u32) -> Result<Tunnel, String> {
+        match monoio::time::timeout(OPEN_TIME_MAX, self.open_at_leisure(number)).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("no tunnel within {} s", OPEN_TIME_MAX.as_secs())),
+        }
+    }
+
+    async fn open_at_leisure(&self, number: u32) -> Result<Tunnel, String> {
+        let stream = self.connect().await.map_err(|error| format!("connect to {}: {error}", self.address))?;
+        let (mut reader, mut writer) = split(stream);
+        let mut offer = Offer::new(&self.host, u64::from(number));
+        let (result, _) = writer.write_all(std::mem::take(&mut offer.request)).await;
+        result.map_err(|error| format!("handshake: {error}"))?;
+        let mut answer = Vec::new();
+        let mut buffer = Vec::with_capacity(1024);
+        loop {
+            let (result, filled) = reader.read(buffer).await;
+            buffer = filled;
+            match result {
+                Ok(0) => return Err("closed during the handshake".to_owned()),
+                Ok(count) => answer.extend_from_slice(&buffer[..count]),
+                Err(error) => return Err(format!("handshake: {error}")),
+            }
+            match offer.verify(&answer)? {
+                None if answer.len() < HEAD_BYTES_MAX => {}
+                None => return Err("the answer's head has no end".to_owned()),
+                Some(taken) if taken == answer.len() => return Ok(Tunnel { number, reader, writer }),
+                Some(_) => return Err("bytes after the 101 that no peer sent".to_owned()),
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! One process of load: takes orders as lines on its standard input, a socket, and answers each with one line.
+//!
+//! Ends when that socket ends, so that nothing outlives the process that measures.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+
+use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
+use monoio::net::UnixStream;
+use monoio::time::TimeDriver;
+use monoio::{IoUringDriver, Runtime, RuntimeBuilder};
+
+use super::peers;
+use super::tunnels::{Opened, Tunnels};
+use crate::orders::Line;
+
+/// Submissions that wait for one entry into the kernel.
+const RING_ENTRIES: u32 = 4096;
+/// More completions than both ends of 9,000 tunnels can cause between two looks: an overflow would strand some.
+const COMPLETION_ENTRIES: u32 = 65_536;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub target: SocketAddr,
+    pub host: String,
+    pub core: Option<usize>,
+    /// Tells the processes of one run apart.
+    pub process: u8,
+}
+
+pub fn run(options: &Options) -> Result<(), String> {
+    if let Some(core) = options.core {
+        crate::host::pin(core)?;
+    }
+    let orders = io::stdin().as_fd().try_clone_to_owned().map_err(|error| format!("standard input: {error}"))?;
+    let mut runtime =
+        runtime().map_err(|error| format!("io_uring: {error}; is it disabled by kernel.io_uring_disabled?"))?;
+    runtime.block_on(obey(StdUnixStream::from(orders), options)).map_err(|error| format!("orders: {error}"))
+}
+
+fn runtime() -> io::Result<Runtime<TimeDriver<IoUringDriver>>> {
+    let build = |with_flags: bool| {
+        let mut ring = io_uring::IoUring::builder();
+        ring.setup_cqsize(COMPLETION_ENTRIES);
+        if with_flags {
+            ring.setup_coop_taskrun().setup_single_issuer();
+        }
+        RuntimeBuilder::<IoUringDriver>::new().with_entries(RING_ENTRIES).uring_builder(ring).enable_timer().build()
+    };
+    // Kernels before 6.0 know no single issuer.
+    build(true).or_else(|_| build(false))
+}
+
+async fn obey(orders: StdUnixStream, options: &Options) -> io::Result<()> {
+    let mut stream = UnixStream::from_std(orders)?;
+    let mut tunnels = Tunnels::new(options.target, &options.host, options.process);
+    let mut text = Vec::new();
+    let mut buffer = Vec::with_capacity(4096);
+    loop {
+        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = text.drain(..=end).collect();
+            let order = Line::from(String::from_utf8_lossy(&line).as_ref());
+            let answer =
+                obey_one(&order, &mut tunnels).await.unwrap_or_else(|error| Line::new("error").with("why", error));
+            stream.write_all(format!("{answer}\n").into_bytes()).await.0?;
+        }
+        let (result, filled) = stream.read(buffer).await;
+        buffer = filled;
+        match result? {
+            0 => return Ok(()),
+            count => text.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+async fn obey_one(order: &Line, tunnels: &mut Tunnels) -> Result<Line, String> {
+    match order.word.as_str() {
+        "peers" => {
+            peers::listen(order.number("first")?, order.number("count")?).map_err(|error| error.to_string())?;
+            Ok(Line::new("done"))
+        }
+        "open" => {
+            let opened = tunnels.open(order.number("count")?).await;
+            Ok(report(&opened, tunnels))
+        }
+        "run" => {
+            begin(order, tunnels)?;
+            Ok(Line::new("done"))
+        }
+        "mark" => Ok(tunnels.counts.borrow_mut().take()),
+        "stop" => {
+            tunnels.stop().await;
+            Ok(tunnels.counts.borrow_mut().take())
+        }
+        "check" => {
+            let (ok, failed) = tunnels.check().await;
+            Ok(Line::new("done").with("ok", ok).with("failed", failed))
+        }
+        "storm" => {
+            let opened = tunnels.storm().await;
+            Ok(report(&opened, tunnels))
+        }
+        word => Err(format!("`{word}` is no order")),
+    }
+}
+
+fn report(opened: &Opened, tunnels: &Tunnels) -> Line {
+    let error = tunnels.counts.borrow().first_error.clone().unwrap_or_default();
+    let line = Line::new("done").with("ok", opened.ok).with("failed", opened.failed).with("held", tunnels.held());
+    line.with("seconds", opened.seconds).with("error", error)
+}
+
+fn begin(order: &Line, tunnels: &mut Tunnels) -> Result<(), String> {
+    let (busy, bytes) = (order.number("busy")?, order.number("bytes")?);
+    match order.text("what").as_deref() {
+        Some("echo") => tunnels.run_in_turn(busy, bytes),
+        Some("pace") => tunnels.run_at_rate(busy, bytes, order.number("rate")?),
+        Some("bulk") => tunnels.run_bulk(busy, bytes),
+        Some("churn") => tunnels.run_churn(busy),
+        Some("http") => tunnels.run_http(busy, bytes),
+        what => return Err(format!("`run` of {what:?}, which is nothing")),
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Tunnels that are held: memory in steps, descriptors, CPU while nothing happens, and that each still carries bytes.
+
+use std::time::Duration;
+
+use super::stage::Stage;
+use crate::host::{kernel_memory, memory, process};
+use crate::interrupt;
+use crate::stats::summary;
+
+/// Opened before the fresh process is looked at, so that what is made once is not charged to the tunnels.
+const FIRST: u32 = 8;
+/// From the last opening until memory is read: closed requests' buffers go back meanwhile.
+const SETTLE: Duration = Duration::from_millis(300);
+
+struct Look {
+    user_bytes: f64,
+    kernel_bytes: Option<f64>,
+    descriptors: f64,
+}
+
+fn look(stage: &Stage) -> Result<Look, String> {
+    interrupt::sleep(SETTLE)?;
+    let pids = &stage.subject.pids;
+    let kernel_bytes = match &stage.subject.group {
+        Ok(group) => Some(group.bytes()? as f64),
+        Err(_) => None,
+    };
+    Ok(Look {
+        user_bytes: memory::proportional_bytes(pids)? as f64,
+        kernel_bytes,
+        descriptors: process::descriptors(pids)? as f64,
+    })
+}
+
+pub fn run(stage: &mut Stage) -> Result<(), String> {
+    let wanted = stage.scenario.tunnels.max(FIRST + 1);
+    stage.open(FIRST)?;
+    check(stage)?;
+    if stage.subject.pids.is_empty() {
+        stage.faults.push("memory and CPU: whose processes? name them by --pid".to_owned());
+        stage.open(wanted - FIRST)?;
+        return check(stage);
+    }
+    let fresh = look(stage)?;
+    let (mut held, mut seconds) = (FIRST, 0.0);
+    let mut last = None;
+    let mut points = vec![(0.0, 0.0)];
+    for step in 1..=stage.scenario.steps {
+        let next = (u64::from(wanted) * u64::from(step) / u64::from(stage.scenario.steps)) as u32;
+        seconds += stage.open(next.saturating_sub(held))?;
+        held = next.max(held);
+        let now = look(stage)?;
+        let more = held - FIRST;
+        let user_bytes = now.user_bytes - fresh.user_bytes;
+        stage.read_at("user_bytes", more, user_bytes);
+        points.push((f64::from(more), user_bytes));
+        if let (Some(now), Some(fresh)) = (now.kernel_bytes, fresh.kernel_bytes) {
+            stage.read_at("kernel_bytes", more, now - fresh);
+        }
+        last = Some(now);
+    }
+    stage.read("open_seconds", seconds);
+    if let Some(last) = last {
+        read_per_tunnel(stage, &fresh, &last, f64::from(held - FIRST));
+    }
+    // A line through two points fits always.
+    if let Some(line) = summary::line(&points).filter(|_| points.len() > 2) {
+        stage.read("user_bytes_per_more_tunnel", line.slope);
+        stage.read("user_memory_fit", line.fit);
+    }
+    let window = stage.window()?;
+    let cpu = window.proxy_cpu.unwrap_or_default().as_secs_f64();
+    stage.read("idle_cpu_percent", 100.0 * cpu / window.seconds);
+    check(stage)
+}
+
+fn read_per_tunnel(stage: &mut Stage, fresh: &Look, last: &Look, tunnels: f64) {
+    stage.read("user_bytes_per_tunnel", (last.user_bytes - fresh.user_bytes) / tunnels);
+    stage.read("descriptors_per_tunnel", (last.descriptors - fresh.descriptors) / tunnels);
+    let kernel = last.kernel_bytes.zip(fresh.kernel_bytes).map(|(last, fresh)| (last - fresh) / tunnels);
+    if let Some(bytes) = kernel_memory::two_sockets_bytes() {
+        stage.read("kernel_bytes_of_sockets", bytes as f64);
+    }
+    match (kernel, stage.subject.bare_bytes.clone(), stage.subject.group.as_ref().err().cloned()) {
+        (Some(kernel), Ok(bare), _) => stage.read("kernel_bytes_beyond_sockets", kernel - bare),
+        (Some(_), Err(reason), _) | (None, _, Some(reason)) => stage.faults.push(format!("kernel memory: {reason}")),
+        (None, _, None) => stage.faults.push("kernel memory: not read".to_owned()),
+    }
+}
+
+fn check(stage: &mut Stage) -> Result<(), String> {
+    match stage.crew.check()? {
+        (_, 0) => Ok(()),
+        (ok, failed) => Err(format!("{failed} of {} held tunnels no longer carried a message", ok + failed)),
+    }
+}

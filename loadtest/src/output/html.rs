@@ -1,0 +1,180 @@
+//! The report: one page with its style and plots inside, light or dark as the reader's system is, needing no network.
+
+use super::chart::{Bar, Scale, Series, bars, escape, lines};
+use super::folder::Run;
+use super::summary::{Cell, Section, names, sections, values};
+use crate::figure::{Better, find, plain};
+use crate::stats::summary::median;
+
+const STYLE: &str = include_str!("report.css");
+/// A ratio whose chance is above this is marked.
+const CHANCE_MAX: f64 = 0.05;
+
+pub fn report(run: &Run) -> String {
+    let names = run.names();
+    let sections = sections(&run.readings, &names);
+    let versions: String =
+        run.proxies.iter().enumerate().map(|(n, (name, version))| legend(n, name, version)).collect();
+    let mut body =
+        format!("<h1>Proxies for WebSocket, side by side</h1><ul class=\"legend\">{versions}</ul>{}", intro(run));
+    body += &faults(run);
+    for section in &sections {
+        body += &self::section(run, section, &names);
+    }
+    body += &facts(run);
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
+         <title>longhaul-loadtest</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
+    )
+}
+
+fn legend(number: usize, name: &str, version: &str) -> String {
+    format!("<li><span class=\"key c{number}\"></span><b>{}</b> {}</li>", escape(name), escape(version))
+}
+
+fn intro(run: &Run) -> String {
+    let first = run.proxies.first().map_or("the first", |(name, _)| name.as_str());
+    format!(
+        "<p>Each proxy was started fresh for each scenario and round, with one worker pinned to one core, the load on \
+         another. Bars are medians over the rounds, the thin line spans smallest to largest. A factor such as ×0.50 is \
+         {} divided by that proxy; one with a question mark is not told from chance by a rank test.</p>",
+        escape(first)
+    )
+}
+
+fn faults(run: &Run) -> String {
+    if run.faults.is_empty() {
+        return String::new();
+    }
+    let line = |fault: &crate::figure::Fault| {
+        let text = format!("{}, {}, round {}: {}", fault.proxy, fault.scenario, fault.round, fault.reason);
+        format!("<li>{}</li>", escape(&text))
+    };
+    let items: String = run.faults.iter().map(line).collect();
+    format!("<section class=\"faults\"><h2>Not measured, or not as it should be</h2><ul>{items}</ul></section>")
+}
+
+fn section(run: &Run, section: &Section, names: &[String]) -> String {
+    let line = run.matrix.lines().find(|line| line.split(':').next().map(str::trim) == Some(&section.scenario));
+    let mut text = format!("<section><h2>{}</h2>", escape(&section.scenario));
+    if let Some(line) = line {
+        text += &format!("<p class=\"mark\"><code>{}</code></p>", escape(line.trim()));
+    }
+    text += &curves(run, &section.scenario, names);
+    for row in section.rows.iter().filter(|row| row.figure.better != Better::Neither) {
+        let bar = |(number, cell): (usize, &Option<Cell>)| {
+            let cell = cell.as_ref()?;
+            let name = names[number].clone();
+            Some(Bar { name, colour: number, value: cell.median, range: cell.range, remark: remark(cell) })
+        };
+        let all: Vec<Bar> = row.cells.iter().enumerate().filter_map(bar).collect();
+        let wish = if row.figure.better == Better::Less { "less is better" } else { "more is better" };
+        text += &format!(
+            "<figure><figcaption>{} <span class=\"mark\">{wish}</span></figcaption>{}</figure>",
+            escape(row.figure.title),
+            bars(&all, row.figure.unit)
+        );
+    }
+    text + &table(section, names) + "</section>"
+}
+
+fn remark(cell: &Cell) -> String {
+    match cell.against {
+        Some((ratio, chance)) => format!("×{ratio:.2}{}", if chance > CHANCE_MAX { " ?" } else { "" }),
+        None => String::new(),
+    }
+}
+
+/// The plots over a scale: memory against tunnels, latency against percentile.
+fn curves(run: &Run, scenario: &str, names: &[String]) -> String {
+    let mut text = String::new();
+    for figure in ["user_bytes", "kernel_bytes"] {
+        let series: Vec<Series> =
+            names.iter().enumerate().map(|(n, name)| growth(run, scenario, figure, n, name)).collect();
+        let series: Vec<Series> = series.into_iter().filter(|one| one.points.len() > 1).collect();
+        if !series.is_empty() {
+            let title = find(figure).map_or("", |figure| figure.title);
+            let plot = lines(&series, ("tunnels held", Scale::Straight), ("MB", Scale::Straight));
+            text += &format!("<figure><figcaption>{}</figcaption>{plot}</figure>", escape(title));
+        }
+    }
+    let series: Vec<Series> = names.iter().enumerate().map(|(n, name)| latency(run, scenario, n, name)).collect();
+    let series: Vec<Series> = series.into_iter().filter(|one| one.points.len() > 1).collect();
+    if !series.is_empty() {
+        let plot = lines(&series, ("share of all", Scale::Nines), ("us", Scale::Powers));
+        text +=
+            &format!("<figure><figcaption>latency, median over the rounds at each share</figcaption>{plot}</figure>");
+    }
+    text
+}
+
+fn growth(run: &Run, scenario: &str, figure: &str, colour: usize, name: &str) -> Series {
+    let own = run.readings.iter().filter(|r| r.scenario == scenario && r.proxy == name && r.figure == figure);
+    let mut places: Vec<u32> = own.map(|reading| reading.at).collect();
+    places.sort_unstable();
+    places.dedup();
+    let value = |at: u32| median(&values(&run.readings, scenario, name, figure, Some(at)));
+    let points = places.into_iter().filter_map(|at| Some((f64::from(at), value(at)? / 1e6)));
+    let points = std::iter::once((0.0, 0.0)).chain(points).collect();
+    Series { name: name.to_owned(), colour, points }
+}
+
+fn latency(run: &Run, scenario: &str, colour: usize, name: &str) -> Series {
+    let own = || run.curves.iter().filter(|curve| curve.scenario == scenario && curve.proxy == name);
+    let shares = names(
+        own()
+            .flat_map(|curve| curve.points.iter().map(|(share, _)| share.to_string()))
+            .collect::<Vec<_>>()
+            .iter()
+            .map(String::as_str),
+    );
+    let value = |share: f64| {
+        let at = own().flat_map(|curve| curve.points.iter().filter(|point| point.0 == share).map(|point| point.1));
+        median(&at.collect::<Vec<f64>>())
+    };
+    // Beyond the scale's end there is only the longest one, which says little.
+    let shares = shares.iter().filter_map(|share| share.parse::<f64>().ok()).filter(|share| *share < 100.0);
+    Series { name: name.to_owned(), colour, points: shares.filter_map(|share| Some((share, value(share)?))).collect() }
+}
+
+fn table(section: &Section, names: &[String]) -> String {
+    let heads: String = names.iter().map(|name| format!("<th>{}</th>", escape(name))).collect();
+    let cell = |cell: &Option<Cell>| match cell {
+        Some(cell) if cell.rounds > 1 => {
+            format!(
+                "<td>{} <span class=\"mark\">{}–{}</span></td>",
+                plain(cell.median),
+                plain(cell.range.0),
+                plain(cell.range.1)
+            )
+        }
+        Some(cell) => format!("<td>{}</td>", plain(cell.median)),
+        None => "<td>-</td>".to_owned(),
+    };
+    let chance = |cell: &Option<Cell>| cell.as_ref()?.against.map(|(_, chance)| format!("{chance:.3}"));
+    let row = |row: &super::summary::Row| {
+        let cells: String = row.cells.iter().map(cell).collect();
+        let chances: Vec<String> = row.cells.iter().filter_map(chance).collect();
+        format!(
+            "<tr><th>{}</th><td>{}</td>{cells}<td>{}</td></tr>",
+            escape(row.figure.title),
+            escape(row.figure.unit),
+            chances.join(" ")
+        )
+    };
+    let rows: String = section.rows.iter().map(row).collect();
+    format!(
+        "<details><summary>all figures</summary><div class=\"wide\"><table><thead><tr><th>figure</th><th>unit</th>{heads}\
+         <th>p</th></tr></thead><tbody>{rows}</tbody></table></div></details>"
+    )
+}
+
+fn facts(run: &Run) -> String {
+    let row =
+        |(name, value): &(String, String)| format!("<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(value));
+    let rows: String = run.facts.iter().map(row).collect();
+    format!(
+        "<section><h2>Where and how</h2><div class=\"wide\"><table class=\"facts\"><tbody>{rows}</tbody></table></div></section>"
+    )
+}

@@ -1,0 +1,79 @@
+//! The table for READMEs: medians with their range, and ratios against the first proxy.
+
+use super::summary::{Cell, Section, sections};
+use crate::figure::{Better, Fault, Reading, plain};
+use crate::stats::ranks::least_p_value;
+
+/// A chance below this is called a difference.
+const CHANCE_MAX: f64 = 0.05;
+
+fn cell_text(cell: Option<&Cell>, better: Better) -> String {
+    let Some(cell) = cell else { return "-".to_owned() };
+    let mut text = plain(cell.median);
+    if cell.rounds > 1 {
+        text += &format!(" ({}–{})", plain(cell.range.0), plain(cell.range.1));
+    }
+    if let (Some((ratio, chance)), Better::Less | Better::More) = (cell.against, better) {
+        let mark = if chance > CHANCE_MAX { "?" } else { "" };
+        text += &format!(" → {ratio:.2}{mark}");
+    }
+    text
+}
+
+fn section_text(section: &Section, proxies: &[String]) -> String {
+    let mut text = format!(
+        "\n### {}\n\n| figure | {} |\n|---|{}\n",
+        section.scenario,
+        proxies.join(" | "),
+        "---:|".repeat(proxies.len())
+    );
+    for row in &section.rows {
+        let unit = if row.figure.unit.is_empty() { String::new() } else { format!(", {}", row.figure.unit) };
+        let cells: Vec<String> = row.cells.iter().map(|cell| cell_text(cell.as_ref(), row.figure.better)).collect();
+        text += &format!("| {}{unit} | {} |\n", row.figure.title, cells.join(" | "));
+    }
+    text
+}
+
+pub fn table(readings: &[Reading], faults: &[Fault], proxies: &[String]) -> String {
+    let first = proxies.first().map_or("the first", String::as_str);
+    let rounds = readings.iter().map(|reading| reading.round).max().unwrap_or(0) as usize;
+    let least = least_p_value(rounds, rounds);
+    let mut text = format!(
+        "Medians over the rounds with smallest and largest. `→` is {first} divided by this proxy; `?` marks a ratio that \
+         the rank test does not tell from chance (p > {CHANCE_MAX}; {rounds} rounds can show {least:.3} at the least).\n"
+    );
+    for section in sections(readings, proxies) {
+        text += &section_text(&section, proxies);
+    }
+    if !faults.is_empty() {
+        text += "\n### Not measured, or not as it should be\n\n";
+        for Fault { round, scenario, proxy, reason } in faults {
+            text += &format!("- {proxy}, {scenario}, round {round}: {reason}\n");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_tells_medians_ratios_and_gaps() {
+        let reading = |round, proxy: &str, value| Reading {
+            round,
+            scenario: "echo".to_owned(),
+            proxy: proxy.to_owned(),
+            figure: "cpu_us_per_trip".to_owned(),
+            at: 0,
+            value,
+        };
+        let readings = [reading(1, "a", 10.0), reading(2, "a", 12.0), reading(1, "b", 22.0)];
+        let faults = [Fault { round: 2, scenario: "echo".into(), proxy: "b".into(), reason: "it ended".into() }];
+        let text = table(&readings, &faults, &["a", "b", "c"].map(ToOwned::to_owned));
+        assert!(text.contains("| figure | a | b | c |\n|---|---:|---:|---:|"), "{text}");
+        assert!(text.contains("| CPU per echo round trip, us | 11 (10–12) | 22 → 0.50? | - |"), "{text}");
+        assert!(text.contains("- b, echo, round 2: it ended"), "{text}");
+    }
+}

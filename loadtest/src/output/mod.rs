@@ -1,0 +1,8 @@
+//! What a run leaves behind: raw readings as CSV, the table, the report. Knows nothing of how anything was measured.
+
+mod chart;
+pub mod csv;
+pub mod folder;
+mod html;
+pub mod markdown;
+mod summary;

@@ -1,0 +1,178 @@
+//! The proxies this tool knows, where their programs are, and proxies described by a file.
+//!
+//! Such a file has lines `name = `, `program = `, `arguments = `, `version = ` (arguments that print it), then a line
+//! `---` and the configuration as a template.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const NGINX: &str = include_str!("../../proxies/nginx.conf");
+const HAPROXY: &str = include_str!("../../proxies/haproxy.cfg");
+/// Where daemons are that no user's PATH names.
+const FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
+
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    pub name: String,
+    pub program: PathBuf,
+    /// Templates; `{{folder}}/proxy.conf` is where the configuration lies.
+    pub arguments: Vec<String>,
+    pub configuration: String,
+    pub version: String,
+}
+
+/// What is there and what is not, with the reason.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub proxies: Vec<Proxy>,
+    pub missing: Vec<(String, String)>,
+}
+
+struct Known {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    version: &'static [&'static str],
+    configuration: &'static str,
+}
+
+const KNOWN: [Known; 3] = [
+    Known { name: "longhaul", arguments: &["-c", "{{folder}}/proxy.conf"], version: &["-V"], configuration: NGINX },
+    Known {
+        name: "nginx",
+        arguments: &["-p", "{{folder}}", "-e", "{{folder}}/error.log", "-c", "{{folder}}/proxy.conf"],
+        version: &["-v"],
+        configuration: NGINX,
+    },
+    Known {
+        name: "haproxy",
+        arguments: &["-db", "-f", "{{folder}}/proxy.conf"],
+        version: &["-v"],
+        configuration: HAPROXY,
+    },
+];
+
+/// Looks for `names`, or for all that are known, and reads the files of others.
+pub fn find(names: &[String], longhaul: Option<&Path>, files: &[PathBuf]) -> Found {
+    let mut found = Found::default();
+    for name in names {
+        if !KNOWN.iter().any(|known| known.name == name) {
+            let known = KNOWN.map(|known| known.name).join(", ");
+            found.missing.push((name.clone(), format!("not known (known are {known}); others join by --proxy FILE")));
+        }
+    }
+    for known in KNOWN.iter().filter(|known| names.is_empty() || names.iter().any(|name| name == known.name)) {
+        let program = match (known.name, longhaul) {
+            ("longhaul", Some(path)) => Ok(path.to_owned()),
+            ("longhaul", None) => beside_us(known.name).or_else(|_| program(known.name)),
+            (name, _) => program(name),
+        };
+        let proxy = program.and_then(|program| known.at(program));
+        match proxy {
+            Ok(proxy) => found.proxies.push(proxy),
+            Err(reason) => found.missing.push((known.name.to_owned(), reason)),
+        }
+    }
+    for file in files {
+        match fs::read_to_string(file).map_err(|error| error.to_string()).and_then(|text| described(&text)) {
+            Ok(proxy) => found.proxies.push(proxy),
+            Err(reason) => found.missing.push((file.display().to_string(), reason)),
+        }
+    }
+    found
+}
+
+impl Known {
+    fn at(&self, program: PathBuf) -> Result<Proxy, String> {
+        let version = version(&program, self.version)?;
+        refuse_debug(self.name, &program, &version)?;
+        let arguments = self.arguments.iter().map(ToString::to_string).collect();
+        Ok(Proxy {
+            name: self.name.to_owned(),
+            program,
+            arguments,
+            configuration: self.configuration.to_owned(),
+            version,
+        })
+    }
+}
+
+/// Figures of a debug build say nothing, and look as if they did.
+fn refuse_debug(name: &str, program: &Path, version: &str) -> Result<(), String> {
+    let in_debug_folder = program.parent().is_some_and(|folder| folder.ends_with("debug"));
+    if name == "longhaul" && (in_debug_folder || version.contains("debug")) {
+        return Err(format!("{} is a debug build; use `cargo build --release`", program.display()));
+    }
+    Ok(())
+}
+
+fn beside_us(name: &str) -> Result<PathBuf, String> {
+    let own = env::current_exe().map_err(|error| error.to_string())?;
+    let beside = own.with_file_name(name);
+    if beside.is_file() { Ok(beside) } else { Err(format!("no {}", beside.display())) }
+}
+
+fn program(name: &str) -> Result<PathBuf, String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
+    let mut candidates = folders.map(|folder| folder.join(name));
+    candidates.find(|file| file.is_file()).ok_or_else(|| format!("no program `{name}` found; is it installed?"))
+}
+
+/// The first line that the program prints about itself.
+fn version(program: &Path, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Result<String, String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    line.map(ToOwned::to_owned).ok_or_else(|| format!("{} prints no version", program.display()))
+}
+
+fn described(text: &str) -> Result<Proxy, String> {
+    let (head, configuration) = text.split_once("\n---\n").ok_or("no line `---` before the configuration")?;
+    let value = |key: &str| {
+        let mut pairs = head.lines().filter_map(|line| line.split_once('='));
+        let found = pairs.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned());
+        found.ok_or_else(|| format!("no line `{key} = `"))
+    };
+    let words = |text: String| text.split_whitespace().map(ToOwned::to_owned).collect::<Vec<String>>();
+    let path = value("program")?;
+    let program = if path.contains('/') { PathBuf::from(path) } else { program(&path)? };
+    let version = version(&program, &words(value("version")?))?;
+    let (name, arguments) = (value("name")?, words(value("arguments")?));
+    Ok(Proxy { name, program, arguments, configuration: configuration.to_owned(), version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_describes_another_proxy() {
+        let text = "name = other\nprogram = /bin/echo\narguments = -c {{folder}}/proxy.conf\nversion = 1.2\n---\nlisten {{listen}}\n";
+        let proxy = described(text).unwrap();
+        assert_eq!((proxy.name.as_str(), proxy.version.as_str()), ("other", "1.2"));
+        assert_eq!(proxy.arguments, ["-c", "{{folder}}/proxy.conf"]);
+        assert_eq!(proxy.configuration, "listen {{listen}}\n");
+        assert!(described("name = x\n").is_err());
+        assert!(described("name = x\n---\n").is_err_and(|error| error.contains("program")));
+    }
+
+    #[test]
+    fn debug_builds_are_refused() {
+        let refused = |path: &str, version: &str| refuse_debug("longhaul", Path::new(path), version).is_err();
+        assert!(refused("/x/target/debug/longhaul", "longhaul 1"));
+        assert!(refused("/x/longhaul", "longhaul 1 (debug)"));
+        assert!(!refused("/x/target/release/longhaul", "longhaul 1"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let found = find(&["squid".to_owned()], None, &[PathBuf::from("/nonexistent.proxy")]);
+        assert!(found.proxies.is_empty());
+        assert!(found.missing[0].1.contains("known are longhaul, nginx, haproxy"));
+        assert_eq!(found.missing[1].0, "/nonexistent.proxy");
+    }
+}

@@ -1,0 +1,10 @@
+//! The proxies that are compared: which are there, their configuration, and their life as processes.
+//!
+//! Knows nothing of scenarios beyond what a configuration has to hold. Another proxy joins by a file (`template`).
+
+mod known;
+mod running;
+mod template;
+
+pub use known::{Found, Proxy, find};
+pub use running::{Place, start};

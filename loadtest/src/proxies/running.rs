@@ -1,0 +1,188 @@
+//! A proxy as processes: started fresh in a folder of its own, on its core, in its cgroup; ended in any case.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::known::Proxy;
+use super::template::Values;
+use crate::host::kernel_memory::Group;
+use crate::host::process;
+use crate::{host, interrupt};
+
+const START_TIME_MAX: Duration = Duration::from_secs(10);
+const END_TIME_MAX: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Of what a proxy says when it fails.
+const REASON_LINES_MAX: usize = 3;
+
+/// Where a proxy is to run and what it leads to.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub address: SocketAddr,
+    pub peers: Vec<String>,
+    pub core: usize,
+    pub folder: PathBuf,
+    pub access_log: bool,
+}
+
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    pub address: SocketAddr,
+    /// `Err` with the reason when the kernel's memory cannot be told apart.
+    pub group: Result<Group, String>,
+    said: PathBuf,
+}
+
+/// Starts it and waits until it takes connections.
+pub fn start(proxy: &Proxy, place: &Place) -> Result<Running, String> {
+    let Place { address, folder, .. } = place;
+    if TcpStream::connect_timeout(address, Duration::from_secs(1)).is_ok() {
+        return Err(format!("somebody listens on {address} already"));
+    }
+    let in_place = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(folder.join("tmp")).map_err(in_place)?;
+    let folder = folder.canonicalize().map_err(in_place)?;
+    let descriptors = host::limits::raise_descriptors();
+    let values = Values {
+        listen: address.to_string(),
+        peers: place.peers.clone(),
+        folder: &folder,
+        core: place.core,
+        descriptors,
+        access_log: place.access_log,
+    };
+    if place.access_log && !proxy.configuration.contains("{{access_log}}") {
+        return Err("its configuration here has no access log".to_owned());
+    }
+    fs::write(folder.join("proxy.conf"), values.fill(&proxy.configuration)?).map_err(in_place)?;
+    let arguments = proxy.arguments.iter().map(|argument| values.fill_line(argument));
+    let arguments = arguments.collect::<Result<Vec<String>, String>>()?;
+    let said = folder.join("output.txt");
+    let output = File::create(&said).map_err(in_place)?;
+    let mut command = Command::new(&proxy.program);
+    command.args(arguments).current_dir(&folder).stdin(Stdio::null()).process_group(0);
+    command.stdout(output.try_clone().map_err(in_place)?).stderr(output);
+    let child = host::pinned(place.core, || command.spawn())?;
+    let child = child.map_err(|error| format!("{}: {error}", proxy.program.display()))?;
+    let mut running = Running { child, address: *address, group: Group::new(&proxy.name), said };
+    // Before it has done anything: what it starts, and all it opens, is counted there.
+    let adopted = running.group.as_ref().map(|group| group.adopt(running.child.id()));
+    if let Ok(Err(reason)) = adopted {
+        running.group = Err(reason);
+    }
+    running.wait_until_it_listens()?;
+    Ok(running)
+}
+
+impl Running {
+    /// All its processes.
+    pub fn pids(&self) -> Vec<u32> {
+        process::tree(self.child.id())
+    }
+
+    fn wait_until_it_listens(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + START_TIME_MAX;
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("ended at its start with {status}: {}", last_lines(&self.said)));
+            }
+            if TcpStream::connect_timeout(&self.address, Duration::from_millis(200)).is_ok() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!(
+                    "takes no connection on {} within {} s: {}",
+                    self.address,
+                    START_TIME_MAX.as_secs(),
+                    last_lines(&self.said)
+                ));
+            }
+            interrupt::sleep(LOOK_EVERY)?;
+        }
+    }
+
+    /// Whether it ended by itself, and what it said then.
+    pub fn has_ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok()??;
+        Some(format!("ended with {status}: {}", last_lines(&self.said)))
+    }
+}
+
+/// What it said last, on one line.
+fn last_lines(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let from = lines.len().saturating_sub(REASON_LINES_MAX);
+    if lines.is_empty() { "it said nothing".to_owned() } else { lines[from..].join(" | ") }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // One that is gone already needs no signal.
+    let _ = pid.map(|pid| kill_process(pid, signal));
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let pids = self.pids();
+        signal(self.child.id(), Signal::TERM);
+        let deadline = Instant::now() + END_TIME_MAX;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        let is_ours = |pid: &u32| process::stat(*pid).is_some();
+        for pid in pids.into_iter().filter(|pid| *pid != self.child.id()).filter(is_ours) {
+            signal(pid, Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxy(program: &str, arguments: &[&str]) -> Proxy {
+        Proxy {
+            name: "other".to_owned(),
+            program: program.into(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            configuration: "listen {{listen}}\n".to_owned(),
+            version: String::new(),
+        }
+    }
+
+    fn place(folder: &Path) -> Place {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        Place { address, peers: vec![], core: host::cores()[0], folder: folder.to_owned(), access_log: false }
+    }
+
+    #[test]
+    fn one_that_fails_at_its_start_is_named_with_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let failing = proxy("/bin/sh", &["-c", "echo no such thing; exit 3"]);
+        let error = start(&failing, &place(folder.path())).unwrap_err();
+        assert!(error.contains("no such thing") && error.contains("exit status: 3"), "{error}");
+        assert!(start(&proxy("/nonexistent", &[]), &place(folder.path())).is_err_and(|e| e.contains("/nonexistent")));
+    }
+
+    #[test]
+    fn a_port_in_use_and_a_missing_log_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut taken = place(folder.path());
+        taken.address = listener.local_addr().unwrap();
+        assert!(start(&proxy("/bin/true", &[]), &taken).is_err_and(|error| error.contains("listens on")));
+        let logging = Place { access_log: true, ..place(folder.path()) };
+        assert!(start(&proxy("/bin/true", &[]), &logging).is_err_and(|error| error.contains("access log")));
+    }
+}

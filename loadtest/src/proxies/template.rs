@@ -1,0 +1,103 @@
+//! Configuration texts with `{{name}}` in them.
+//!
+//! A line with `{{peer}}` is there once for each peer, `{{index}}` counts them from 1. An unknown name is an error.
+
+use std::path::Path;
+
+/// What can be filled in.
+#[derive(Debug, Clone)]
+pub struct Values<'a> {
+    pub listen: String,
+    pub peers: Vec<String>,
+    pub folder: &'a Path,
+    pub core: usize,
+    /// The limit of the proxy's process.
+    pub descriptors: u64,
+    pub access_log: bool,
+}
+
+/// Left for listeners, logs and pipes.
+const DESCRIPTORS_SPARE: u64 = 600;
+
+impl Values<'_> {
+    fn value(&self, name: &str) -> Option<String> {
+        let folder = self.folder.display();
+        Some(match name {
+            "listen" => self.listen.clone(),
+            "folder" => folder.to_string(),
+            "core" => self.core.to_string(),
+            "affinity" => format!("1{}", "0".repeat(self.core)),
+            "descriptors" => self.descriptors.saturating_sub(DESCRIPTORS_SPARE).to_string(),
+            "connections" => (self.descriptors.saturating_sub(DESCRIPTORS_SPARE) / 2).to_string(),
+            "access_log" if self.access_log => format!("{folder}/access.log combined"),
+            "access_log" => "off".to_owned(),
+            _ => return None,
+        })
+    }
+
+    pub fn fill(&self, text: &str) -> Result<String, String> {
+        let mut filled = String::with_capacity(text.len());
+        for line in text.lines() {
+            if !line.contains("{{peer}}") {
+                filled += &self.fill_line(line)?;
+                filled.push('\n');
+                continue;
+            }
+            for (index, peer) in self.peers.iter().enumerate() {
+                let line = line.replace("{{peer}}", peer).replace("{{index}}", &(index + 1).to_string());
+                filled += &self.fill_line(&line)?;
+                filled.push('\n');
+            }
+        }
+        Ok(filled)
+    }
+
+    pub fn fill_line(&self, line: &str) -> Result<String, String> {
+        let mut filled = String::new();
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once("{{") {
+            let (name, after) = after.split_once("}}").ok_or_else(|| format!("`{line}`: {{{{ without }}}}"))?;
+            let value = self.value(name).ok_or_else(|| {
+                format!(
+                    "`{{{{{name}}}}}` is no name; known are listen, peer, \
+                index, folder, core, affinity, descriptors, connections, access_log"
+                )
+            })?;
+            filled += before;
+            filled += &value;
+            rest = after;
+        }
+        Ok(filled + rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values() -> Values<'static> {
+        let peers = vec!["127.0.0.1:1".to_owned(), "127.0.0.1:2".to_owned()];
+        let folder = Path::new("/f");
+        Values { listen: "127.0.0.1:9".to_owned(), peers, folder, core: 2, descriptors: 20_000, access_log: false }
+    }
+
+    #[test]
+    fn peers_repeat_their_line() {
+        let filled = values().fill("a {{listen}}\n  server s{{index}} {{peer}};\nend {{folder}}/x").unwrap();
+        assert_eq!(filled, "a 127.0.0.1:9\n  server s1 127.0.0.1:1;\n  server s2 127.0.0.1:2;\nend /f/x\n");
+    }
+
+    #[test]
+    fn numbers_follow_the_limits() {
+        let filled = values().fill("{{connections}} {{descriptors}} {{affinity}} {{access_log}}").unwrap();
+        assert_eq!(filled, "9700 19400 100 off\n");
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error() {
+        assert!(
+            values().fill("{{port}}").is_err_and(|error| error.contains("`{{port}}` is no name; known are listen"))
+        );
+        assert!(values().fill("{{port").is_err_and(|error| error.contains("without }}")));
+    }
+}

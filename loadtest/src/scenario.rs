@@ -1,0 +1,249 @@
+//! What is measured: a mode with its numbers, written as one line of a matrix file.
+//!
+//! `sparse: echo tunnels=9000 busy=50 bytes=64 seconds=2`. Pure text; knows nothing of how a mode is run.
+
+use std::fmt;
+use std::time::Duration;
+
+pub const QUICK: &str = include_str!("../matrix/quick.txt");
+pub const FULL: &str = include_str!("../matrix/full.txt");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Opens tunnels in steps and holds them: memory, descriptors, idle CPU.
+    Idle,
+    /// Small messages over some of the tunnels, at a rate or as fast as answers come.
+    Echo,
+    /// Large messages both ways at once.
+    Bulk,
+    /// Open, verified handshake, close.
+    Churn,
+    /// All clients go and come back at once.
+    Storm,
+    /// Bulk on some tunnels beside echoes at a rate on others.
+    Mixed,
+    /// Requests over kept connections.
+    Http,
+}
+
+pub const MODES: [(Mode, &str); 7] = [
+    (Mode::Idle, "idle"),
+    (Mode::Echo, "echo"),
+    (Mode::Bulk, "bulk"),
+    (Mode::Churn, "churn"),
+    (Mode::Storm, "storm"),
+    (Mode::Mixed, "mixed"),
+    (Mode::Http, "http"),
+];
+
+impl Mode {
+    pub fn word(self) -> &'static str {
+        MODES.iter().find(|(mode, _)| *mode == self).map_or("", |(_, word)| word)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    pub name: String,
+    pub mode: Mode,
+    /// Held open.
+    pub tunnels: u32,
+    /// Of these, with traffic; in `churn` and `http` how many at once.
+    pub busy: u32,
+    /// Beside the busy ones, with bulk (`mixed`).
+    pub bulk: u32,
+    /// Payload of a message, or body of a response.
+    pub bytes: u32,
+    /// Messages in a second over all; 0 for as fast as answers come.
+    pub rate: u32,
+    /// In how many steps the tunnels are opened (`idle`).
+    pub steps: u32,
+    /// The measured time; a third of it goes before, unmeasured.
+    pub seconds: f64,
+    /// At most so many rounds of this scenario; 0 for as many as of the others.
+    pub rounds: u32,
+    pub tls: bool,
+    /// With an access log in nginx's `combined` form.
+    pub log: bool,
+}
+
+impl Scenario {
+    /// The defaults of a mode.
+    pub fn new(mode: Mode) -> Self {
+        let (tunnels, busy, bulk, bytes, rate, steps) = match mode {
+            Mode::Idle => (9000, 0, 0, 64, 0, 5),
+            Mode::Echo => (1000, 1000, 0, 64, 0, 1),
+            Mode::Bulk => (4, 4, 0, 1 << 20, 0, 1),
+            Mode::Churn => (0, 32, 0, 0, 0, 1),
+            Mode::Storm => (4000, 0, 0, 0, 0, 1),
+            Mode::Mixed => (204, 200, 4, 64, 2000, 1),
+            Mode::Http => (0, 64, 0, 1024, 0, 1),
+        };
+        let name = mode.word().to_owned();
+        Self { name, mode, tunnels, busy, bulk, bytes, rate, steps, seconds: 2.0, rounds: 0, tls: false, log: false }
+    }
+
+    pub fn window(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    pub fn warm_up(&self) -> Duration {
+        self.window() / 3
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let wrong = |wanted: &str| format!("`{key}={value}`: {wanted}");
+        let number = || value.parse::<u32>().map_err(|_| wrong("wants a whole number"));
+        match key {
+            "tunnels" => self.tunnels = number()?,
+            "busy" => self.busy = number()?,
+            "bulk" => self.bulk = number()?,
+            "bytes" => self.bytes = number()?,
+            "rate" => self.rate = number()?,
+            "steps" => self.steps = number()?,
+            "rounds" => self.rounds = number()?,
+            "seconds" => self.seconds = value.parse().map_err(|_| wrong("wants seconds, for example 2.5"))?,
+            "tls" => self.tls = value.parse().map_err(|_| wrong("wants true or false"))?,
+            "log" => self.log = value.parse().map_err(|_| wrong("wants true or false"))?,
+            _ => {
+                return Err(wrong(
+                    "not a key; known are tunnels, busy, bulk, bytes, rate, steps, rounds, seconds, tls, log",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What would measure nothing, or for ever.
+    pub fn check(&self) -> Result<(), String> {
+        if !(self.seconds > 0.0 && self.seconds <= 3600.0) {
+            return Err(format!("seconds={}: more than 0, at most 3600", self.seconds));
+        }
+        let with_traffic = self.busy + self.bulk;
+        let of_tunnels = !matches!(self.mode, Mode::Churn | Mode::Http);
+        if of_tunnels && with_traffic > self.tunnels {
+            return Err(format!("busy and bulk are {with_traffic} of only {} tunnels", self.tunnels));
+        }
+        match self.mode {
+            Mode::Idle | Mode::Storm if self.tunnels == 0 => Err("tunnels=0 leaves nothing to hold".to_owned()),
+            Mode::Echo | Mode::Bulk | Mode::Churn | Mode::Http | Mode::Mixed if self.busy == 0 => {
+                Err("busy=0 leaves nothing to measure".to_owned())
+            }
+            Mode::Mixed if self.bulk == 0 || self.rate == 0 => Err("mixed wants bulk= and rate=".to_owned()),
+            Mode::Idle if self.steps == 0 => Err("steps=0: at least 1".to_owned()),
+            Mode::Idle | Mode::Echo | Mode::Bulk | Mode::Churn | Mode::Storm | Mode::Mixed | Mode::Http => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Scenario {
+    /// The line that parses to this scenario again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let default = Self::new(self.mode);
+        write!(f, "{}: {}", self.name, self.mode.word())?;
+        let numbers = [
+            ("tunnels", self.tunnels, default.tunnels),
+            ("busy", self.busy, default.busy),
+            ("bulk", self.bulk, default.bulk),
+            ("bytes", self.bytes, default.bytes),
+            ("rate", self.rate, default.rate),
+            ("steps", self.steps, default.steps),
+            ("rounds", self.rounds, default.rounds),
+        ];
+        for (key, value, _) in numbers.iter().filter(|(_, value, default)| value != default) {
+            write!(f, " {key}={value}")?;
+        }
+        write!(f, " seconds={}", self.seconds)?;
+        let switches = [("tls", self.tls), ("log", self.log)];
+        switches.iter().filter(|(_, on)| *on).try_for_each(|(key, _)| write!(f, " {key}=true"))
+    }
+}
+
+/// One line: `NAME: MODE key=value …`; the name may be left out.
+pub fn parse(line: &str) -> Result<Scenario, String> {
+    let (name, rest) = match line.split_once(':') {
+        Some((name, rest)) => (Some(name.trim()), rest),
+        None => (None, line),
+    };
+    let mut words = rest.split_whitespace();
+    let word = words.next().ok_or("a mode is missing")?;
+    let known = || MODES.map(|(_, word)| word).join(", ");
+    let found = MODES.iter().find(|(_, name)| *name == word);
+    let (mode, _) = found.ok_or_else(|| format!("`{word}` is not a mode; known are {}", known()))?;
+    let mut scenario = Scenario::new(*mode);
+    if let Some(name) = name.filter(|name| !name.is_empty()) {
+        name.clone_into(&mut scenario.name);
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !scenario.name.chars().all(is_plain) {
+        return Err(format!("`{}`: a name is letters, digits, - and _", scenario.name));
+    }
+    let mut busy_given = false;
+    for pair in words {
+        let (key, value) = pair.split_once('=').ok_or_else(|| format!("`{pair}`: wants key=value"))?;
+        busy_given |= key == "busy";
+        scenario.set(key, value)?;
+    }
+    if !busy_given && matches!(scenario.mode, Mode::Echo | Mode::Bulk) {
+        scenario.busy = scenario.tunnels;
+    }
+    scenario.check()?;
+    Ok(scenario)
+}
+
+/// A matrix file: a scenario on each line, `#` begins a remark. Names are unique.
+pub fn parse_matrix(text: &str) -> Result<Vec<Scenario>, String> {
+    let mut scenarios: Vec<Scenario> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or("").trim();
+        if line.is_empty() {
+            continue;
+        }
+        let scenario = parse(line).map_err(|error| format!("line {}: {error}", index + 1))?;
+        if scenarios.iter().any(|known| known.name == scenario.name) {
+            return Err(format!("line {}: `{}` is there already", index + 1, scenario.name));
+        }
+        scenarios.push(scenario);
+    }
+    if scenarios.is_empty() {
+        return Err("no scenario in it; for example `echo: echo tunnels=1000 bytes=64`".to_owned());
+    }
+    Ok(scenarios)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_parses_to_the_same() {
+        for text in [QUICK, FULL] {
+            for scenario in parse_matrix(text).unwrap() {
+                assert_eq!(parse(&scenario.to_string()), Ok(scenario));
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_sets_what_it_names() {
+        let scenario = parse("sparse: echo tunnels=9000 busy=50 seconds=1.5 tls=true").unwrap();
+        assert_eq!((scenario.tunnels, scenario.busy, scenario.bytes), (9000, 50, 64));
+        assert!(scenario.tls && scenario.mode == Mode::Echo && scenario.name == "sparse");
+        assert_eq!(parse("echo tunnels=7").unwrap().busy, 7);
+    }
+
+    #[test]
+    fn wrong_lines_say_what_is_accepted() {
+        let wrong = |line: &str| parse(line).unwrap_err();
+        assert!(wrong("soak").contains("known are idle, echo"));
+        assert!(wrong("echo tunnel=1").contains("known are tunnels"));
+        assert!(wrong("echo tunnels=x").contains("whole number"));
+        assert!(wrong("echo tunnels=5 busy=6").contains("only 5 tunnels"));
+        assert!(wrong("a/b: echo").contains("a name is"));
+        assert!(wrong("mixed rate=0").contains("rate="));
+        assert!(wrong("idle seconds=0").contains("more than 0"));
+        assert!(wrong("idle tunnels").contains("key=value"));
+        assert!(parse_matrix("echo\n\necho # again").unwrap_err().contains("line 3: `echo` is there"));
+        assert!(parse_matrix("# none").unwrap_err().contains("no scenario"));
+    }
+}
