@@ -36,6 +36,8 @@ pub fn parse(line: &[u8]) -> Result<RequestLine, RequestError> {
         return Err(RequestError::Line);
     }
     let version = match &line[skip_spaces(line, target.end)..] {
+        // `GET  HTTP/1.0`: a target is missing, this is no request of HTTP/0.9 for `HTTP/1.0`.
+        [] if !line[target.clone()].starts_with(b"/") => return Err(RequestError::Line),
         [] if line[..method_end] != *b"GET" => return Err(RequestError::Method09),
         [] => Version::Http09,
         rest => parse_version(rest)?,
@@ -112,6 +114,7 @@ mod tests {
             "GET ",
             "GET  ",
             "GET / /",
+            "GET  HTTP/1.0",
             "GET / / HTTP/1.1",
             "GET /\x02 HTTP/1.1",
             "GET /\t HTTP/1.1",

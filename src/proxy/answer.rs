@@ -165,10 +165,6 @@ impl Reading<'_, '_, '_> {
         let exchange = &mut *self.exchange;
         let length = framing::response(&exchange.head.method, &response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
-        if *self.passed.upgrading != Upgrading::No {
-            // The client may already speak the other protocol: nothing it sent after its head may be read as HTTP.
-            self.responder.keep_alive = false;
-        }
         let mut fields = respond::standard_fields(exchange);
         rewrite::response_fields(&response, &mut fields);
         respond::add_headers(exchange, response.status, &mut fields);
@@ -178,7 +174,7 @@ impl Reading<'_, '_, '_> {
             Version::Http11 => !response.fields.has_token(b"connection", b"close"),
             Version::Http09 | Version::Http10 => response.fields.has_token(b"connection", b"keep-alive"),
         };
-        self.responder.begin(Answer { status: response.status, reason, fields, length: shown });
+        exchange.begin(self.responder, Answer { status: response.status, reason, fields, length: shown });
         self.body(length).await?;
         let ends_with_close = length == BodyLength::UntilClose;
         Ok(if persists && !ends_with_close { Answered::Done } else { Answered::DoneAndClose })

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,11 @@ impl Client {
             keepalive_timeout: Cell::new(None),
             local: OnceCell::new(),
         }
+    }
+
+    /// The path of the unix socket the client connected to.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        self.stream.local_address().ok()?.as_pathname().map(Path::to_owned)
     }
 
     /// The address the client connected to; `None` for a unix socket. Asked of the kernel once, when first wanted.

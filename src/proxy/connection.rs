@@ -155,7 +155,7 @@ async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Arrival
     match within(rules.timeout, async { Ok(reading.await) }).await {
         Ok(arrival) => arrival,
         Err(_) => {
-            let failure = Failure::new(Phase::ReadingRequestLine, Cause::ClientTimedOut);
+            let failure = Failure::new(phase_of(raw), Cause::ClientTimedOut);
             Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started }
         }
     }
@@ -184,11 +184,7 @@ async fn read_head(
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    let phase = match raw.contains(&b'\n') {
-                        false => Phase::ReadingRequestLine,
-                        true => Phase::ReadingRequestHead,
-                    };
-                    let failure = Failure::new(phase, Cause::Request(error));
+                    let failure = Failure::new(phase_of(raw), Cause::Request(error));
                     return Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started };
                 }
             }
@@ -209,6 +205,11 @@ async fn read_head(
             }
         }
     }
+}
+
+/// Which part of the head was being read.
+fn phase_of(raw: &[u8]) -> Phase {
+    if raw.contains(&b'\n') { Phase::ReadingRequestHead } else { Phase::ReadingRequestLine }
 }
 
 /// What stands in the log for a request whose head is broken.

@@ -19,6 +19,7 @@ use super::responder::Responder;
 use super::{files, pass, respond};
 use crate::http::framing::BodyLength;
 use crate::http::host::Host;
+use crate::http::upgrade::{self, Asked};
 use crate::http::{Method, Version, framing, host, target};
 use crate::limits::INTERNAL_REDIRECTS_MAX;
 use crate::model::{Content, Location, LogLevel, Matching, Return, Step};
@@ -175,7 +176,11 @@ impl Exchange<'_> {
             Version::Http10 => self.head.fields.has_token(b"connection", b"keep-alive"),
             Version::Http11 => !self.head.fields.has_token(b"connection", b"close"),
         };
+        // A client that asked for a WebSocket may already speak it: if the answer is no 101, nothing that came after the
+        // head may be read as HTTP.
+        let is_handshake = matches!(upgrade::Request::of(&self.head), Asked::WebSocket(_) | Asked::Refused(_));
         side.responder.keep_alive = asked
+            && !is_handshake
             && !settings.keepalive_timeout.is_zero()
             && self.client.requests.get() < settings.keepalive_requests
             && self.client.accepted_at.elapsed() < settings.keepalive_time

@@ -63,6 +63,7 @@ pub enum Cause {
     NoSuchPeer(String),
     UpstreamTimedOut,
     UpstreamClosed,
+    /// What the peer sent, in words that stand behind "upstream sent".
     UpstreamMalformed(&'static str),
     UpgradeMismatch(Mismatch),
     /// The name of the call and its error, on the peer's side.
@@ -216,7 +217,7 @@ impl fmt::Display for Failure {
             Cause::NoSuchPeer(value) => write!(f, "no host in upstream \"{value}\"")?,
             Cause::UpstreamTimedOut => f.write_str("upstream timed out (110: Connection timed out)")?,
             Cause::UpstreamClosed => f.write_str("upstream prematurely closed connection")?,
-            Cause::UpstreamMalformed(words) => write!(f, "upstream sent invalid header: {words}")?,
+            Cause::UpstreamMalformed(words) => write!(f, "upstream sent {words}")?,
             Cause::UpgradeMismatch(mismatch) => write!(f, "upstream sent invalid upgrade: {mismatch}")?,
             Cause::Upstream(call, error) | Cause::Client(call, error) | Cause::Own(call, error) => {
                 write!(f, "{call} failed ({})", Errno(error))?;

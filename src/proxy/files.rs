@@ -98,7 +98,7 @@ async fn send(
     respond::add_headers(exchange, 200, &mut fields);
     let length = BodyLength::Length(metadata.len());
     let responder = &mut side.responder;
-    responder.begin(Answer { status: 200, reason: None, fields, length });
+    exchange.begin(responder, Answer { status: 200, reason: None, fields, length });
     let lost = |error| Failure::client(Phase::SendingToClient, "send()", error);
     let mut left = if exchange.head.method == Method::Head { 0 } else { metadata.len() };
     let mut piece = buffer::take();

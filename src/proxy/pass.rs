@@ -26,6 +26,10 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
     let proxy = std::sync::Arc::clone(&exchange.location.proxy);
     let asked = handshake::Request::of(&exchange.head);
     let upgrading = upgrade::towards_peer(exchange, &proxy, &asked)?;
+    if upgrading == Upgrading::Blind {
+        // As with a WebSocket handshake: whatever the answer, what comes after the head may be no HTTP.
+        side.responder.keep_alive = false;
+    }
     let prepared = request_body::prepare(exchange, side, &proxy).await?;
     let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
     let head = rewrite::request(exchange, &proxy, &uri, prepared.length, &upgrading);

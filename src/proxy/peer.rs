@@ -141,7 +141,9 @@ pub fn of_client(error: BodyError) -> Failure {
 pub fn of_peer(error: BodyError) -> Failure {
     match error {
         BodyError::Io(error) => Failure::upstream(Phase::ReadingResponse, "recv()", error),
-        BodyError::Malformed(words) => Failure::new(Phase::ReadingResponse, Cause::UpstreamMalformed(words)),
+        BodyError::Malformed(_) => {
+            Failure::new(Phase::ReadingResponse, Cause::UpstreamMalformed("invalid chunked response"))
+        }
     }
 }
 

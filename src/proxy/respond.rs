@@ -24,7 +24,7 @@ pub async fn send(
 ) -> Result<Next, Failure> {
     add_headers(exchange, code, &mut fields);
     let length = BodyLength::Length(body.len() as u64);
-    side.responder.begin(Answer { status: code, reason: None, fields, length });
+    exchange.begin(&mut side.responder, Answer { status: code, reason: None, fields, length });
     side.responder.whole(body).await.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
     Ok(after(side))
 }
@@ -65,6 +65,10 @@ pub async fn error_page(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, code
     }
     let mut fields = standard_fields(exchange);
     fields.push(b"Content-Type", b"text/html");
+    if code == 426 {
+        // RFC 6455 4.4: the version that would have been right. It is the only cause of this status here.
+        fields.push(b"Sec-WebSocket-Version", b"13");
+    }
     let tokens = exchange.location.client.server_tokens;
     let page = status::page(code, status::product(tokens));
     send(exchange, side, status::shown(code), fields, &page).await

@@ -112,7 +112,7 @@ impl Exchange<'_> {
             },
             Variable::ServerAddr => match client.local() {
                 Some(ip) => print(out, format_args!("{}", ip.ip())),
-                None => put(out, b"unix:"),
+                None => print(out, format_args!("unix:{}", client.local_path().unwrap_or_default().display())),
             },
             Variable::ServerPort => match client.local() {
                 Some(ip) => print(out, format_args!("{}", ip.port())),

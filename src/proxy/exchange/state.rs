@@ -17,7 +17,7 @@ use crate::proxy::client::Client;
 use crate::proxy::facts::Facts;
 use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::proxy::handover::Handover;
-use crate::proxy::responder::{Responder, Sent};
+use crate::proxy::responder::{Answer, Responder, Sent};
 use crate::route;
 
 /// What becomes of the client's connection after an exchange.
@@ -124,6 +124,12 @@ impl<'c> Exchange<'c> {
             upstream_text: None,
             request_id: OnceCell::new(),
         }
+    }
+
+    /// Chooses the answer. A stop that began while it was made closes the connection after it.
+    pub fn begin(&self, responder: &mut Responder<'_>, answer: Answer) {
+        responder.keep_alive &= !self.shard.is_draining();
+        responder.begin(answer);
     }
 
     /// A failure in the phase the exchange is in.
