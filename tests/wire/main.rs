@@ -1,0 +1,31 @@
+//! Wire tests: a configuration, the exact bytes a peer sees and answers, the exact bytes the client gets.
+//!
+//! Every case runs the real binary; stopping it also asserts that it ends well and leaves nothing open.
+
+// A test says no by a panic, and so do the functions it calls.
+#![allow(clippy::panic)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answers;
+mod balance;
+mod broken_configurations;
+mod command_line;
+mod exhaustion;
+mod files;
+mod forward;
+mod framing;
+mod hostile_heads;
+mod hosts;
+mod locations;
+mod logs;
+mod maps;
+mod rewrite;
+mod signals;
+mod targets;
+mod timeouts;
+mod tunnel;
+mod unix;
+mod upgrade;
+mod upgrade_refused;

@@ -1,0 +1,60 @@
+//! `map` in all its forms.
+
+use super::support::{Peer, Setup, head};
+
+#[test]
+fn values_and_their_keys() {
+    let longhaul = Setup::new().file("more.conf", "included yes;\n").start(
+        r"
+        map $arg_k $plain { default none; one 1; ONE-MORE 2; '' empty; include more.conf; }
+        map $arg_k $host_like {
+            hostnames; default none;
+            exact.example e; *.example suffix; .both.test both; mail.* prefix;
+            ~^CASE\.test$ sensitive; ~*^any\.(?<zone>[a-z]+)$ zone-$zone;
+            \default escaped; to-other $plain; server $server_name;
+        }
+        server { listen %listen%; server_name first; location / { return 200 '$plain,$host_like'; } }",
+    );
+    for (key, value) in [
+        ("one", "1,none"),
+        ("ONE", "1,none"),
+        ("one-more", "2,none"),
+        ("", "empty,none"),
+        ("included", "yes,none"),
+        ("exact.example", "none,e"),
+        ("EXACT.EXAMPLE", "none,e"),
+        ("exact.example.", "none,e"),
+        ("a.b.example", "none,suffix"),
+        ("example", "none,none"),
+        ("both.test", "none,both"),
+        ("www.both.test", "none,both"),
+        ("mail.x.y", "none,prefix"),
+        ("CASE.test", "none,sensitive"),
+        ("case.test", "none,none"),
+        ("ANY.org", "none,zone-org"),
+        ("default", "none,escaped"),
+        ("to-other", "none,none"),
+        ("server", "none,first"),
+        ("unknown", "none,none"),
+    ] {
+        let answer = longhaul.get(&format!("/?k={key}"));
+        assert!(answer.ends_with(&format!("\r\n\r\n{value}")), "for {key}: {answer}");
+    }
+}
+
+#[test]
+fn the_connection_map_of_websocket_write_ups() {
+    const BODY: &str = "
+        map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+        server { listen %listen%; location / {
+            proxy_pass http://%peer%;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+        } }";
+    let peer = Peer::once("GET / HTTP/1.1\nHost: %peer%\nConnection: close", head("HTTP/1.1 204 No Content"));
+    let longhaul = Setup::new().peer(&peer).start(BODY);
+    let mut client = longhaul.connect();
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    assert!(client.read_head().starts_with("HTTP/1.1 204 No Content\r\n"));
+}

@@ -1,0 +1,95 @@
+//! What happens when one side is silent. Each timeout is a second or less; the tests wait for its effect.
+
+use std::time::{Duration, Instant};
+
+use super::support::{Peer, Setup, head, message};
+
+#[test]
+fn a_peer_that_answers_nothing_is_a_504() {
+    let peer = Peer::start(|connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        socket.expect_gone();
+    });
+    let longhaul = Setup::new()
+        .peer(&peer)
+        .start("server { listen %listen%; location / { proxy_pass http://%peer%; proxy_read_timeout 300ms; } }");
+    let answer = longhaul.get("/");
+    assert!(answer.starts_with("HTTP/1.1 504 Gateway Time-out\r\n"), "{answer}");
+    longhaul.wait_for_log("upstream timed out (110: Connection timed out) while reading response header from upstream");
+}
+
+#[test]
+fn a_peer_that_stops_inside_its_answer_ends_the_connection() {
+    let peer = Peer::start(|connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        socket.send(message("HTTP/1.1 200 OK\nContent-Length: 10", b"half"));
+        socket.expect_gone();
+    });
+    let longhaul = Setup::new()
+        .peer(&peer)
+        .start("server { listen %listen%; location / { proxy_pass http://%peer%; proxy_read_timeout 300ms; } }");
+    let mut client = longhaul.connect();
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    client.read_head();
+    client.expect("half");
+    client.expect_gone();
+}
+
+#[test]
+fn an_idle_client_is_closed_after_keepalive_timeout() {
+    let longhaul =
+        Setup::new().start("keepalive_timeout 300ms; server { listen %listen%; location / { return 200 x; } }");
+    let mut client = longhaul.connect();
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    client.read_answer();
+    let start = Instant::now();
+    client.expect_end();
+    assert!(start.elapsed() >= Duration::from_millis(200), "closed after {:?}", start.elapsed());
+}
+
+#[test]
+fn no_keepalive_timeout_closes_after_each_answer() {
+    let longhaul = Setup::new().start("keepalive_timeout 0; server { listen %listen%; location / { return 200 x; } }");
+    let mut client = longhaul.connect();
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    assert!(client.read_answer().contains("\r\nConnection: close\r\n"));
+    client.expect_end();
+}
+
+#[test]
+fn keepalive_requests_bounds_a_connection() {
+    let longhaul = Setup::new().start("keepalive_requests 2; server { listen %listen%; location / { return 200 x; } }");
+    let mut client = longhaul.connect();
+    for connection in ["keep-alive", "close"] {
+        client.send(head("GET / HTTP/1.1\nHost: a"));
+        let answer = client.read_answer();
+        assert!(answer.contains(&format!("\r\nConnection: {connection}\r\n")), "{answer}");
+    }
+    client.expect_end();
+}
+
+#[test]
+fn a_head_that_does_not_end_is_a_408_in_the_log_and_a_close() {
+    let longhaul = Setup::new().start(
+        "client_header_timeout 300ms; log_format s '$status'; access_log %dir%/access.log s;
+         server { listen %listen%; location / { return 200 x; } }",
+    );
+    let mut client = longhaul.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n");
+    client.expect_end();
+    assert_eq!(longhaul.wait_for_lines("access.log", 1), "408\n");
+    longhaul.wait_for_log("client timed out (110: Connection timed out) while reading client request headers");
+}
+
+#[test]
+fn a_client_that_never_speaks_is_closed_in_silence() {
+    let longhaul = Setup::new().start(
+        "client_header_timeout 300ms; access_log %dir%/access.log;
+         server { listen %listen%; location / { return 200 x; } }",
+    );
+    let mut client = longhaul.connect();
+    client.expect_end();
+    assert_eq!(longhaul.file("access.log"), "");
+}

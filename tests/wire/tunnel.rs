@@ -1,0 +1,279 @@
+//! Tunnels after the 101: every byte in order, half-close, back-pressure, endings.
+
+use std::thread;
+use std::time::Duration;
+
+use super::support::{Longhaul, Peer, Setup, Socket, head, masked, plain, upgrade, wait_for};
+
+const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols
+    Upgrade: websocket
+    Connection: Upgrade
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+const PLAIN_LOCATION: &str = "server { listen %listen%; location / { proxy_pass http://%peer%; } }";
+
+/// A peer that accepts one handshake and then runs the script.
+fn switched(script: impl FnOnce(Socket) + Send + 'static) -> Peer {
+    Peer::start(move |connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        socket.send(head(SWITCHED));
+        script(socket);
+    })
+}
+
+#[track_caller]
+fn open(longhaul: &Longhaul) -> Socket {
+    let mut client = longhaul.connect();
+    client.send(upgrade("/", ""));
+    let answer = client.read_head();
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    client
+}
+
+#[test]
+fn frames_of_every_size_both_ways() {
+    const SIZES: [usize; 10] = [0, 1, 125, 126, 4096, 65535, 65536, 200_000, 1 << 20, 5 << 20];
+    let payload = |size: usize| (0..size).map(|n| ((n * 13) >> 2) as u8).collect::<Vec<u8>>();
+    let peer = switched(move |mut socket| {
+        for size in SIZES {
+            socket.expect(masked(2, &payload(size)));
+            socket.send(plain(2, &payload(size)));
+        }
+        socket.expect_end();
+    });
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let mut client = open(&longhaul);
+    for size in SIZES {
+        let mut sender = client.share();
+        let sending = thread::spawn(move || sender.send(masked(2, &payload(size))));
+        client.expect(plain(2, &payload(size)));
+        sending.join().expect("the frame was sent");
+    }
+    client.half_close();
+    client.expect_end();
+}
+
+#[test]
+fn the_client_s_half_close_reaches_the_peer_and_the_answer_still_comes() {
+    let peer = switched(|mut socket| {
+        socket.expect(masked(1, b"question"));
+        socket.expect_end();
+        socket.send(plain(1, b"answer"));
+    });
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let mut client = open(&longhaul);
+    client.send(masked(1, b"question"));
+    client.half_close();
+    client.expect(plain(1, b"answer"));
+    client.expect_end();
+}
+
+#[test]
+fn the_peer_s_half_close_reaches_the_client_and_its_bytes_still_go() {
+    let peer = switched(|mut socket| {
+        socket.send(plain(1, b"last"));
+        socket.half_close();
+        socket.expect(masked(1, b"one more"));
+        socket.expect_end();
+    });
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let mut client = open(&longhaul);
+    client.expect(plain(1, b"last"));
+    client.expect_end();
+    client.send(masked(1, b"one more"));
+    client.half_close();
+    peer.join();
+}
+
+#[test]
+fn a_reset_of_either_side_ends_the_other() {
+    let peer = switched(|mut socket| socket.expect_gone());
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    open(&longhaul).reset();
+    peer.join();
+    longhaul.stop();
+
+    let peer = switched(Socket::reset);
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    open(&longhaul).expect_gone();
+}
+
+#[test]
+fn bytes_before_a_close_all_arrive() {
+    const SIZE: usize = 3 << 20;
+    let peer = switched(|mut socket| {
+        socket.send(vec![7; SIZE]);
+        // Dropped here: closed with every byte sent and not yet taken.
+    });
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let mut client = open(&longhaul);
+    assert_eq!(client.read_to_end().len(), SIZE);
+}
+
+#[test]
+fn a_reader_that_stops_stops_the_sender_and_memory_stays_bounded() {
+    const PATIENCE: Duration = Duration::from_millis(400);
+    static CHUNK: [u8; 65536] = [9; 65536];
+    let (taken, total) = std::sync::mpsc::channel();
+    let peer = switched(move |mut socket| {
+        taken.send(socket.send_until_full(&CHUNK, PATIENCE)).expect("the test waits");
+        socket.half_close();
+        socket.expect_end();
+    });
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let before = longhaul.private_bytes();
+    let mut client = longhaul.connect();
+    client.shrink_receive_buffer(64 << 10);
+    client.send(upgrade("/", ""));
+    client.read_head();
+    let total = total.recv().expect("the peer was stopped");
+    // What the peer could send lies in the socket buffers of the kernel, not in the proxy.
+    let grown = longhaul.private_bytes().saturating_sub(before);
+    assert!(grown < 2 << 20, "{grown} bytes more after {total} bytes from the peer");
+    let mut rest = client.read_to_end();
+    rest.retain(|byte| *byte == 9);
+    assert_eq!(rest.len(), total, "bytes were lost or added under back-pressure");
+    client.half_close();
+}
+
+#[test]
+fn other_tunnels_go_on_while_one_is_stopped() {
+    let peer = Peer::start(|connections| {
+        let mut stopped = connections.accept();
+        stopped.read_head();
+        stopped.send(head(SWITCHED));
+        stopped.send_until_full(&[9; 65536], Duration::from_millis(300));
+        let mut lively = connections.accept();
+        lively.read_head();
+        lively.send(head(SWITCHED));
+        for _ in 0..100 {
+            lively.expect(masked(1, b"ping"));
+            lively.send(plain(1, b"pong"));
+        }
+        drop(stopped);
+        lively.expect_end();
+    });
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let stopped = open(&longhaul);
+    let mut lively = open(&longhaul);
+    for _ in 0..100 {
+        lively.send(masked(1, b"ping"));
+        lively.expect(plain(1, b"pong"));
+    }
+    lively.half_close();
+    lively.expect_end();
+    drop(stopped);
+}
+
+#[test]
+fn a_quiet_tunnel_outlives_the_default_timeouts_and_ends_by_an_explicit_one() {
+    let peer = switched(|mut socket| socket.expect_gone());
+    let longhaul = Setup::new().peer(&peer).start(
+        "keepalive_timeout 200ms; client_header_timeout 200ms;
+         server { listen %listen%; location / { proxy_pass http://%peer%; } }",
+    );
+    let mut client = open(&longhaul);
+    client.expect_silence(Duration::from_millis(600));
+    drop(client);
+    peer.join();
+    longhaul.stop();
+
+    let peer = switched(|mut socket| socket.expect_gone());
+    let longhaul = Setup::new()
+        .peer(&peer)
+        .start("server { listen %listen%; location / { proxy_pass http://%peer%; proxy_read_timeout 1s; } }");
+    open(&longhaul).expect_gone();
+}
+
+#[test]
+fn a_hundred_tunnels_on_two_shards_do_not_mix() {
+    const COUNT: usize = 100;
+    let peer = Peer::start(|connections| {
+        let mut echoes = Vec::new();
+        for _ in 0..COUNT {
+            let mut socket = connections.accept();
+            echoes.push(thread::spawn(move || {
+                let request = socket.read_head();
+                socket.send(head(SWITCHED));
+                let number = request.split(['/', ' ']).nth(2).expect("a number").to_owned();
+                for round in 0..20 {
+                    socket.expect(masked(1, format!("{number}-{round}").as_bytes()));
+                    socket.send(plain(1, format!("{round}-{number}").as_bytes()));
+                }
+                socket.expect_end();
+            }));
+        }
+        for echo in echoes {
+            echo.join().expect("a dialogue that was not mixed with another");
+        }
+    });
+    let longhaul = Setup::new().peer(&peer).start_file(
+        "daemon off; worker_processes 2; %user% error_log error.log info; pid pid; events { worker_connections 1024; }
+         http { access_log off; server { listen %listen%; location / { proxy_pass http://%peer%; } } }",
+    );
+    let mut clients: Vec<Socket> = (0..COUNT)
+        .map(|number| {
+            let mut client = longhaul.connect();
+            client.send(upgrade(&format!("/{number}"), ""));
+            client
+        })
+        .collect();
+    for client in &mut clients {
+        client.read_head();
+    }
+    for round in 0..20 {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.send(masked(1, format!("{number}-{round}").as_bytes()));
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.expect(plain(1, format!("{round}-{number}").as_bytes()));
+        }
+    }
+    for mut client in clients {
+        client.half_close();
+        client.expect_end();
+    }
+}
+
+#[test]
+fn the_log_line_is_written_when_the_tunnel_ends() {
+    let peer = switched(|mut socket| {
+        socket.expect(masked(1, b"12345"));
+        socket.send(plain(1, b"123"));
+        socket.expect_end();
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "log_format t '$status $request'; access_log %dir%/access.log t;
+         server { listen %listen%; location / { proxy_pass http://%peer%; } }",
+    );
+    let mut client = open(&longhaul);
+    client.send(masked(1, b"12345"));
+    client.expect(plain(1, b"123"));
+    assert_eq!(longhaul.file("access.log"), "");
+    client.half_close();
+    client.expect_end();
+    assert_eq!(longhaul.wait_for_lines("access.log", 1), "101 GET / HTTP/1.1\n");
+}
+
+#[test]
+fn two_descriptors_while_open_and_none_after() {
+    let peer = switched(|mut socket| {
+        socket.expect(masked(1, b"x"));
+        socket.send(plain(1, b"x"));
+        socket.expect_end();
+    });
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let before = longhaul.open_now();
+    let mut client = open(&longhaul);
+    client.send(masked(1, b"x"));
+    client.expect(plain(1, b"x"));
+    let open = longhaul.open_now();
+    assert_eq!((open.from_clients, open.to_peers, open.pipes), (1, 1, before.pipes));
+    client.half_close();
+    client.expect_end();
+    wait_for("both descriptors to be closed", || {
+        let open = longhaul.open_now();
+        (open.from_clients + open.to_peers == 0).then_some(())
+    });
+}
