@@ -1,0 +1,123 @@
+//! What the documents say is what the program does: lists and help texts in README.md are generated, every example
+//! loads, and every duplicate dependency has its reason.
+//!
+//! `LONGHAUL_REWRITE_DOCS=1 cargo test --test docs` writes the generated parts anew.
+
+// A test says no by a panic, and so do the functions it calls.
+#![allow(clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{Setup, binary};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Asserts that the part of README.md between the marks of that name is this text, or makes it so.
+fn generated(name: &str, text: &str) {
+    let readme = read("README.md");
+    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->\n"));
+    let start = readme.find(&begin).unwrap_or_else(|| panic!("no {begin}")) + begin.len();
+    let stop = start + readme[start..].find(&end).unwrap_or_else(|| panic!("no {end}"));
+    let text = format!("{}\n", text.trim_end());
+    if readme[start..stop] == text {
+        return;
+    }
+    let wanted = std::env::var_os("LONGHAUL_REWRITE_DOCS").is_some_and(|value| value == "1");
+    assert!(wanted, "README.md: `{name}` is out of date; run LONGHAUL_REWRITE_DOCS=1 cargo test --test docs");
+    let new = [&readme[..start], &text, &readme[stop..]].concat();
+    fs::write(root().join("README.md"), new).expect("README.md can be written");
+}
+
+/// One after the other in one test: each rewrites the same file.
+#[test]
+fn generated_parts_of_the_readme() {
+    let output = Command::new(binary()).arg("-h").output().expect("the binary runs");
+    assert!(output.status.success());
+    let help = String::from_utf8_lossy(&output.stdout).into_owned();
+    let help: String = help.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
+    generated("help", &help);
+    generated("directives", &longhaul::config::directive_list_markdown());
+}
+
+fn examples() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("examples")).expect("the examples");
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_example_loads_without_a_warning() {
+    for file in examples() {
+        let text = fs::read_to_string(&file).expect("readable");
+        let setup = Setup::new();
+        setup.write(&text);
+        let output = setup.command(&["-t", "-q"]).output().expect("the binary runs");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && errors.is_empty(), "{}: {errors}", file.display());
+    }
+}
+
+#[test]
+fn every_example_stands_in_the_readme_and_says_how_to_run_it() {
+    let readme = read("README.md");
+    for file in examples() {
+        let name = format!("examples/{}", file.file_name().expect("a file").to_string_lossy());
+        assert!(readme.contains(&format!("]({name})")), "README.md does not name {name}");
+        assert!(read(&name).contains(&format!("#   longhaul -c {name}\n")), "{name} does not say how to run it");
+    }
+}
+
+#[test]
+fn links_of_the_documents_lead_somewhere() {
+    for name in ["README.md", "tuning/README.md"] {
+        let folder = root().join(name).parent().expect("a folder").to_owned();
+        for part in read(name).split("](").skip(1) {
+            let target = part.split(')').next().unwrap_or_default();
+            let is_local = !target.contains("://") && !target.starts_with('#');
+            assert!(!is_local || folder.join(target).exists(), "{name}: no {target}");
+        }
+    }
+}
+
+/// Packages of other systems: named in Cargo.lock, never built.
+fn is_foreign(name: &str) -> bool {
+    name.starts_with("windows") || name == "r-efi"
+}
+
+#[test]
+fn duplicate_versions_have_their_reason_in_deny_toml() {
+    let lock = read("Cargo.lock");
+    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in lock.split("[[package]]").skip(1) {
+        let field = |name: &str| package.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix('"'));
+        let (Some(name), Some(version)) = (field("name = \""), field("version = \"")) else { continue };
+        versions.entry(name).or_default().push(version);
+    }
+    let deny = read("deny.toml");
+    let reason = |name: &str, version: &str| {
+        let series = version.split('.').take(if version.starts_with("0.") { 2 } else { 1 }).collect::<Vec<_>>();
+        let entry = format!("{{ name = \"{name}\", version = \"{}\", reason = \"", series.join("."));
+        deny.contains(&entry)
+    };
+    for (name, found) in versions.iter().filter(|(name, found)| found.len() > 1 && !is_foreign(name)) {
+        let without = found.iter().filter(|version| !reason(name, version)).count();
+        assert!(without <= 1, "{name} {found:?}: name the older versions with their reason in deny.toml");
+    }
+    for line in deny.lines().filter(|line| line.trim_start().starts_with("{ name")) {
+        let name = line.split('"').nth(1).expect("a name");
+        let count = versions.get(name).map_or(0, Vec::len);
+        assert!(count > 1, "{name} is no duplicate any more: take its line out of deny.toml");
+    }
+}
