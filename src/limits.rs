@@ -87,6 +87,9 @@ pub const TUNNEL_BUDGET_BYTES: usize = 256 << 10;
 /// Bytes moved by all tunnels of a shard before accepts, handshakes and timers have their turn.
 pub const TUNNEL_TURN_BYTES: usize = 4 << 20;
 
+/// How long the ends of a tunnel may take to answer the proxy's Close frame.
+pub const TUNNEL_FAREWELL_TIME: Duration = Duration::from_secs(2);
+
 /// How often timeouts of tunnels are looked at: they are seconds and more.
 pub const TUNNEL_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 

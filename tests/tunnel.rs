@@ -208,6 +208,39 @@ fn a_silent_upstream_times_out_when_asked_to() {
 }
 
 #[test]
+fn a_drain_in_the_midst_of_bulk_ends_between_two_frames() {
+    let shard = shard();
+    let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+    let record = shard.adopt(client_near, upstream_near, Start { frames: true, ..Default::default() });
+    let payload = pattern(300_000);
+    let mut message = vec![0x82, 127];
+    message.extend((payload.len() as u64).to_be_bytes());
+    message.extend(&payload);
+    let mut peer = upstream.try_clone().unwrap();
+    let sent = message.clone();
+    // Until the tunnel is gone.
+    let writer = std::thread::spawn(move || while peer.write_all(&sent).is_ok() {});
+    for _ in 0..20 {
+        assert!(read_exactly(&mut client, message.len()) == message);
+    }
+    shard.close_all(Reason::Drain);
+    loop {
+        let head = read_exactly(&mut client, 2);
+        if head == [0x88, 2] {
+            break;
+        }
+        assert_eq!(head, message[..2]);
+        assert!(read_exactly(&mut client, message.len() - 2) == message[2..]);
+    }
+    assert_eq!(read_exactly(&mut client, 2), 1001_u16.to_be_bytes());
+    assert_eq!(read_exactly(&mut upstream, 8)[..2], [0x88, 0x82]);
+    drop(client);
+    assert_eq!(ended(&record).ended, Ending::Stopped(Reason::Drain));
+    writer.join().unwrap();
+    shard.finish();
+}
+
+#[test]
 fn messages_and_the_close_code_are_recorded_over_any_cut_of_a_dialogue() {
     let shard = shard();
     // A text, a ping, a text in two frames with a pong between, a Close 4321; as a client masks them.

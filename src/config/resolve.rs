@@ -82,6 +82,7 @@ fn tunnel(proxy: &Proxy, client: &Client) -> Tunnel {
         read_timeout: proxy.read_timeout_is_explicit.then_some(proxy.read_timeout),
         send_timeout: proxy.send_timeout_is_explicit.then_some(proxy.send_timeout),
         client_send_timeout: Some(client.send_timeout),
+        ..Tunnel::default()
     }
 }
 

@@ -30,6 +30,6 @@ pub use process::{Affinity, ErrorLog, ErrorLogTarget, LogLevel, Process, Workers
 pub use proxy::{Destination, Proxy, ProxyPass, Scheme, SetHeader};
 pub use server::{ClientHead, Server, ServerName};
 pub use template::{Part, Template};
-pub use tunnel::Tunnel;
+pub use tunnel::{Tunnel, TunnelKeepalive, TunnelLifetime, TunnelPing};
 pub use upstream::{Balance, Peer, Upstream, UpstreamId, UpstreamKeepalive};
 pub use variable::{MapId, SlotId, Variable};

@@ -11,4 +11,38 @@ pub struct Tunnel {
     pub send_timeout: Option<Duration>,
     /// `send_timeout`: the client takes nothing for this long while bytes wait for it.
     pub client_send_timeout: Option<Duration>,
+    /// `tunnel_timeout`: neither side sends anything for this long.
+    pub timeout: Option<Duration>,
+    /// `tunnel_lifetime`.
+    pub lifetime: Option<TunnelLifetime>,
+    /// `tunnel_ping`, where frames are tracked.
+    pub ping: Option<TunnelPing>,
+    /// `tunnel_max_message` in bytes, where frames are tracked.
+    pub max_message: Option<u32>,
+    /// `tunnel_keepalive`, on both sockets.
+    pub keepalive: Option<TunnelKeepalive>,
+}
+
+/// The longest a tunnel may last. The jitter, a random part of which is added for each tunnel, keeps those that were
+/// opened together from ending together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelLifetime {
+    pub base: Duration,
+    pub jitter: Duration,
+}
+
+/// A ping to a client that has sent nothing for `interval`; after `timeout` without any byte from it, the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelPing {
+    pub interval: Duration,
+    pub timeout: Duration,
+}
+
+/// TCP's own probes, and how long written bytes may stay unacknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelKeepalive {
+    pub idle: Duration,
+    pub interval: Duration,
+    pub count: u32,
+    pub user_timeout: Duration,
 }

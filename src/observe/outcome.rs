@@ -96,6 +96,11 @@ endings! {
     ReadTimeout "read_timeout" false "the peer sent nothing for proxy_read_timeout";
     PeerSendTimeout "peer_send_timeout" false "the peer took nothing for proxy_send_timeout";
     ClientSendTimeout "client_send_timeout" false "the client took nothing for send_timeout";
+    Idle "idle" false "neither side sent anything for tunnel_timeout";
+    Lifetime "lifetime" false "it lasted for tunnel_lifetime";
+    NoPong "no_pong" false "the client did not answer a tunnel_ping";
+    ClientMessageTooLong "client_message_too_long" false "the client began a message over tunnel_max_message";
+    PeerMessageTooLong "peer_message_too_long" true "the peer began a message over tunnel_max_message";
     Drained "drained" false "the time to drain was over";
     Stopped "stopped" false "the process was told to stop at once";
 }

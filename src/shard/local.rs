@@ -11,7 +11,7 @@ use super::gate::Gate;
 use super::mailbox::{Mailbox, Receiver};
 use super::messages::{Adoption, Command, Left, Plan, Report};
 use super::service::Service;
-use crate::limits::{SHARD_STOP_TIME, SHARD_WARNING_INTERVAL};
+use crate::limits::{SHARD_STOP_TIME, SHARD_WARNING_INTERVAL, TUNNEL_FAREWELL_TIME, TUNNEL_SWEEP_INTERVAL};
 use crate::model::{ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Reserve};
 use crate::observe::error_log;
@@ -211,8 +211,13 @@ impl<S: Service> Local<S> {
     async fn close_tunnels(&self, reason: Reason) {
         if self.engine.active() > 0 {
             self.engine.close_all(reason);
+            // A drain asks the ends for their answer to a Close frame, and the engine bounds that wait by itself.
+            let within = match reason {
+                Reason::Stop => SHARD_STOP_TIME,
+                Reason::Drain => SHARD_STOP_TIME + TUNNEL_FAREWELL_TIME + TUNNEL_SWEEP_INTERVAL,
+            };
             // Whoever does not end in time is ended by the exit of the process.
-            let _ = monoio::time::timeout(SHARD_STOP_TIME, self.engine.drained()).await;
+            let _ = monoio::time::timeout(within, self.engine.drained()).await;
         }
     }
 

@@ -135,6 +135,11 @@ fn end_of(ending: Ending) -> TunnelEnd {
         Ending::ReadTimeout => TunnelEnd::ReadTimeout,
         Ending::SendTimeout(Side::Client) => TunnelEnd::ClientSendTimeout,
         Ending::SendTimeout(Side::Upstream) => TunnelEnd::PeerSendTimeout,
+        Ending::Idle => TunnelEnd::Idle,
+        Ending::Lifetime => TunnelEnd::Lifetime,
+        Ending::NoPong => TunnelEnd::NoPong,
+        Ending::MessageTooLong(Side::Client) => TunnelEnd::ClientMessageTooLong,
+        Ending::MessageTooLong(Side::Upstream) => TunnelEnd::PeerMessageTooLong,
         Ending::Stopped(Reason::Drain) => TunnelEnd::Drained,
         Ending::Stopped(Reason::Stop) => TunnelEnd::Stopped,
     }

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::sys::buffers::Lent;
 use crate::sys::ring::{Completion, Ring};
 
-use super::marks::{may_have_more, note_unread, note_written, track, write};
+use super::marks::{after_stop, follow, may_have_more, note_unread, note_written, write};
 use super::side::{Direction, Known};
 use super::slab::Slab;
 use super::slot::{Moment, Slot, Stride};
@@ -107,8 +107,9 @@ fn receive(ring: &mut Ring, slot: &mut Slot, each: &mut Move, now: Moment) {
     }
     slot.last_read[each.direction.index()] = now.ticks();
     let bytes = ring.bytes(&each.lent, taken);
-    (each.taken, each.whole) = (taken, track(slot, each.direction, bytes));
-    slot.hold(each.direction, &bytes[each.whole..]);
+    let (whole, stop) = follow(slot, each.direction, bytes);
+    (each.taken, each.whole) = (taken, whole);
+    after_stop(slot, each.direction, &bytes[whole..], stop, now);
     if each.whole > 0 {
         ring.send(slot.socket(each.direction.target()), &each.lent, each.whole);
     }

@@ -19,10 +19,29 @@ const LENGTH: u8 = 0x7f;
 /// Opcodes from here on are control frames.
 const CONTROL: u8 = 0x8;
 const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
 const PONG: u8 = 0xa;
 
 /// A Close frame without a code (RFC 6455 7.1.5).
 pub const NO_CODE: u16 = 1005;
+
+/// A Close frame of the proxy's own. With a mask toward an upstream, without one toward a client (RFC 6455 5.1).
+pub fn close_frame(code: u16, mask: Option<[u8; 4]>) -> Vec<u8> {
+    control_frame(CLOSE, &code.to_be_bytes(), mask)
+}
+
+/// A ping to a client.
+pub fn ping_frame(payload: [u8; PING_BYTES]) -> Vec<u8> {
+    control_frame(PING, &payload, None)
+}
+
+fn control_frame(opcode: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
+    let masked = if mask.is_some() { MASKED } else { 0 };
+    let mut frame = vec![FIN | opcode, masked | payload.len() as u8];
+    frame.extend(mask.iter().flatten());
+    frame.extend(payload.iter().zip(mask.unwrap_or_default().iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
 
 /// What the tracker stops for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +80,13 @@ pub struct Tracker {
     messages: u32,
     /// The frame the stream is in is the last of its message.
     is_final: bool,
+    /// A Close frame has passed.
+    has_closed: bool,
+    /// What is fed does not go on.
+    only_listens: bool,
 }
+
+const _: () = assert!(size_of::<Tracker>() <= 20);
 
 /// A header as it was found.
 struct Header {
@@ -116,6 +141,16 @@ impl Tracker {
         self.left == [0, 0]
     }
 
+    /// A Close frame has passed: no frame may follow it.
+    pub fn has_closed(&self) -> bool {
+        self.has_closed
+    }
+
+    /// From here on nothing of the stream passes: messages are not counted any more.
+    pub fn only_listen(&mut self) {
+        self.only_listens = true;
+    }
+
     /// Messages that have passed completely.
     pub fn messages(&self) -> u32 {
         self.messages
@@ -135,7 +170,7 @@ impl Tracker {
 
     fn end_frame(&mut self) {
         if self.is_final {
-            self.messages = self.messages.saturating_add(1);
+            self.messages = self.messages.saturating_add(u32::from(!self.only_listens));
             self.message_bytes = 0;
         }
     }
@@ -165,7 +200,10 @@ impl Tracker {
                 }
                 let payload = &rest[header.length..length];
                 match header.first & OPCODE {
-                    CLOSE => on_close(unmasked(payload, header.mask).map_or(NO_CODE, u16::from_be_bytes)),
+                    CLOSE => {
+                        self.has_closed = true;
+                        on_close(unmasked(payload, header.mask).map_or(NO_CODE, u16::from_be_bytes));
+                    }
                     PONG if payload.len() == PING_BYTES
                         && rules.awaited_pong.is_some()
                         && rules.awaited_pong == unmasked(payload, header.mask) =>
@@ -321,7 +359,7 @@ mod tests {
         said
     }
 
-    const PING: [u8; PING_BYTES] = *b"longhaul";
+    const PAYLOAD: [u8; PING_BYTES] = *b"longhaul";
 
     proptest! {
         #[test]
@@ -334,10 +372,10 @@ mod tests {
             skips in any::<bool>(),
         ) {
             if let Some((at, mask)) = pong {
-                let frame = Frame { fin: true, opcode: 10, mask, payload: PING.to_vec(), is_long: false };
+                let frame = Frame { fin: true, opcode: 10, mask, payload: PAYLOAD.to_vec(), is_long: false };
                 frames.insert(at.min(frames.len()), frame);
             }
-            let rules = Rules { message_bytes_max: max, stop_between: false, awaited_pong: awaits.then_some(PING) };
+            let rules = Rules { message_bytes_max: max, stop_between: false, awaited_pong: awaits.then_some(PAYLOAD) };
             let stream: Vec<u8> = frames.iter().flat_map(Frame::encode).collect();
             prop_assert_eq!(in_pieces(&stream, &pieces, &rules, skips), naive(&frames, &rules));
         }
@@ -364,6 +402,20 @@ mod tests {
             let boundary = std::iter::once(0).chain(ends).find(|end| *end >= taken);
             prop_assert_eq!(Some(taken + more), boundary);
         }
+    }
+
+    #[test]
+    fn own_frames_are_frames() {
+        for mask in [None, Some([1, 2, 3, 4])] {
+            let frame = Frame { fin: true, opcode: 8, mask, payload: vec![3, 241], is_long: false };
+            assert_eq!(close_frame(1009, mask), frame.encode());
+            let mut tracker = Tracker::default();
+            let mut codes = Vec::new();
+            tracker.feed(&close_frame(1009, mask), &Rules::default(), |code| codes.push(code));
+            assert!(tracker.has_closed() && codes == [1009]);
+        }
+        let frame = Frame { fin: true, opcode: 9, mask: None, payload: PAYLOAD.to_vec(), is_long: false };
+        assert_eq!(ping_frame(PAYLOAD), frame.encode());
     }
 
     #[test]

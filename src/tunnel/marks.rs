@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU16;
 
-use super::frames::Rules;
-use super::record::Close;
+use super::frames::{Rules, Stop};
+use super::rare::Farewell;
+use super::record::{Close, Ending};
 use super::side::{Direction, Known, Side};
-use super::slot::Slot;
+use super::slot::{Moment, Slot};
 use super::socket::{self, Moved};
 
 /// Notes why a read brought no bytes.
@@ -30,14 +31,70 @@ pub fn may_have_more(slot: &Slot, source: Side, is_short: bool) -> bool {
     !is_short || slot.has(source, Known::READ_CLOSED) || slot.has(source, Known::FAILED)
 }
 
-/// How much of what was read may go on: all but the beginning of a frame that is not complete.
-pub fn track(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
-    let Some(trackers) = &mut slot.trackers else { return bytes.len() };
+/// Close codes of RFC 6455 7.4.1.
+pub const CLOSE_GOING_AWAY: u16 = 1001;
+const CLOSE_TOO_BIG: u16 = 1009;
+
+/// What becomes of bytes that were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracked {
+    /// So many go on.
+    pub whole: usize,
+    /// From there to here is the beginning of a frame, or what comes behind a stop.
+    pub end: usize,
+    pub stop: Stop,
+}
+
+/// Follows the frames in bytes that were read. An awaited pong is taken out of them.
+pub fn track(slot: &mut Slot, direction: Direction, bytes: &mut [u8]) -> Tracked {
+    let (mut whole, mut end) = (0, bytes.len());
+    loop {
+        let (taken, stop) = follow(slot, direction, &bytes[whole..end]);
+        whole += taken;
+        let Stop::Pong(length) = stop else { return Tracked { whole, end, stop } };
+        bytes.copy_within(whole + length..end, whole);
+        end -= length;
+        slot.set_ping(None);
+    }
+}
+
+/// The same up to the first stop.
+pub fn follow(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> (usize, Stop) {
+    let awaited_pong = match direction {
+        Direction::ToUpstream => slot.ping().map(|ping| ping.payload),
+        Direction::ToClient => None,
+    };
+    let farewell = slot.farewell().copied();
+    let rules = Rules {
+        // During a farewell the message that was too long is read over.
+        message_bytes_max: slot.settings.max_message.filter(|_| farewell.is_none()),
+        stop_between: farewell.is_some_and(|farewell| !farewell.is_said[direction.index()]),
+        awaited_pong,
+    };
+    let Some(trackers) = &mut slot.trackers else { return (bytes.len(), Stop::Starved) };
     let close = &mut slot.close;
     let on_close = |code| {
         close.get_or_insert(Close { by: direction.source(), code });
     };
-    trackers[direction.index()].feed(bytes, &Rules::default(), on_close).0
+    trackers[direction.index()].feed(bytes, &rules, on_close)
+}
+
+/// Keeps the beginning of a frame for later, or refuses what follows a message that is too long.
+pub fn after_stop(slot: &mut Slot, direction: Direction, rest: &[u8], stop: Stop, now: Moment) {
+    match stop {
+        Stop::Starved | Stop::Between | Stop::Pong(_) => slot.hold(direction, rest),
+        Stop::TooLong => {
+            take_leave(slot, Ending::MessageTooLong(direction.source()), CLOSE_TOO_BIG, now);
+            // Held, it is read over once the Close frame is said: an answer may stand in it.
+            slot.hold(direction, rest);
+        }
+    }
+}
+
+/// Begins the end of a tunnel by Close frames at the next places for them.
+pub fn take_leave(slot: &mut Slot, ending: Ending, code: u16, now: Moment) {
+    slot.set_ping(None);
+    slot.set_farewell(Farewell { ending, code, since: now.ticks(), is_said: [false; 2] });
 }
 
 /// Writes once, and tells how much went.

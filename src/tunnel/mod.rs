@@ -6,6 +6,7 @@
 
 mod batch;
 mod engine;
+mod farewell;
 mod frames;
 mod marks;
 mod pipe;
@@ -18,6 +19,8 @@ mod slab;
 mod slot;
 mod socket;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 pub use engine::{Engine, EngineOptions, Seed};

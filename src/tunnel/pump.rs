@@ -6,7 +6,7 @@
 use crate::limits;
 
 use super::frames;
-use super::marks::{lose, may_have_more, note_unread, note_written, track, write};
+use super::marks::{Tracked, after_stop, follow, lose, may_have_more, note_unread, note_written, track, write};
 use super::pipe::Pipe;
 use super::pipes::Pipes;
 use super::record::Ending;
@@ -77,7 +77,8 @@ impl Pump {
         if Side::BOTH.iter().all(|side| slot.has(*side, Known::FINISHED)) {
             return Next::End(Ending::Closed(slot.first_ended.unwrap_or(Side::Client)));
         }
-        if needs_turn { Next::Turn } else { Next::Wait }
+        // A message that is too long has begun the farewell.
+        if needs_turn || slot.farewell().is_some() { Next::Turn } else { Next::Wait }
     }
 
     /// Serves one direction; true if it stopped for its budget alone.
@@ -85,7 +86,7 @@ impl Pump {
         let (source, target) = (direction.source(), direction.target());
         let mut left = budget_bytes;
         loop {
-            if slot.has(target, Known::LOST) || !self.flush(slot, direction, now) {
+            if slot.has(target, Known::LOST) || slot.farewell().is_some() || !self.flush(slot, direction, now) {
                 return false;
             }
             if slot.has(source, Known::ENDED) {
@@ -134,7 +135,7 @@ impl Pump {
     }
 
     /// Moves bytes through the buffer once. Returns how many were taken from the source.
-    fn copy(&mut self, slot: &mut Slot, direction: Direction, limit: usize, now: Moment) -> usize {
+    pub fn copy(&mut self, slot: &mut Slot, direction: Direction, limit: usize, now: Moment) -> usize {
         let held = slot.take_held(direction);
         self.buffer[..held.len()].copy_from_slice(&held);
         let end = held.len() + limit;
@@ -152,11 +153,11 @@ impl Pump {
         if !may_have_more(slot, direction.source(), taken < limit) {
             slot.clear(direction.source(), Known::READABLE);
         }
-        let bytes = &self.buffer[..held.len() + taken];
-        let whole = track(slot, direction, bytes);
+        let bytes = &mut self.buffer[..held.len() + taken];
+        let Tracked { whole, end, stop } = track(slot, direction, bytes);
         let sent = write(slot, direction, &bytes[..whole]);
         slot.keep(direction, &bytes[sent..whole], now);
-        slot.hold(direction, &bytes[whole..]);
+        after_stop(slot, direction, &bytes[whole..end], stop, now);
         let stride = &mut slot.stride[direction.index()];
         if taken < limits::TUNNEL_COPY_BYTES || sent < whole {
             stride.shorten();
@@ -187,6 +188,27 @@ impl Pump {
         taken
     }
 
+    /// Reads on without passing anything on, to hear a side's Close or its end. Returns how many bytes were read.
+    pub fn listen(&mut self, slot: &mut Slot, direction: Direction) -> usize {
+        let source = direction.source();
+        let held = slot.take_held(direction);
+        self.buffer[..held.len()].copy_from_slice(&held);
+        let moved = socket::recv(slot.socket(source), &mut self.buffer[held.len()..][..limits::TUNNEL_COPY_BYTES]);
+        let Moved::Bytes(taken) = moved else {
+            note_unread(slot, source, moved);
+            slot.hold(direction, &held);
+            return 0;
+        };
+        if !may_have_more(slot, source, taken < limits::TUNNEL_COPY_BYTES) {
+            slot.clear(source, Known::READABLE);
+        }
+        let bytes = &mut self.buffer[..held.len() + taken];
+        let Tracked { whole, end, .. } = track(slot, direction, bytes);
+        slot.hold(direction, &bytes[whole..end]);
+        self.moved += taken;
+        taken
+    }
+
     /// Writes what a pipe holds and gives it back. False if bytes are left: the tunnel then keeps the pipe.
     fn drain(&mut self, slot: &mut Slot, direction: Direction, mut pipe: Pipe, now: Moment) -> bool {
         let target = direction.target();
@@ -203,7 +225,7 @@ impl Pump {
     }
 
     /// Writes what waits. True if nothing waits any more.
-    fn flush(&mut self, slot: &mut Slot, direction: Direction, now: Moment) -> bool {
+    pub fn flush(&mut self, slot: &mut Slot, direction: Direction, now: Moment) -> bool {
         let target = direction.target();
         while !slot.waiting_bytes(direction).is_empty() {
             if !slot.has(target, Known::WRITABLE) || slot.has(target, Known::LOST) {
@@ -235,6 +257,9 @@ impl Pump {
 
 /// Makes a side's socket fit for this pump.
 pub fn prepare(slot: &mut Slot, side: Side) {
+    if let Some(keepalive) = &slot.settings.keepalive {
+        socket::set_keepalive(slot.socket(side), keepalive);
+    }
     if let Err(errno) = socket::set_nonblocking(slot.socket(side)) {
         lose(slot, side, errno.raw_os_error());
     }
@@ -242,9 +267,9 @@ pub fn prepare(slot: &mut Slot, side: Side) {
 
 /// Takes in what was read from a source before there was a tunnel.
 pub fn begin(slot: &mut Slot, direction: Direction, bytes: &[u8], now: Moment) {
-    let whole = track(slot, direction, bytes);
+    let (whole, stop) = follow(slot, direction, bytes);
     slot.keep(direction, &bytes[..whole], now);
-    slot.hold(direction, &bytes[whole..]);
+    after_stop(slot, direction, &bytes[whole..], stop, now);
 }
 
 /// A side that failed while nothing is read from it is asked for its error: the other side takes nothing, or all that

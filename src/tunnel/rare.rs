@@ -1,7 +1,9 @@
 //! What few tunnels have at a time: bytes that were taken from one side and that the other did not take yet, in memory
-//! or in a pipe, and the beginning of a frame that must not go on before it is complete.
+//! or in a pipe, the beginning of a frame that must not go on before it is complete, a ping under way, the farewell.
 
+use super::frames::PING_BYTES;
 use super::pipe::Pipe;
+use super::record::Ending;
 use super::side::Direction;
 
 /// One direction: bytes that wait first, then what the pipe holds, then the beginning of a frame.
@@ -20,15 +22,39 @@ impl Queue {
     }
 }
 
+/// A ping that has not been answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ping {
+    pub payload: [u8; PING_BYTES],
+    /// Tick.
+    pub sent: u32,
+}
+
+/// The tunnel's end is being told to both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Farewell {
+    pub ending: Ending,
+    /// Of the Close frames.
+    pub code: u16,
+    /// Tick at which it began.
+    pub since: u32,
+    /// The Close frame of this direction has been put behind the last of its bytes, or has no place in it.
+    pub is_said: [bool; 2],
+}
+
 /// Made when a write falls short or a read ends within a header, dropped as soon as it is empty.
 #[derive(Debug, Default)]
 pub struct Rare {
     queues: [Queue; 2],
+    pub ping: Option<Ping>,
+    pub farewell: Option<Farewell>,
 }
 
 impl Rare {
     pub fn is_empty(&self) -> bool {
-        self.queues.iter().all(|queue| !queue.is_waiting() && queue.held.is_empty())
+        self.ping.is_none()
+            && self.farewell.is_none()
+            && self.queues.iter().all(|queue| !queue.is_waiting() && queue.held.is_empty())
     }
 
     /// The target has yet to take something.

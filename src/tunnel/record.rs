@@ -17,6 +17,14 @@ pub enum Ending {
     ReadTimeout,
     /// `proxy_send_timeout` (upstream) or `send_timeout` (client): this end took nothing while bytes waited for it.
     SendTimeout(Side),
+    /// `tunnel_timeout`: neither side sent anything for that long.
+    Idle,
+    /// `tunnel_lifetime` is over.
+    Lifetime,
+    /// `tunnel_ping`: the client sent nothing, and no answer to a ping either.
+    NoPong,
+    /// `tunnel_max_message`: this side began a longer message.
+    MessageTooLong(Side),
     /// The process ended it.
     Stopped(Reason),
 }
@@ -41,7 +49,7 @@ pub struct Record {
     /// Complete WebSocket messages; zero where frames are not tracked.
     pub messages_to_upstream: u32,
     pub messages_to_client: u32,
-    /// The first Close frame that passed.
+    /// The first Close frame that came from one of the ends.
     pub close: Option<Close>,
     /// From adoption to the close of both sockets.
     pub duration: Duration,

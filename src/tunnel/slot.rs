@@ -12,7 +12,7 @@ use crate::model;
 
 use super::frames::Tracker;
 use super::pipe::Pipe;
-use super::rare::Rare;
+use super::rare::{Farewell, Ping, Rare};
 use super::record::{Close, Ending, OnEnd, Record};
 use super::side::{Direction, Known, Side};
 
@@ -79,7 +79,7 @@ pub struct Slot {
     pub written: [u64; 2],
     /// When the source last sent something, by direction.
     pub last_read: [u32; 2],
-    adopted: u32,
+    pub adopted: u32,
     /// By direction; `None` where the bytes are not WebSocket frames.
     pub trackers: Option<[Tracker; 2]>,
     pub close: Option<Close>,
@@ -180,6 +180,29 @@ impl Slot {
         let held = rare.take_held(direction);
         self.drop_empty();
         held
+    }
+
+    pub fn ping(&self) -> Option<Ping> {
+        self.rare.as_ref().and_then(|rare| rare.ping)
+    }
+
+    pub fn set_ping(&mut self, ping: Option<Ping>) {
+        if ping.is_some() || self.rare.is_some() {
+            self.rare.get_or_insert_default().ping = ping;
+            self.drop_empty();
+        }
+    }
+
+    pub fn farewell(&mut self) -> Option<&mut Farewell> {
+        self.rare.as_mut().and_then(|rare| rare.farewell.as_mut())
+    }
+
+    pub fn set_farewell(&mut self, farewell: Farewell) {
+        self.rare.get_or_insert_default().farewell = Some(farewell);
+    }
+
+    pub fn tracker(&mut self, direction: Direction) -> Option<&mut Tracker> {
+        self.trackers.as_mut().map(|trackers| &mut trackers[direction.index()])
     }
 
     fn drop_empty(&mut self) {

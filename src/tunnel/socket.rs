@@ -6,6 +6,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, sockopt};
 
+use crate::model::TunnelKeepalive;
+
 /// What one non-blocking call did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moved {
@@ -53,6 +55,17 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> Moved {
 /// splice needs this on both sockets: SPLICE_F_NONBLOCK alone still waits for a socket.
 pub fn set_nonblocking(socket: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::io::ioctl_fionbio(socket, true)
+}
+
+/// TCP's own probes. Has no meaning on a unix socket.
+pub fn set_keepalive(socket: BorrowedFd<'_>, keepalive: &TunnelKeepalive) {
+    let user_timeout_ms = u32::try_from(keepalive.user_timeout.as_millis()).unwrap_or(u32::MAX);
+    // Where an option is refused the tunnel works as it does without.
+    let _ = sockopt::set_socket_keepalive(socket, true)
+        .and_then(|()| sockopt::set_tcp_keepidle(socket, keepalive.idle))
+        .and_then(|()| sockopt::set_tcp_keepintvl(socket, keepalive.interval))
+        .and_then(|()| sockopt::set_tcp_keepcnt(socket, keepalive.count))
+        .and_then(|()| sockopt::set_tcp_user_timeout(socket, user_timeout_ms));
 }
 
 /// Sends FIN after what is already written. On a socket that has failed there is nothing to pass on.

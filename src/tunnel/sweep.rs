@@ -1,26 +1,90 @@
 //! Which tunnels are at the end of their time. Pure: the clock is an argument.
 
+use std::time::Duration;
+
+use crate::limits;
+
 use super::record::Ending;
 use super::side::{Direction, Known, Side};
 use super::slot::{Moment, Slot, between};
 
-/// The ending that is due now, if one is.
-pub fn due(slot: &Slot, now: Moment) -> Option<Ending> {
-    let now = now.ticks();
-    let settings = &*slot.settings;
-    for (side, timeout) in [(Side::Upstream, settings.send_timeout), (Side::Client, settings.client_send_timeout)] {
-        let direction = side.other().outgoing();
-        if let (Some(timeout), Some(rare)) = (timeout, &slot.rare)
-            && rare.is_waiting(direction)
-            && between(rare.stuck_since(direction), now) >= timeout
-        {
-            return Some(Ending::SendTimeout(side));
-        }
+/// What is due now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    End(Ending),
+    /// The end, told to both ends where frames are tracked.
+    Farewell(Ending),
+    /// A ping to the client.
+    Ping,
+    /// The client has sent something since the last ping: it lives, pong or not.
+    Alive,
+}
+
+/// What is due in a tunnel, if anything is. `salt` is any number that differs from tunnel to tunnel.
+pub fn due(slot: &Slot, salt: u32, now: Moment) -> Option<Due> {
+    if let Some(farewell) = slot.rare.as_ref().and_then(|rare| rare.farewell) {
+        let is_over = between(farewell.since, now.ticks()) >= limits::TUNNEL_FAREWELL_TIME;
+        return is_over.then_some(Due::End(farewell.ending));
     }
+    send_timeout(slot, now)
+        .or_else(|| read_timeout(slot, now))
+        .map(Due::End)
+        .or_else(|| idle(slot, now).or_else(|| lifetime(slot, salt, now)).map(Due::Farewell))
+        .or_else(|| ping(slot, now))
+}
+
+fn send_timeout(slot: &Slot, now: Moment) -> Option<Ending> {
+    let settings = &*slot.settings;
+    let rare = slot.rare.as_ref()?;
+    [(Side::Upstream, settings.send_timeout), (Side::Client, settings.client_send_timeout)]
+        .into_iter()
+        .find(|(side, timeout)| {
+            let direction = side.other().outgoing();
+            let stuck = between(rare.stuck_since(direction), now.ticks());
+            rare.is_waiting(direction) && timeout.is_some_and(|timeout| stuck >= timeout)
+        })
+        .map(|(side, _)| Ending::SendTimeout(side))
+}
+
+fn silence(slot: &Slot, direction: Direction, now: Moment) -> Duration {
+    between(slot.last_read[direction.index()], now.ticks())
+}
+
+fn read_timeout(slot: &Slot, now: Moment) -> Option<Ending> {
+    let timeout = slot.settings.read_timeout?;
     // An upstream that is not read since the client takes nothing is not the one that is silent.
     let is_read = !slot.has(Side::Upstream, Known::ENDED) && !slot.is_waiting(Direction::ToClient);
-    let silence = between(slot.last_read[Direction::ToClient.index()], now);
-    settings.read_timeout.filter(|timeout| is_read && silence >= *timeout).map(|_| Ending::ReadTimeout)
+    (is_read && silence(slot, Direction::ToClient, now) >= timeout).then_some(Ending::ReadTimeout)
+}
+
+fn idle(slot: &Slot, now: Moment) -> Option<Ending> {
+    let timeout = slot.settings.timeout?;
+    Direction::BOTH.iter().all(|direction| silence(slot, *direction, now) >= timeout).then_some(Ending::Idle)
+}
+
+fn lifetime(slot: &Slot, salt: u32, now: Moment) -> Option<Ending> {
+    let lifetime = slot.settings.lifetime?;
+    // A multiplicative hash: neighbours end far from each other.
+    let part = f64::from((salt ^ slot.adopted).wrapping_mul(0x9e37_79b9)) / f64::from(u32::MAX);
+    let longest = lifetime.base + lifetime.jitter.mul_f64(part);
+    (between(slot.adopted, now.ticks()) >= longest).then_some(Ending::Lifetime)
+}
+
+fn ping(slot: &Slot, now: Moment) -> Option<Due> {
+    let settings = slot.settings.ping?;
+    let trackers = slot.trackers.as_ref()?;
+    let Some(ping) = slot.ping() else {
+        let has_place = trackers[Direction::ToClient.index()].is_between_frames()
+            && !trackers[Direction::ToClient.index()].has_closed()
+            && !slot.is_waiting(Direction::ToClient)
+            && !slot.has(Side::Client, Known::FINISHED);
+        let is_silent = silence(slot, Direction::ToUpstream, now) >= settings.interval;
+        return (has_place && is_silent && !slot.has(Side::Client, Known::ENDED)).then_some(Due::Ping);
+    };
+    if between(ping.sent, slot.last_read[Direction::ToUpstream.index()]) > Duration::ZERO {
+        return Some(Due::Alive);
+    }
+    (between(ping.sent, now.ticks()) >= settings.timeout).then_some(Due::Farewell(Ending::NoPong))
 }
 
 #[cfg(test)]
@@ -41,22 +105,22 @@ mod tests {
 
     #[test]
     fn a_quiet_tunnel_without_settings_stays() {
-        assert_eq!(due(&slot(model::Tunnel::default()), Moment(u64::MAX)), None);
+        assert_eq!(due(&slot(model::Tunnel::default()), 0, Moment(u64::MAX)), None);
     }
 
     #[test]
     fn read_timeout_counts_from_the_last_byte_of_the_upstream() {
         let mut slot = slot(model::Tunnel { read_timeout: seconds(60), ..Default::default() });
-        assert_eq!(due(&slot, Moment(64_900)), None);
-        assert_eq!(due(&slot, Moment(65_000)), Some(Ending::ReadTimeout));
+        assert_eq!(due(&slot, 0, Moment(64_900)), None);
+        assert_eq!(due(&slot, 0, Moment(65_000)), Some(Due::End(Ending::ReadTimeout)));
         slot.last_read[Direction::ToClient.index()] = Moment(10_000).ticks();
-        assert_eq!(due(&slot, Moment(69_900)), None);
-        assert_eq!(due(&slot, Moment(70_000)), Some(Ending::ReadTimeout));
+        assert_eq!(due(&slot, 0, Moment(69_900)), None);
+        assert_eq!(due(&slot, 0, Moment(70_000)), Some(Due::End(Ending::ReadTimeout)));
         slot.keep(Direction::ToClient, b"x", Moment(69_000));
-        assert_eq!(due(&slot, Moment(70_000)), None, "the client is the slow one");
+        assert_eq!(due(&slot, 0, Moment(70_000)), None, "the client is the slow one");
         slot.release(Direction::ToClient, 1, Moment(70_000));
         slot.set(Side::Upstream, Known::ENDED);
-        assert_eq!(due(&slot, Moment(70_000)), None, "nothing more can come");
+        assert_eq!(due(&slot, 0, Moment(70_000)), None, "nothing more can come");
     }
 
     #[test]
@@ -65,13 +129,13 @@ mod tests {
             model::Tunnel { send_timeout: seconds(10), client_send_timeout: seconds(20), ..Default::default() };
         let mut slot = slot(settings);
         slot.keep(Direction::ToUpstream, b"abc", Moment(6_000));
-        assert_eq!(due(&slot, Moment(15_900)), None);
-        assert_eq!(due(&slot, Moment(16_000)), Some(Ending::SendTimeout(Side::Upstream)));
+        assert_eq!(due(&slot, 0, Moment(15_900)), None);
+        assert_eq!(due(&slot, 0, Moment(16_000)), Some(Due::End(Ending::SendTimeout(Side::Upstream))));
         slot.release(Direction::ToUpstream, 1, Moment(16_000));
-        assert_eq!(due(&slot, Moment(25_900)), None, "a byte has moved");
+        assert_eq!(due(&slot, 0, Moment(25_900)), None, "a byte has moved");
         slot.release(Direction::ToUpstream, 2, Moment(25_900));
         slot.keep(Direction::ToClient, b"abc", Moment(30_000));
-        assert_eq!(due(&slot, Moment(49_900)), None);
-        assert_eq!(due(&slot, Moment(50_000)), Some(Ending::SendTimeout(Side::Client)));
+        assert_eq!(due(&slot, 0, Moment(49_900)), None);
+        assert_eq!(due(&slot, 0, Moment(50_000)), Some(Due::End(Ending::SendTimeout(Side::Client))));
     }
 }

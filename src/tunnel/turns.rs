@@ -13,14 +13,17 @@ use crate::limits;
 use crate::sys::ring::{BufferSizes, Completion, Readiness, Ring, SetupError};
 
 use super::batch;
-use super::marks::lose;
+use super::farewell::{self, Masks};
+use super::frames;
+use super::marks::{CLOSE_GOING_AWAY, lose, take_leave};
 use super::pump::{self, Next, Pump};
+use super::rare::Ping;
 use super::record::{Counts, Ending, OnEnd, Reason, Record};
-use super::side::{Known, Side};
+use super::side::{Direction, Known, Side};
 use super::slab::Slab;
 use super::slot::{Moment, Purpose, Slot, Token};
 use super::socket;
-use super::sweep;
+use super::sweep::{self, Due};
 
 const BUFFERS: BufferSizes = BufferSizes { count: limits::TUNNEL_BATCH_COUNT, bytes: limits::TUNNEL_COPY_BYTES };
 
@@ -34,6 +37,7 @@ pub struct Turns {
     /// Tunnels to be served, each at most once, in the order they asked.
     queue: VecDeque<u32>,
     pump: Pump,
+    masks: Masks,
     over: Vec<Over>,
 }
 
@@ -44,6 +48,7 @@ impl Turns {
             slots: Slab::default(),
             queue: VecDeque::new(),
             pump: Pump::new(),
+            masks: Masks::default(),
             over: Vec::new(),
         })
     }
@@ -117,7 +122,11 @@ impl Turns {
         let Some(slot) = self.slots.at(index) else { return };
         slot.is_queued = false;
         if slot.ending.is_none() {
-            match self.pump.serve(slot, limits::TUNNEL_BUDGET_BYTES, now) {
+            let next = match slot.farewell() {
+                None => self.pump.serve(slot, limits::TUNNEL_BUDGET_BYTES, now),
+                Some(_) => farewell::serve(&mut self.pump, slot, &mut self.masks, now),
+            };
+            match next {
                 Next::Wait => {}
                 Next::Turn => enqueue(&mut self.queue, slot, index),
                 Next::End(ending) => return self.end(index, ending, now),
@@ -161,26 +170,54 @@ impl Turns {
         }
     }
 
-    /// Ends the tunnels whose time is over.
+    /// Does what is due by the clock. Tunnels may then want a turn.
     pub fn sweep(&mut self, now: Moment) -> io::Result<()> {
-        self.end_where(now, |slot| sweep::due(slot, now))
+        self.each(|turns, index| {
+            let Some(slot) = turns.slots.at(index) else { return };
+            match sweep::due(slot, index, now) {
+                None => {}
+                Some(Due::End(ending)) => turns.end(index, ending, now),
+                Some(Due::Farewell(ending)) => turns.take_leave(index, ending, now),
+                Some(Due::Alive) => slot.set_ping(None),
+                Some(Due::Ping) => {
+                    let payload = turns.masks.bytes();
+                    slot.keep(Direction::ToClient, &frames::ping_frame(payload), now);
+                    slot.set_ping(Some(Ping { payload, sent: now.ticks() }));
+                    enqueue(&mut turns.queue, slot, index);
+                }
+            }
+        })
     }
 
     /// Ends all tunnels.
     pub fn end_all(&mut self, reason: Reason, now: Moment) -> io::Result<()> {
-        self.end_where(now, |_| Some(Ending::Stopped(reason)))
+        self.each(|turns, index| match reason {
+            Reason::Stop => turns.end(index, Ending::Stopped(reason), now),
+            Reason::Drain => turns.take_leave(index, Ending::Stopped(reason), now),
+        })
     }
 
-    fn end_where(&mut self, now: Moment, ending_of: impl Fn(&Slot) -> Option<Ending>) -> io::Result<()> {
+    /// Every tunnel that is not ending yet.
+    fn each(&mut self, act: impl Fn(&mut Turns, u32)) -> io::Result<()> {
         for index in 0..self.slots.end() {
-            let Some(slot) = self.slots.at(index) else { continue };
-            if slot.ending.is_none()
-                && let Some(ending) = ending_of(slot)
-            {
-                self.end(index, ending, now);
+            if self.slots.at(index).is_some_and(|slot| slot.ending.is_none()) {
+                act(self, index);
             }
         }
         self.ring.submit()
+    }
+
+    /// Ends a tunnel by Close frames, where it knows frames.
+    fn take_leave(&mut self, index: u32, ending: Ending, now: Moment) {
+        match self.slots.at(index) {
+            Some(slot) if slot.trackers.is_some() => {
+                if slot.farewell().is_none() {
+                    take_leave(slot, ending, CLOSE_GOING_AWAY, now);
+                    enqueue(&mut self.queue, slot, index);
+                }
+            }
+            _ => self.end(index, ending, now),
+        }
     }
 }
 
@@ -206,7 +243,14 @@ fn unwatch(ring: &mut Ring, slot: &Slot, index: u32, side: Side) {
 fn must_reset(ending: Ending) -> bool {
     match ending {
         Ending::Reset(_) | Ending::Failed(..) => true,
-        Ending::Closed(_) | Ending::ReadTimeout | Ending::SendTimeout(_) | Ending::Stopped(_) => false,
+        Ending::Closed(_)
+        | Ending::ReadTimeout
+        | Ending::SendTimeout(_)
+        | Ending::Idle
+        | Ending::Lifetime
+        | Ending::NoPong
+        | Ending::MessageTooLong(_)
+        | Ending::Stopped(_) => false,
     }
 }
 

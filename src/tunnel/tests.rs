@@ -1,0 +1,284 @@
+//! Tunnels under a virtual clock: what the proxy itself sends and ends, byte by byte.
+
+use std::cell::RefCell;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::frames::{close_frame, ping_frame};
+use super::record::{Close, Ending, Reason, Record};
+use super::side::Side;
+use super::slot::{Moment, Slot};
+use super::turns::Turns;
+use crate::model::{Tunnel, TunnelLifetime, TunnelPing};
+
+/// One tunnel, its peers and the clock.
+struct Bench {
+    turns: Turns,
+    client: UnixStream,
+    upstream: UnixStream,
+    record: Rc<RefCell<Option<Record>>>,
+    now: Moment,
+}
+
+impl Bench {
+    fn new(settings: Tunnel, frames: bool) -> Bench {
+        let mut turns = Turns::new(8, 64).unwrap();
+        let ((client_near, client), (upstream_near, upstream)) =
+            (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        client.set_nonblocking(true).unwrap();
+        upstream.set_nonblocking(true).unwrap();
+        let record = Rc::new(RefCell::new(None));
+        let now = Moment(1_000_000);
+        let mut slot = Slot::new(client_near.into(), upstream_near.into(), settings.into(), now);
+        slot.trackers = frames.then(Default::default);
+        let told = Rc::clone(&record);
+        slot.on_end = Some(Box::new(move |record| *told.borrow_mut() = Some(record.clone())));
+        turns.adopt(slot);
+        let mut bench = Bench { turns, client, upstream, record, now };
+        bench.settle();
+        bench
+    }
+
+    /// Turns until nothing is left to do.
+    fn settle(&mut self) {
+        let watched = self.turns.ring().watched().unwrap();
+        loop {
+            self.turns.turn(self.now).unwrap();
+            for (on_end, record) in self.turns.take_over() {
+                on_end.into_iter().for_each(|on_end| on_end(&record));
+            }
+            let mut polled = [PollFd::new(&watched, PollFlags::IN)];
+            if poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// The clock goes on, with a sweep each second.
+    fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.now = Moment(self.now.0 + 1000);
+            self.turns.sweep(self.now).unwrap();
+            self.settle();
+        }
+    }
+
+    fn send(&mut self, from: Side, bytes: &[u8]) {
+        let mut socket = match from {
+            Side::Client => &self.client,
+            Side::Upstream => &self.upstream,
+        };
+        socket.write_all(bytes).unwrap();
+        self.settle();
+    }
+
+    /// All that has arrived at a side, and whether it was the last.
+    fn arrived(&self, at: Side) -> (Vec<u8>, bool) {
+        let mut socket = match at {
+            Side::Client => &self.client,
+            Side::Upstream => &self.upstream,
+        };
+        let mut bytes = Vec::new();
+        match socket.read_to_end(&mut bytes) {
+            Ok(_) => (bytes, true),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => (bytes, false),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn ended(&self) -> Option<Ending> {
+        self.record.borrow().as_ref().map(|record| record.ended)
+    }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// A frame as it is, without its mask: of the frames that a test compares only those toward the upstream have one.
+fn unmask(frame: &[u8]) -> Vec<u8> {
+    assert_eq!(frame[1] & 0x80, 0x80, "masked");
+    let mut plain = vec![frame[0], frame[1] & 0x7f];
+    plain.extend(frame[6..].iter().enumerate().map(|(at, byte)| byte ^ frame[2 + at % 4]));
+    plain
+}
+
+const TEXT: &[u8] = b"\x81\x05hello";
+
+#[test]
+fn a_quiet_tunnel_stays_until_its_timeout_and_is_told_by_close_frames() {
+    let mut bench = Bench::new(Tunnel { timeout: Some(seconds(60)), ..Tunnel::default() }, true);
+    bench.pass(59);
+    bench.send(Side::Upstream, TEXT);
+    bench.pass(59);
+    assert_eq!(bench.arrived(Side::Client), (TEXT.to_vec(), false));
+    bench.pass(1);
+    assert_eq!(bench.arrived(Side::Client), (close_frame(1001, None), false));
+    assert_eq!(unmask(&bench.arrived(Side::Upstream).0), close_frame(1001, None));
+    bench.send(Side::Client, &close_frame(1001, Some([1; 4])));
+    assert_eq!(bench.ended(), None, "the upstream has not answered");
+    bench.send(Side::Upstream, &close_frame(1001, None));
+    assert_eq!(bench.ended(), Some(Ending::Idle));
+    assert_eq!((bench.arrived(Side::Client), bench.arrived(Side::Upstream)), ((vec![], true), (vec![], true)));
+    assert_eq!(bench.turns.counts().active, 0);
+}
+
+#[test]
+fn a_farewell_without_answer_is_bounded() {
+    let lifetime = TunnelLifetime { base: seconds(100), jitter: Duration::ZERO };
+    let mut bench = Bench::new(Tunnel { lifetime: Some(lifetime), ..Tunnel::default() }, true);
+    bench.pass(99);
+    assert_eq!(bench.arrived(Side::Client), (vec![], false));
+    bench.pass(1);
+    bench.pass(1);
+    assert_eq!(bench.ended(), None);
+    bench.pass(1);
+    assert_eq!(bench.ended(), Some(Ending::Lifetime));
+    assert_eq!(bench.arrived(Side::Client), (close_frame(1001, None), true));
+}
+
+#[test]
+fn a_blind_tunnel_ends_without_a_word() {
+    let settings = Tunnel { timeout: Some(seconds(5)), max_message: Some(1), ..Tunnel::default() };
+    let mut bench = Bench::new(settings, false);
+    bench.send(Side::Client, TEXT);
+    assert_eq!(bench.arrived(Side::Upstream), (TEXT.to_vec(), false));
+    bench.pass(5);
+    assert_eq!(bench.ended(), Some(Ending::Idle));
+    assert_eq!((bench.arrived(Side::Client), bench.arrived(Side::Upstream)), ((vec![], true), (vec![], true)));
+}
+
+#[test]
+fn the_jitter_spreads_the_ends_of_tunnels_opened_together() {
+    let lifetime = TunnelLifetime { base: seconds(100), jitter: seconds(100) };
+    let mut bench = Bench::new(Tunnel { lifetime: Some(lifetime), ..Tunnel::default() }, false);
+    let settings = Tunnel { lifetime: Some(lifetime), ..Tunnel::default() };
+    for _ in 0..200 {
+        // The two ends of one pair: such a tunnel is silent for ever.
+        let (near, far) = UnixStream::pair().unwrap();
+        bench.turns.adopt(Slot::new(near.into(), far.into(), settings.clone().into(), bench.now));
+    }
+    bench.settle();
+    bench.pass(99);
+    assert_eq!(bench.turns.counts().active, 201);
+    bench.pass(51);
+    let half = bench.turns.counts().active;
+    assert!((60..140).contains(&half), "{half} left after half of the jitter");
+    bench.pass(51);
+    assert_eq!(bench.turns.counts().active, 0);
+}
+
+#[test]
+fn a_close_frame_waits_for_the_end_of_the_frame_under_way() {
+    for cut in 0..TEXT.len() {
+        let mut bench = Bench::new(Tunnel::default(), true);
+        bench.send(Side::Upstream, &TEXT[..cut]);
+        bench.turns.end_all(Reason::Drain, bench.now).unwrap();
+        bench.settle();
+        let is_inside = cut >= 2;
+        let (mut bytes, _) = bench.arrived(Side::Client);
+        bench.send(Side::Upstream, &[&TEXT[cut..], TEXT].concat());
+        bytes.extend(bench.arrived(Side::Client).0);
+        let expected = if is_inside { [TEXT, &close_frame(1001, None)].concat() } else { close_frame(1001, None) };
+        assert_eq!(bytes, expected, "cut {cut}");
+        bench.send(Side::Upstream, &close_frame(4000, None));
+        bench.client.shutdown(std::net::Shutdown::Write).unwrap();
+        bench.settle();
+        assert_eq!(bench.ended(), Some(Ending::Stopped(Reason::Drain)));
+        let close = bench.record.borrow().as_ref().unwrap().close;
+        assert_eq!(close, Some(Close { by: Side::Upstream, code: 4000 }), "the answer is heard");
+    }
+}
+
+#[test]
+fn no_close_frame_follows_the_close_frame_of_a_source() {
+    let mut bench = Bench::new(Tunnel::default(), true);
+    bench.send(Side::Client, &close_frame(1000, Some([0; 4])));
+    bench.turns.end_all(Reason::Drain, bench.now).unwrap();
+    bench.settle();
+    assert_eq!(bench.arrived(Side::Upstream).0, close_frame(1000, Some([0; 4])));
+    assert_eq!(bench.arrived(Side::Client).0, close_frame(1001, None));
+    bench.send(Side::Upstream, &close_frame(1000, None));
+    assert_eq!(bench.ended(), Some(Ending::Stopped(Reason::Drain)));
+}
+
+#[test]
+fn a_message_that_is_too_long_is_refused_on_both_sides() {
+    for split in [false, true] {
+        let settings = Tunnel { max_message: Some(8), ..Tunnel::default() };
+        let mut bench = Bench::new(settings, true);
+        bench.send(Side::Client, b"\x01\x84\0\0\0\0four\x80\x84\0\0\0\0four");
+        let long = b"\x01\x85\0\0\0\0fives\x80\x84\0\0\0\0four";
+        if split {
+            long.iter().for_each(|byte| bench.send(Side::Client, &[*byte]));
+        } else {
+            bench.send(Side::Client, long);
+        }
+        let (bytes, _) = bench.arrived(Side::Upstream);
+        let passed = b"\x01\x84\0\0\0\0four\x80\x84\0\0\0\0four\x01\x85\0\0\0\0fives";
+        assert_eq!(bytes[..passed.len()], *passed);
+        assert_eq!(unmask(&bytes[passed.len()..]), close_frame(1009, None));
+        assert_eq!(bench.arrived(Side::Client).0, close_frame(1009, None));
+        bench.send(Side::Client, &close_frame(1009, Some([5; 4])));
+        bench.send(Side::Upstream, &close_frame(1009, None));
+        assert_eq!(bench.ended(), Some(Ending::MessageTooLong(Side::Client)));
+        assert_eq!(bench.record.borrow().as_ref().unwrap().messages_to_upstream, 1);
+    }
+}
+
+#[test]
+fn a_silent_client_is_pinged_and_its_pong_goes_no_further() {
+    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
+    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    bench.pass(29);
+    assert_eq!(bench.arrived(Side::Client).0, b"");
+    bench.pass(1);
+    let (bytes, _) = bench.arrived(Side::Client);
+    let payload = bytes[2..].try_into().unwrap();
+    assert_eq!(bytes, ping_frame(payload));
+    let mut pong = vec![0x8a, 0x88, 0, 0, 0, 0];
+    pong.extend(payload);
+    let text = b"\x81\x82\0\0\0\0hi";
+    let other_pong = b"\x8a\x80\0\0\0\0";
+    bench.send(Side::Client, &[&text[..], &pong, &other_pong[..], text].concat());
+    assert_eq!(bench.arrived(Side::Upstream).0, [&text[..], other_pong, text].concat());
+    bench.pass(29);
+    assert_eq!(bench.arrived(Side::Client).0, b"");
+    bench.pass(1);
+    assert_eq!(bench.arrived(Side::Client).0.len(), 10, "the next ping");
+    bench.send(Side::Client, &text[..1]);
+    bench.pass(11);
+    assert_eq!(bench.ended(), None, "any byte is a sign of life");
+}
+
+#[test]
+fn a_client_that_answers_no_ping_is_closed() {
+    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
+    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    bench.pass(39);
+    assert_eq!(bench.arrived(Side::Upstream).0, b"");
+    bench.pass(1);
+    assert_eq!(unmask(&bench.arrived(Side::Upstream).0), close_frame(1001, None));
+    bench.send(Side::Upstream, &close_frame(1001, None));
+    bench.pass(2);
+    assert_eq!(bench.ended(), Some(Ending::NoPong));
+    assert!(bench.arrived(Side::Upstream).1);
+}
+
+#[test]
+fn a_ping_never_stands_inside_a_frame() {
+    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
+    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    bench.send(Side::Upstream, &TEXT[..4]);
+    bench.pass(40);
+    assert_eq!(bench.arrived(Side::Client).0, TEXT[..4]);
+    bench.send(Side::Upstream, &TEXT[4..]);
+    bench.pass(1);
+    let (bytes, _) = bench.arrived(Side::Client);
+    assert_eq!((&bytes[..3], bytes[3], bytes.len()), (&TEXT[4..], 0x89, 13));
+    assert_eq!(bench.turns.counts().active, 1);
+}
