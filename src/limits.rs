@@ -143,3 +143,9 @@ pub const WATCH_CLIENT_AFTER: Duration = Duration::from_millis(100);
 pub const LINGER_TIME: Duration = Duration::from_secs(30);
 pub const LINGER_READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// Passwords that wait for the one thread that compares them; each takes milliseconds, and later ones would time out.
+pub const PASSWORDS_WAITING_MAX: usize = 1024;
+
+/// A file of `auth_basic_user_file` is read at each request: larger ones belong into a database.
+pub const USER_FILE_BYTES_MAX: u64 = 16 << 20;

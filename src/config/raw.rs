@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::lexer::Word;
 use super::source::Span;
-use crate::model::{Affinity, ErrorLog, Escape, Keepalive, MediaType, Pattern, Workers};
+use crate::model::{AccessRule, Affinity, ErrorLog, Escape, Keepalive, MediaType, OriginRule, Pattern, Workers};
 
 /// A whole configuration.
 #[derive(Debug, Default)]
@@ -38,6 +38,7 @@ pub struct RawLevel {
     pub client: RawClient,
     pub client_head: RawClientHead,
     pub proxy: RawProxy,
+    pub access: RawAccess,
     pub files: RawFiles,
     pub add_headers: Vec<RawAddHeader>,
     pub access_logs: Option<Vec<RawAccessLog>>,
@@ -61,6 +62,32 @@ pub struct RawClient {
     pub absolute_redirect: Option<bool>,
     pub server_name_in_redirect: Option<bool>,
     pub port_in_redirect: Option<bool>,
+}
+
+/// Who may ask.
+#[derive(Debug, Default)]
+pub struct RawAccess {
+    pub rules: Vec<AccessRule>,
+    pub satisfies_any: Option<bool>,
+    pub auth_basic: Option<Word>,
+    pub auth_basic_user_file: Option<Word>,
+    pub auth_delay: Option<Duration>,
+    /// `Some(None)` is `any`.
+    pub websocket_origin: Option<Option<Vec<OriginRule>>>,
+}
+
+impl RawAccess {
+    /// Whether the level says nothing of it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { rules, satisfies_any, auth_basic, auth_basic_user_file, auth_delay, websocket_origin } = self;
+        rules.is_empty()
+            && satisfies_any.is_none()
+            && auth_basic.is_none()
+            && auth_basic_user_file.is_none()
+            && auth_delay.is_none()
+            && websocket_origin.is_none()
+    }
 }
 
 /// What acts before the location is known: `http` and `server` alone.

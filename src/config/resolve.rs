@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::Fault;
+use super::directives::access::{self, AccessParts};
 use super::directives::content::{self, Files};
 use super::directives::{client, log, map, proxy, server, upstream};
 use super::listeners::{self, ServerOfListen};
@@ -22,6 +23,7 @@ struct Level {
     client_head: ClientHead,
     proxy: Arc<Proxy>,
     tunnel: Arc<Tunnel>,
+    access: AccessParts,
     access_logs: Arc<[AccessLog]>,
     add_headers: Arc<[AddHeader]>,
     files: Files,
@@ -34,6 +36,7 @@ impl Level {
             client_head: client::client_head_defaults(),
             proxy: Arc::new(proxy::defaults()),
             tunnel: Arc::default(),
+            access: AccessParts::default(),
             access_logs: log::defaults(prefix, scope),
             add_headers: Arc::default(),
             files: content::files_defaults(prefix),
@@ -48,6 +51,7 @@ impl Level {
         Self {
             client_head: client::resolve_head(&raw.client_head, &self.client_head),
             tunnel: if tunnel == *self.tunnel { Arc::clone(&self.tunnel) } else { Arc::new(tunnel) },
+            access: access::resolve(&raw.access, &self.access, scope),
             access_logs: log::resolve(raw.access_logs.as_deref(), &self.access_logs, scope),
             add_headers: content::resolve_add_headers(&raw.add_headers, &self.add_headers, scope),
             files: content::resolve_files(&raw.files, &self.files, scope),
@@ -62,6 +66,7 @@ impl Level {
             children,
             steps: Vec::new(),
             content: Content::Files,
+            access: self.access.access(),
             client: self.client,
             proxy: self.proxy,
             tunnel: self.tunnel,

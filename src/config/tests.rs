@@ -1,5 +1,6 @@
 //! Whole configurations: what is loaded from them, and what is said of those that cannot be.
 
+mod access;
 mod faults;
 mod inheritance;
 mod listening;

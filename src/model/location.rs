@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AccessLog, Pattern, Proxy, ProxyPass, Template, Tunnel};
+use super::{Access, AccessLog, Pattern, Proxy, ProxyPass, Template, Tunnel};
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct Location {
     /// The rewrite phase, run in order before `content`.
     pub steps: Vec<Step>,
     pub content: Content,
+    pub access: Arc<Access>,
     pub client: Client,
     pub proxy: Arc<Proxy>,
     pub tunnel: Arc<Tunnel>,

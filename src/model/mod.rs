@@ -4,12 +4,14 @@
 //! changes. Inheritance is already applied: each [`Location`] holds every setting that acts in it. Field names are the
 //! directives' names split at their prefix (`proxy_read_timeout` is [`Proxy::read_timeout`]).
 
+mod access;
 mod access_log;
 mod address;
 mod generation;
 mod listener;
 mod location;
 mod map;
+mod network;
 mod pattern;
 mod process;
 mod proxy;
@@ -19,12 +21,14 @@ mod tunnel;
 mod upstream;
 mod variable;
 
+pub use access::{Access, AccessRule, AuthBasic, OriginRule, Source};
 pub use access_log::{AccessLog, AccessLogTarget, Escape, LogFormat};
 pub use address::{ListenAddress, PeerAddress};
 pub use generation::{Generation, Http};
 pub use listener::{Keepalive, Listener};
 pub use location::{AddHeader, Client, Content, Location, Matching, MediaType, Return, Step};
 pub use map::{Map, MapValue};
+pub use network::Network;
 pub use pattern::{NamedCapture, Pattern};
 pub use process::{Affinity, ErrorLog, ErrorLogTarget, LogLevel, Process, Workers};
 pub use proxy::{Destination, Proxy, ProxyPass, Scheme, SetHeader};

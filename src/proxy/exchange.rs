@@ -16,7 +16,7 @@ pub use self::state::{Attempt, ClientSide, Exchange, Next};
 use super::body::Body;
 use super::failure::{Cause, Failure};
 use super::responder::Responder;
-use super::{files, pass, respond};
+use super::{admission, files, pass, respond};
 use crate::http::framing::BodyLength;
 use crate::http::host::Host;
 use crate::http::upgrade::{self, Asked};
@@ -88,6 +88,7 @@ impl Exchange<'_> {
             if let (Some(answer), false) = (first_return(&location), matches!(location.matching, Matching::Server)) {
                 return respond::returned(self, side, answer).await;
             }
+            admission::check(self).await?;
             match &location.content {
                 Content::Proxy(to) => return pass::run(self, side, to).await,
                 Content::Files => match files::run(self, side).await? {

@@ -49,6 +49,12 @@ pub enum Cause {
     Request(RequestError),
     /// A rule of this proxy or its configuration says no: the status, and the words for the log.
     Refused(u16, &'static str),
+    /// An access rule or a limit says no; its level may be set by a directive.
+    Denied {
+        status: u16,
+        level: LogLevel,
+        words: String,
+    },
     /// A file cannot be served: the status, and what the log says of it.
     File(u16, String),
     /// `client_max_body_size`.
@@ -116,7 +122,7 @@ impl Failure {
     pub fn status(&self) -> u16 {
         match &self.cause {
             Cause::Request(error) => error.status(),
-            Cause::Refused(status, _) | Cause::File(status, _) => *status,
+            Cause::Refused(status, _) | Cause::File(status, _) | Cause::Denied { status, .. } => *status,
             Cause::BodyTooLarge(_) => 413,
             Cause::BodyMalformed(_) => 400,
             Cause::ClientGone | Cause::Client(..) => 499,
@@ -140,6 +146,7 @@ impl Failure {
             | Cause::ClientGone
             | Cause::ClientTimedOut
             | Cause::Client(..) => LogLevel::Info,
+            Cause::Denied { level, .. } => *level,
             Cause::Refused(status, _) if *status < 500 => LogLevel::Info,
             Cause::Own(..) | Cause::File(500, _) => LogLevel::Crit,
             Cause::Refused(..)
@@ -166,6 +173,7 @@ impl Failure {
             | Cause::Upstream(..) => true,
             Cause::Request(_)
             | Cause::Refused(..)
+            | Cause::Denied { .. }
             | Cause::File(..)
             | Cause::BodyTooLarge(_)
             | Cause::BodyMalformed(_)
@@ -184,7 +192,9 @@ impl Failure {
         match &self.cause {
             Cause::Request(_) | Cause::BodyMalformed(_) => ExchangeEnd::Malformed,
             Cause::Refused(status, _) | Cause::File(status, _) if *status >= 500 => ExchangeEnd::Internal,
-            Cause::Refused(..) | Cause::File(..) | Cause::BodyTooLarge(_) => ExchangeEnd::Refused,
+            Cause::Refused(..) | Cause::Denied { .. } | Cause::File(..) | Cause::BodyTooLarge(_) => {
+                ExchangeEnd::Refused
+            }
             Cause::ClientGone | Cause::Client(..) => ExchangeEnd::ClientGone,
             Cause::ClientTimedOut => ExchangeEnd::ClientTimeout,
             Cause::NoPeer | Cause::NoSuchPeer(_) => ExchangeEnd::NoPeer,
@@ -207,7 +217,7 @@ impl fmt::Display for Failure {
         match &self.cause {
             Cause::Request(error) => f.write_str(error.phrase())?,
             Cause::Refused(_, words) => f.write_str(words)?,
-            Cause::File(_, words) => return f.write_str(words),
+            Cause::File(_, words) | Cause::Denied { words, .. } => return f.write_str(words),
             Cause::BodyTooLarge(Some(n)) => write!(f, "client intended to send too large body: {n} bytes")?,
             Cause::BodyTooLarge(None) => f.write_str("client intended to send too large chunked body")?,
             Cause::BodyMalformed(words) => write!(f, "client sent invalid chunked body: {words}")?,

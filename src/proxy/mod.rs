@@ -4,6 +4,7 @@
 //! it knows nothing of threads, signals, the configuration's text, or how a tunnel works.
 
 mod access;
+mod admission;
 mod answer;
 mod body;
 mod client;

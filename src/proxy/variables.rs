@@ -87,7 +87,7 @@ impl Exchange<'_> {
                     Err(_) => false,
                 }
             }
-            Variable::RemoteUser => put_some(out, self.remote_user().as_deref()),
+            Variable::RemoteUser => put_some(out, self.credentials().as_ref().map(|(name, _)| name.as_slice())),
             Variable::ServerName => put(out, self.server.name.as_bytes()),
             _ => return None,
         };
@@ -98,12 +98,12 @@ impl Exchange<'_> {
     fn append_of_client(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
         let client = self.client;
         let there = match variable {
-            Variable::RemoteAddr => print(out, format_args!("{}", client.remote)),
-            Variable::RemotePort => match client.remote {
+            Variable::RemoteAddr => print(out, format_args!("{}", self.remote)),
+            Variable::RemotePort => match self.remote {
                 PeerAddr::Ip(ip) => print(out, format_args!("{}", ip.port())),
                 PeerAddr::Unix => put(out, b""),
             },
-            Variable::BinaryRemoteAddr => match client.remote {
+            Variable::BinaryRemoteAddr => match self.remote {
                 PeerAddr::Ip(ip) => match ip.ip() {
                     IpAddr::V4(v4) => put(out, &v4.octets()),
                     IpAddr::V6(v6) => put(out, &v6.octets()),
@@ -165,7 +165,7 @@ impl Exchange<'_> {
                 if out.len() > before {
                     out.extend_from_slice(b", ");
                 }
-                print(out, format_args!("{}", self.client.remote))
+                print(out, format_args!("{}", self.remote))
             }
             Variable::UpstreamAddr => list(out, attempts, |a, out| put(out, a.address.as_bytes())),
             Variable::UpstreamStatus => {
@@ -198,16 +198,19 @@ impl Exchange<'_> {
         })
     }
 
-    /// The name in `Authorization: Basic`.
-    fn remote_user(&self) -> Option<Vec<u8>> {
+    /// Name and password of `Authorization: Basic` (RFC 7617).
+    #[must_use]
+    pub fn credentials(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         let value = self.head.fields.first(b"authorization")?;
         let (scheme, rest) = value.split_at_checked(6)?;
         if !scheme.eq_ignore_ascii_case(b"basic ") {
             return None;
         }
-        let decoded = BASE64_STANDARD.decode(rest.trim_ascii()).ok()?;
-        let at = decoded.iter().position(|byte| *byte == b':')?;
-        Some(decoded[..at].to_vec())
+        let mut name = BASE64_STANDARD.decode(rest.trim_ascii()).ok()?;
+        let at = name.iter().position(|byte| *byte == b':')?;
+        let password = name.split_off(at + 1);
+        name.truncate(at);
+        Some((name, password))
     }
 
     fn append_map(&self, id: MapId, out: &mut Vec<u8>) -> bool {

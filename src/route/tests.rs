@@ -49,6 +49,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         children,
         steps: Vec::new(),
         content,
+        access: Arc::default(),
         client: client(),
         proxy: Arc::new(proxy()),
         tunnel: Arc::new(Tunnel::default()),

@@ -1,5 +1,6 @@
 //! The table of all directives, by topic: one entry each, and nothing else knows their names.
 
+pub mod access;
 mod classes;
 pub mod client;
 pub mod content;
@@ -28,6 +29,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     map::TABLE,
     content::TABLE,
     client::TABLE,
+    access::TABLE,
     log::TABLE,
 ];
 

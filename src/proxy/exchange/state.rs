@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::http::host::Host;
 use crate::http::{Fields, RequestHead};
 use crate::model::{Location, LogLevel};
+use crate::net::accept::PeerAddr;
 use crate::observe::error_log;
 use crate::proxy::Shard;
 use crate::proxy::body::Body;
@@ -52,6 +53,8 @@ pub struct Attempt {
 pub struct Exchange<'c> {
     pub shard: &'c Shard,
     pub client: &'c Client,
+    /// Who asks: the address of the connection, or what a trusted proxy says in its stead.
+    pub remote: PeerAddr,
     pub head: RequestHead,
     pub host: Option<Host>,
     /// Path as routed: normalized, and changed by internal redirects.
@@ -80,6 +83,8 @@ pub struct Exchange<'c> {
     /// `$upstream` of the error log: where the request is being sent.
     pub upstream_text: Option<String>,
     pub request_id: OnceCell<String>,
+    /// `WWW-Authenticate` of a 401.
+    pub challenge: Option<Box<[u8]>>,
 }
 
 /// The two directions of the client's connection during one exchange.
@@ -101,6 +106,7 @@ impl<'c> Exchange<'c> {
         Self {
             shard,
             client,
+            remote: client.remote,
             head,
             host: None,
             path: Vec::new(),
@@ -123,6 +129,7 @@ impl<'c> Exchange<'c> {
             phase: Phase::ProcessingRequest,
             upstream_text: None,
             request_id: OnceCell::new(),
+            challenge: None,
         }
     }
 
@@ -152,7 +159,7 @@ struct Tail<'e>(&'e Exchange<'e>);
 impl fmt::Display for Tail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exchange = self.0;
-        write!(f, ", client: {}, server: {}", exchange.client.remote, exchange.server.name)?;
+        write!(f, ", client: {}, server: {}", exchange.remote, exchange.server.name)?;
         if !exchange.head.line.is_empty() {
             write!(f, ", request: \"{}\"", exchange.head.line.escape_ascii())?;
         }

@@ -7,9 +7,7 @@ use crate::config::table::{
     THREE, TWO, TWO_OR_MORE, accepted, block, by_value, refused,
 };
 
-const ADDRESSES: &str = "rules by address are not built yet, and dropping them would let everybody in";
 const FIREWALL: &str = "Guard the port with a firewall or the service behind, then remove the line.";
-const PASSWORDS: &str = "passwords are not checked yet, and dropping the check would let everybody in";
 const ASK_SERVICE: &str =
     "Let the service behind check the request, then remove the line; WebSocket handshakes reach it with all fields.";
 const SUBREQUEST: &str = "asking another service for leave is not built yet, and dropping it would let everybody in";
@@ -17,7 +15,6 @@ const TOKENS: &str = "checking tokens is not built, and dropping the check would
 const LIMITS: &str = "limits are not built yet, and without them one client may take all";
 const COMMERCIAL_AUTH: &str =
     "it belongs to the commercial nginx and is not built, and dropping it would let everybody in";
-const ONLY_AUTH_BASIC: &str = "it acts only together with `auth_basic`, which is refused";
 const ONLY_LIMIT_CONN: &str = "it acts only together with `limit_conn`, which is refused";
 const ONLY_LIMIT_REQ: &str = "it acts only together with `limit_req`, which is refused";
 const ONLY_REALIP: &str = "it acts only together with `set_real_ip_from`, which is refused";
@@ -25,36 +22,6 @@ const ONLY_JWT: &str = "it acts only together with `auth_jwt`, which is refused"
 const ONLY_REFERERS: &str = "it acts only together with `valid_referers`, which is refused";
 
 pub const TABLE: &[Directive] = &[
-    by_value(
-        "allow",
-        HTTP_LEVELS | LIMIT_EXCEPT,
-        ONE,
-        &["all"],
-        "everybody is let in unless `deny` says otherwise, and that is refused",
-        ADDRESSES,
-        FIREWALL,
-    ),
-    refused("deny", HTTP_LEVELS | LIMIT_EXCEPT, ONE, ADDRESSES, FIREWALL),
-    by_value(
-        "satisfy",
-        HTTP_LEVELS,
-        ONE,
-        &["all"],
-        "it is the default",
-        "it joins access rules that are not built yet",
-        "Remove it together with the rules it joins.",
-    ),
-    accepted("auth_delay", HTTP_LEVELS, ONE, ONLY_AUTH_BASIC),
-    by_value(
-        "auth_basic",
-        HTTP_LEVELS | LIMIT_EXCEPT,
-        ONE,
-        &["off"],
-        "no password is asked for unless `auth_basic` says so, and that is refused",
-        PASSWORDS,
-        ASK_SERVICE,
-    ),
-    accepted("auth_basic_user_file", HTTP_LEVELS | LIMIT_EXCEPT, ONE, ONLY_AUTH_BASIC),
     by_value(
         "auth_request",
         HTTP_LEVELS,

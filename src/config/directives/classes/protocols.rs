@@ -116,11 +116,4 @@ pub const TABLE: &[Directive] = &[
         LATER,
         "Remove the line until then.",
     ),
-    refused(
-        "websocket_origin",
-        HTTP_LEVELS,
-        ONE_OR_MORE,
-        LATER,
-        "Until then let the service behind check `Origin`, which reaches it.",
-    ),
 ];

@@ -85,7 +85,6 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
         ("proxy_cache_bypass", LOCATION, "$http_upgrade"),
         ("proxy_cache", LOCATION, "off"),
         ("proxy_next_upstream", LOCATION, "error timeout"),
-        ("auth_basic", LOCATION, "off"),
         ("zone", UPSTREAM, "chat 64k"),
         ("fastcgi_param", HTTP, "SCRIPT_FILENAME $document_root"),
         ("load_module", MAIN, "modules/ngx_http_image_filter_module.so"),
@@ -99,10 +98,6 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
 #[test]
 fn what_guards_or_changes_answers_is_refused() {
     let lines = [
-        ("deny", LOCATION, "all"),
-        ("allow", LOCATION, "10.0.0.0/8"),
-        ("satisfy", SERVER, "any"),
-        ("auth_basic", LOCATION, "closed"),
         ("auth_request", LOCATION, "/auth"),
         ("limit_except", LOCATION, "GET"),
         ("limit_conn", SERVER, "addr 10"),
@@ -150,7 +145,6 @@ fn shapes_are_those_of_nginx() {
     assert_eq!(entry("geo", HTTP).arity, block(ONE_OR_TWO));
     assert_eq!(entry("sendfile", IF_IN_LOCATION).arity, FLAG);
     assert_eq!(entry("resolver", HTTP).contexts, HTTP_LEVELS | UPSTREAM);
-    assert_eq!(entry("allow", HTTP).contexts, HTTP_LEVELS | LIMIT_EXCEPT);
     assert_eq!(entry("ssl_certificate", SERVER).contexts, HTTP | SERVER);
     assert_eq!(entry("ssl_certificate", STREAM_SERVER).contexts, STREAM_LEVELS);
     assert_eq!(entry("proxy_cache_path", HTTP).contexts, HTTP);
