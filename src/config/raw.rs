@@ -2,6 +2,10 @@
 //!
 //! Values are read, names in them are not looked up yet. Inheritance and defaults are none of its business.
 
+mod proxy;
+
+pub use self::proxy::{RawCookieFlags, RawFind, RawProxyAnswer, RawRedirect, RawReplace};
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,6 +114,7 @@ pub struct RawProxy {
     pub read_timeout: Option<Duration>,
     pub send_timeout: Option<Duration>,
     pub buffer_size: Option<usize>,
+    pub answer: RawProxyAnswer,
 }
 
 /// `proxy_set_header`.

@@ -5,6 +5,7 @@ mod faults;
 mod inheritance;
 mod listening;
 mod loading;
+mod messages;
 mod proxying;
 
 use std::io;

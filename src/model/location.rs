@@ -79,7 +79,7 @@ pub enum Content {
 }
 
 /// How the client's connection is treated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Client {
     /// `client_max_body_size`; 0 is no limit.
     pub max_body_bytes: u64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Template, UpstreamId};
+use super::{ProxyAnswer, Template, UpstreamId};
 
 /// `proxy_pass`: where a request of this location goes.
 #[derive(Debug)]
@@ -14,6 +14,15 @@ pub struct ProxyPass {
     pub uri: Option<Template>,
     /// Length of the location's prefix or exact path; 0 for locations by regular expression.
     pub replaces_bytes: usize,
+    /// `proxy_redirect default`: the begin of a `Location` that names this peer, and what takes its place.
+    pub redirect: Option<OwnRedirect>,
+}
+
+/// What `proxy_redirect default` looks for in a `Location`, and what takes its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnRedirect {
+    pub begin: Box<[u8]>,
+    pub replacement: Box<[u8]>,
 }
 
 /// Where to connect.
@@ -35,7 +44,7 @@ pub enum Scheme {
 }
 
 /// All `proxy_*` settings of a location.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Proxy {
     /// `proxy_http_version`; HTTP/1.1 unless 1.0 was asked for.
     pub http_1_0: bool,
@@ -51,6 +60,7 @@ pub struct Proxy {
     pub send_timeout_is_explicit: bool,
     /// `proxy_buffer_size`: bound of an answer's head.
     pub buffer_bytes: usize,
+    pub answer: ProxyAnswer,
 }
 
 /// `proxy_set_header`.

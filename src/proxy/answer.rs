@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::pin::pin;
 
+use super::answer_fields;
 use super::body::Body;
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
@@ -10,11 +11,11 @@ use super::peer::{PeerConnection, Rest, Sending, Upload, answer_or_client_gone, 
 use super::request_body::Prepared;
 use super::respond;
 use super::responder::{Answer, Responder};
-use super::rewrite::{self, Upgrading};
+use super::rewrite::Upgrading;
 use crate::http::framing::{self, BodyLength};
 use crate::http::upgrade::Asked;
 use crate::http::{Method, ResponseHead, Version, parse};
-use crate::model::Proxy;
+use crate::model::{OwnRedirect, Proxy};
 use crate::net::buffer;
 use crate::net::stream::{Stream, within};
 
@@ -35,6 +36,8 @@ pub struct Passed<'p> {
     pub proxy: &'p Proxy,
     pub asked: &'p Asked,
     pub upgrading: &'p Upgrading,
+    /// `proxy_redirect default` of the location.
+    pub redirect: Option<&'p OwnRedirect>,
 }
 
 impl Passed<'_> {
@@ -165,8 +168,7 @@ impl Reading<'_, '_, '_> {
         let exchange = &mut *self.exchange;
         let length = framing::response(&exchange.head.method, &response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
-        let mut fields = respond::standard_fields(exchange);
-        rewrite::response_fields(&response, &mut fields);
+        let mut fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, &response);
         respond::add_headers(exchange, response.status, &mut fields);
         let reason = Some(response.reason.clone()).filter(|reason| !reason.is_empty());
         let shown = shown_length(&exchange.head.method, &response, length);

@@ -46,7 +46,14 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
             Err(failure) => return Err(failure),
         };
         let was_reused = peer.was_reused();
-        let request = Passed { head: &head, prepared: &prepared, proxy: &proxy, asked: &asked, upgrading: &upgrading };
+        let request = Passed {
+            head: &head,
+            prepared: &prepared,
+            proxy: &proxy,
+            asked: &asked,
+            upgrading: &upgrading,
+            redirect: to.redirect.as_ref(),
+        };
         let result = request.over(exchange, side, &mut peer).await;
         close_attempt(exchange);
         match result {

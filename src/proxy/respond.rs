@@ -114,6 +114,18 @@ pub async fn redirect(
     to: &[u8],
 ) -> Result<Next, Failure> {
     let settings = &exchange.location.client;
+    let location = absolute(exchange, to);
+    let mut fields = standard_fields(exchange);
+    fields.push(b"Content-Type", b"text/html");
+    fields.push(b"Location", &without_line_breaks(location));
+    let page = status::page(code, status::product(settings.server_tokens));
+    send(exchange, side, code, fields, &page).await
+}
+
+/// A redirect's target: a path becomes absolute, as `absolute_redirect` says.
+#[must_use]
+pub fn absolute(exchange: &Exchange<'_>, to: &[u8]) -> Vec<u8> {
+    let settings = &exchange.location.client;
     let mut location = Vec::new();
     if to.starts_with(b"/") && settings.absolute_redirect {
         location.extend_from_slice(b"http://");
@@ -136,11 +148,7 @@ pub async fn redirect(
         }
     }
     location.extend_from_slice(to);
-    let mut fields = standard_fields(exchange);
-    fields.push(b"Content-Type", b"text/html");
-    fields.push(b"Location", &without_line_breaks(location));
-    let page = status::page(code, status::product(settings.server_tokens));
-    send(exchange, side, code, fields, &page).await
+    location
 }
 
 /// The path with a slash at its end, for a location that serves everything below it.

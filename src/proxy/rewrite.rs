@@ -2,7 +2,7 @@
 
 use super::exchange::Exchange;
 use crate::http::framing::BodyLength;
-use crate::http::{Fields, ResponseHead, encode, hop_by_hop, target};
+use crate::http::{Fields, encode, hop_by_hop, target};
 use crate::model::{Proxy, ProxyPass};
 
 /// What the request's upgrade becomes towards the peer.
@@ -121,36 +121,16 @@ pub fn uri(exchange: &Exchange<'_>, to: &ProxyPass, evaluated: Option<&[u8]>) ->
     uri
 }
 
-/// Fields of a peer's answer for the client. `Server` and `Date` are ours; the framing is the responder's.
-pub fn response_fields(head: &ResponseHead, into: &mut Fields) {
-    let dropped = hop_by_hop::of_response(&head.fields);
-    for (name, value) in head.fields.iter() {
-        if !is_hidden(name) && !dropped.contains(name) {
-            into.push(name, value);
-        }
-    }
-}
-
-/// What nginx does not pass on, and what frames the message.
-fn is_hidden(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 8] = [
-        b"date",
-        b"server",
-        b"x-pad",
-        b"content-length",
-        b"transfer-encoding",
-        b"connection",
-        b"keep-alive",
-        b"upgrade",
-    ];
+/// What frames the message or belongs to the connection: the responder writes it anew.
+#[must_use]
+pub fn frames(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 5] = [b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"];
     NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
-        || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"x-accel-"))
 }
 
 /// Encodes a verified 101 for the client.
 #[must_use]
-pub fn switching_protocols(head: &ResponseHead, upgrade: &[u8], mut fields: Fields) -> Vec<u8> {
-    response_fields(head, &mut fields);
+pub fn switching_protocols(upgrade: &[u8], fields: &Fields) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     encode::status_line(&mut out, 101, b"Switching Protocols");
     encode::field(&mut out, b"Upgrade", upgrade);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::answer_fields;
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::handover::Handover;
@@ -45,10 +46,11 @@ pub async fn finish(
     response: &ResponseHead,
     upgrading: &Upgrading,
 ) -> Result<Next, Failure> {
-    let mut fields = respond::standard_fields(exchange);
+    let rules = &exchange.location.proxy.answer;
+    let mut fields = answer_fields::of(exchange, rules, None, response);
     respond::add_headers(exchange, 101, &mut fields);
     let protocol = response.fields.first(b"upgrade").unwrap_or(b"websocket").to_vec();
-    let head = rewrite::switching_protocols(response, &protocol, fields);
+    let head = rewrite::switching_protocols(&protocol, &fields);
     side.responder.sent.status = 101;
     let written = side.responder.interim(&head).await;
     written.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;

@@ -8,40 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{
     self, Client, ClientHead, Content, Destination, ListenAddress, Listener, Location, Matching, NamedCapture, Pattern,
-    Proxy, ProxyPass, Scheme, ServerName, SlotId, Template, Tunnel, UpstreamId,
+    ProxyPass, Scheme, ServerName, SlotId, Template, Tunnel, UpstreamId,
 };
-
-fn client() -> Client {
-    Client {
-        max_body_bytes: 0,
-        body_timeout: Duration::ZERO,
-        body_buffer_bytes: 0,
-        send_timeout: Duration::ZERO,
-        keepalive_timeout: Duration::ZERO,
-        keepalive_header: None,
-        keepalive_requests: 0,
-        keepalive_time: Duration::ZERO,
-        tcp_nodelay: true,
-        server_tokens: true,
-        etag: true,
-        absolute_redirect: true,
-        server_name_in_redirect: false,
-        port_in_redirect: true,
-    }
-}
-
-fn proxy() -> Proxy {
-    Proxy {
-        http_1_0: false,
-        set_headers: Vec::new(),
-        connect_timeout: Duration::ZERO,
-        read_timeout: Duration::ZERO,
-        send_timeout: Duration::ZERO,
-        read_timeout_is_explicit: false,
-        send_timeout_is_explicit: false,
-        buffer_bytes: 0,
-    }
-}
 
 fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> Arc<Location> {
     Arc::new(Location {
@@ -50,8 +18,8 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         steps: Vec::new(),
         content,
         access: Arc::default(),
-        client: client(),
-        proxy: Arc::new(proxy()),
+        client: Client::default(),
+        proxy: Arc::default(),
         tunnel: Arc::new(Tunnel::default()),
         access_logs: Arc::new([]),
         add_headers: Arc::new([]),
@@ -90,7 +58,7 @@ fn location(text: &str, children: Vec<Arc<Location>>) -> Arc<Location> {
 
 fn proxying(text: &str) -> Arc<Location> {
     let destination = Destination::Group { upstream: UpstreamId(0), host: "x".into(), port: "80".into() };
-    let pass = ProxyPass { scheme: Scheme::Http, destination, uri: None, replaces_bytes: 0 };
+    let pass = ProxyPass { scheme: Scheme::Http, destination, uri: None, replaces_bytes: 0, redirect: None };
     place(matching(text), Content::Proxy(pass), Vec::new())
 }
 

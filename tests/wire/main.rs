@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod answer_fields;
 mod answers;
 mod balance;
 mod broken_configurations;

@@ -9,6 +9,7 @@ pub mod location;
 pub mod log;
 pub mod map;
 pub mod proxy;
+pub mod proxy_answer;
 pub mod server;
 pub mod upstream;
 
@@ -25,6 +26,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     server::TABLE,
     location::TABLE,
     proxy::TABLE,
+    proxy_answer::TABLE,
     upstream::TABLE,
     map::TABLE,
     content::TABLE,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::content::field;
+use super::proxy_answer;
 use crate::config::address::{self, Address};
 use crate::config::diagnostic::{Fault, nearest};
 use crate::config::lexer::Word;
@@ -14,7 +15,8 @@ use crate::config::source::Span;
 use crate::config::table::*;
 use crate::config::value;
 use crate::model::{
-    Balance, Destination, Peer, Proxy, ProxyPass, Scheme, SetHeader, Template, Upstream, UpstreamId, UpstreamKeepalive,
+    Balance, Destination, OwnRedirect, Peer, Proxy, ProxyPass, Scheme, SetHeader, Template, Upstream, UpstreamId,
+    UpstreamKeepalive,
 };
 
 /// Port of `http://` without a port.
@@ -126,6 +128,7 @@ pub fn defaults() -> Proxy {
         read_timeout_is_explicit: false,
         send_timeout_is_explicit: false,
         buffer_bytes: 4 << 10,
+        answer: proxy_answer::defaults(),
     }
 }
 
@@ -136,7 +139,8 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         && raw.connect_timeout.is_none()
         && raw.read_timeout.is_none()
         && raw.send_timeout.is_none()
-        && raw.buffer_size.is_none();
+        && raw.buffer_size.is_none()
+        && raw.answer.is_empty();
     if is_empty {
         return Arc::clone(around);
     }
@@ -157,6 +161,7 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         read_timeout_is_explicit: raw.read_timeout.is_some() || around.read_timeout_is_explicit,
         send_timeout_is_explicit: raw.send_timeout.is_some() || around.send_timeout_is_explicit,
         buffer_bytes: raw.buffer_size.unwrap_or(around.buffer_bytes),
+        answer: proxy_answer::resolve(&raw.answer, &around.answer, scope),
     })
 }
 
@@ -166,7 +171,7 @@ pub fn resolve_pass(raw: &RawProxyPass, location: &RawLocation, scope: &mut Scop
     if target.text.contains('$') {
         let template = scope.template(target);
         let destination = Destination::Evaluated(template);
-        return Some(ProxyPass { scheme: Scheme::Http, destination, uri: None, replaces_bytes: 0 });
+        return Some(ProxyPass { scheme: Scheme::Http, destination, uri: None, replaces_bytes: 0, redirect: None });
     }
     match static_pass(target, location, scope) {
         Ok(pass) => Some(pass),
@@ -210,7 +215,21 @@ fn static_pass(target: &Word, location: &RawLocation, scope: &mut Scope<'_>) -> 
             uri => Some(Template::text(uri.as_bytes())),
         },
         replaces_bytes,
+        redirect: Some(default_redirect(&target.text, uri, location)),
     })
+}
+
+/// `proxy_redirect default`: a URI part stands for the location, a bare address for the root.
+fn default_redirect(target: &str, uri: &str, location: &RawLocation) -> OwnRedirect {
+    if uri.is_empty() {
+        let begin = format!("http://{target}/").into_bytes().into();
+        return OwnRedirect { begin, replacement: b"/".as_slice().into() };
+    }
+    let path = match &location.matching {
+        RawMatching::Exact | RawMatching::Prefix | RawMatching::PrefixBeforeRegex => location.name.as_bytes(),
+        RawMatching::Regex(_) | RawMatching::Named => b"",
+    };
+    OwnRedirect { begin: format!("http://{target}").into_bytes().into(), replacement: path.into() }
 }
 
 /// The group of that name, or one made of the addresses of the host.

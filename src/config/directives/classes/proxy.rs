@@ -13,9 +13,6 @@ const CACHE: &str = "answers are not cached, and without a cache the peers get e
 const CACHE_INSTEAD: &str =
     "Write `proxy_cache off;` if the peers can take every request, or put a cache behind longhaul.";
 const STORE_INSTEAD: &str = "Let the service behind write its files, then remove the line.";
-const FIELDS: &str = "choosing which fields of an answer pass is not built yet";
-const COOKIES: &str = "changing cookies of a peer is not built yet";
-const LET_PEER: &str = "Let the peer send what clients shall see, then remove the line.";
 const ONLY_HTTPS: &str = "it acts only on `proxy_pass https://…`, which is refused";
 const HTTPS: &str = "TLS to peers is not built yet, and dropping this would change whom they trust";
 const HTTPS_INSTEAD: &str =
@@ -90,35 +87,6 @@ pub const TABLE: &[Directive] = &[
         "Let the service behind finish its work by itself, then remove the line.",
     ),
     accepted("proxy_intercept_errors", HTTP_LEVELS, FLAG, "it acts only together with `error_page`, which is refused"),
-    accepted(
-        "proxy_ignore_headers",
-        HTTP_LEVELS,
-        ONE_OR_MORE,
-        "no field of an answer steers longhaul: neither `X-Accel-…` nor those for caches",
-    ),
-    by_value(
-        "proxy_redirect",
-        HTTP_LEVELS,
-        ONE_OR_TWO,
-        &["off"],
-        "`Location` and `Refresh` of a peer pass as they are",
-        "changing `Location` and `Refresh` of a peer is not built yet",
-        "Write `proxy_redirect off;` and `proxy_set_header Host $host;`: peers then name the public address.",
-    ),
-    by_value("proxy_cookie_domain", HTTP_LEVELS, ONE_OR_TWO, &["off"], DEFAULT, COOKIES, LET_PEER),
-    by_value("proxy_cookie_path", HTTP_LEVELS, ONE_OR_TWO, &["off"], DEFAULT, COOKIES, LET_PEER),
-    by_value("proxy_cookie_flags", HTTP_LEVELS, ONE_TO_FOUR, &["off"], DEFAULT, COOKIES, LET_PEER),
-    refused("proxy_hide_header", HTTP_LEVELS, ONE, FIELDS, LET_PEER),
-    refused("proxy_pass_header", HTTP_LEVELS, ONE, FIELDS, LET_PEER),
-    by_value(
-        "proxy_pass_trailers",
-        HTTP_LEVELS,
-        FLAG,
-        &["off"],
-        DEFAULT,
-        "passing on fields after the body is not built yet",
-        "Remove the line, or let the peer send the fields in front.",
-    ),
     refused(
         "proxy_set_body",
         HTTP_LEVELS,
@@ -159,15 +127,6 @@ pub const TABLE: &[Directive] = &[
         DEFAULT,
         "cutting ranges out of a peer's answers is not built",
         "Let the peer answer ranges, then remove the line.",
-    ),
-    by_value(
-        "proxy_limit_rate",
-        HTTP_LEVELS,
-        ONE,
-        &["0"],
-        "peers are read as fast as the client takes the bytes",
-        "bounding the rate at which peers are read is not built yet",
-        "Remove the line, or write `proxy_limit_rate 0;` where an unbounded rate will do.",
     ),
     by_value(
         "proxy_next_upstream",

@@ -81,7 +81,6 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
         ("gzip", HTTP, "on"),
         ("gzip_types", HTTP, "text/css"),
         ("proxy_buffering", LOCATION, "off"),
-        ("proxy_redirect", LOCATION, "off"),
         ("proxy_cache_bypass", LOCATION, "$http_upgrade"),
         ("proxy_cache", LOCATION, "off"),
         ("proxy_next_upstream", LOCATION, "error timeout"),
@@ -108,8 +107,6 @@ fn what_guards_or_changes_answers_is_refused() {
         ("ssl_verify_client", SERVER, "on"),
         ("ssl", SERVER, "on"),
         ("proxy_ssl_verify", LOCATION, "on"),
-        ("proxy_redirect", LOCATION, "http://a/ /"),
-        ("proxy_hide_header", HTTP, "X-Powered-By"),
         ("proxy_cache", LOCATION, "one"),
         ("proxy_next_upstream", LOCATION, "error http_502"),
         ("rewrite", SERVER, "^ /x"),
@@ -141,7 +138,6 @@ fn a_value_decides_where_only_one_is_harmless() {
 #[test]
 fn shapes_are_those_of_nginx() {
     assert_eq!(entry("ssl_certificate_cache", SERVER).arity, ONE_TO_THREE);
-    assert_eq!(entry("proxy_cookie_flags", LOCATION).arity, ONE_TO_FOUR);
     assert_eq!(entry("geo", HTTP).arity, block(ONE_OR_TWO));
     assert_eq!(entry("sendfile", IF_IN_LOCATION).arity, FLAG);
     assert_eq!(entry("resolver", HTTP).contexts, HTTP_LEVELS | UPSTREAM);

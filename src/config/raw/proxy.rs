@@ -1,0 +1,49 @@
+//! What the user wrote of the directives that change a request or an answer on its way.
+
+use std::sync::Arc;
+
+use crate::config::lexer::Word;
+use crate::model::Pattern;
+
+/// Directives that act on an answer.
+#[derive(Debug, Default)]
+pub struct RawProxyAnswer {
+    /// Empty for `off`.
+    pub redirect: Option<Vec<RawRedirect>>,
+    pub cookie_domain: Option<Vec<RawReplace>>,
+    pub cookie_path: Option<Vec<RawReplace>>,
+    pub cookie_flags: Option<Vec<RawCookieFlags>>,
+    pub hide_header: Vec<String>,
+    pub pass_header: Vec<String>,
+    pub ignore_headers: Option<Vec<String>>,
+    pub limit_rate: Option<Word>,
+    pub pass_trailers: Option<bool>,
+}
+
+/// `proxy_redirect`.
+#[derive(Debug)]
+pub enum RawRedirect {
+    Default,
+    Replace(RawReplace),
+}
+
+/// A pair of what is looked for and what takes its place.
+#[derive(Debug)]
+pub struct RawReplace {
+    pub find: RawFind,
+    pub replacement: Word,
+}
+
+/// What is looked for.
+#[derive(Debug)]
+pub enum RawFind {
+    Text(Word),
+    Pattern(Arc<Pattern>),
+}
+
+/// `proxy_cookie_flags`.
+#[derive(Debug)]
+pub struct RawCookieFlags {
+    pub name: RawFind,
+    pub flags: Vec<Word>,
+}

@@ -1,0 +1,129 @@
+//! The fields of a peer's answer as the client gets them: what is hidden, changed by `proxy_redirect` and the
+//! `proxy_cookie_*` directives, or said once too often.
+
+use super::cookie::{self, Flags};
+use super::exchange::Exchange;
+use super::replace::{self, Compare};
+use super::respond;
+use super::rewrite;
+use crate::http::{Fields, ResponseHead, hop_by_hop};
+use crate::model::{CookieFlags, Find, LogLevel, OwnRedirect, ProxyAnswer, Redirect};
+
+/// Fields of which an answer has one: a second one is dropped.
+const SINGLE: [&[u8]; 10] = [
+    b"content-type",
+    b"date",
+    b"server",
+    b"last-modified",
+    b"etag",
+    b"location",
+    b"refresh",
+    b"expires",
+    b"accept-ranges",
+    b"content-encoding",
+];
+
+/// `Server` and `Date`, and those of the answer that go on. `own` is `proxy_redirect default` of the location.
+#[must_use]
+pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect>, head: &ResponseHead) -> Fields {
+    let mut fields = respond::standard_fields(exchange);
+    let dropped = hop_by_hop::of_response(&head.fields);
+    let is = |name: &[u8], other: &[u8]| name.eq_ignore_ascii_case(other);
+    let mut seen: Vec<&[u8]> = Vec::new();
+    for (name, value) in head.fields.iter() {
+        if let Some(single) = SINGLE.iter().find(|single| is(name, single)) {
+            if seen.contains(single) {
+                let text = format_args!(
+                    "upstream sent duplicate header line: \"{}: {}\", ignored",
+                    name.escape_ascii(),
+                    value.escape_ascii()
+                );
+                exchange.report(LogLevel::Warn, text);
+                continue;
+            }
+            seen.push(single);
+        }
+        if rewrite::frames(name) || dropped.contains(name) || rules.hidden.iter().any(|hidden| is(name, hidden)) {
+            continue;
+        }
+        if is(name, b"server") || is(name, b"date") {
+            fields.remove(name);
+        }
+        match changed(exchange, rules, own, name, value) {
+            Some(value) => fields.push(name, &value),
+            None => fields.push(name, value),
+        }
+    }
+    fields
+}
+
+/// The value that takes a field's place.
+fn changed(
+    exchange: &Exchange<'_>,
+    rules: &ProxyAnswer,
+    own: Option<&OwnRedirect>,
+    name: &[u8],
+    value: &[u8],
+) -> Option<Vec<u8>> {
+    if name.eq_ignore_ascii_case(b"location") {
+        // A redirect that was changed is ours, and is made absolute as ours are.
+        return redirected(exchange, rules, own, value).map(|to| respond::absolute(exchange, &to));
+    }
+    if name.eq_ignore_ascii_case(b"refresh") {
+        let at = value.windows(4).position(|window| window.eq_ignore_ascii_case(b"url="))? + 4;
+        let to = redirected(exchange, rules, own, &value[at..])?;
+        return Some([&value[..at], &to].concat());
+    }
+    if name.eq_ignore_ascii_case(b"set-cookie") {
+        return of_cookie(exchange, rules, value);
+    }
+    None
+}
+
+fn redirected(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect>, url: &[u8]) -> Option<Vec<u8>> {
+    rules.redirect.iter().find_map(|rule| match rule {
+        Redirect::Default => {
+            let rest = url.strip_prefix(&*own?.begin)?;
+            Some([&*own?.replacement, rest].concat())
+        }
+        Redirect::Replace(rule) => replace::first(exchange, [rule], url, Compare::Beginning),
+    })
+}
+
+fn of_cookie(exchange: &Exchange<'_>, rules: &ProxyAnswer, value: &[u8]) -> Option<Vec<u8>> {
+    let mut new: Option<Vec<u8>> = None;
+    if !rules.cookie_domain.is_empty()
+        && let Some(mut place) = cookie::attribute(value, b"domain")
+    {
+        // A dot in front says nothing (RFC 6265 5.2.3), and stays.
+        if value[place.clone()].starts_with(b".") {
+            place.start += 1;
+        }
+        let to = replace::first(exchange, rules.cookie_domain.iter(), &value[place.clone()], Compare::Whole);
+        new = to.map(|to| cookie::with(value, place, &to));
+    }
+    if !rules.cookie_path.is_empty() {
+        let value = new.as_deref().unwrap_or(value);
+        if let Some(place) = cookie::attribute(value, b"path") {
+            let to = replace::first(exchange, rules.cookie_path.iter(), &value[place.clone()], Compare::Beginning);
+            new = to.map(|to| cookie::with(value, place, &to)).or(new);
+        }
+    }
+    let name = cookie::cookie_name(value);
+    let Some(rule) = rules.cookie_flags.iter().find(|rule| is_named(exchange, rule, name)) else { return new };
+    let mut flags = Flags::default();
+    for word in rule.flags.iter().map(|flag| exchange.evaluate(flag)).filter(|word| !word.is_empty()) {
+        if !flags.add(&word) {
+            exchange
+                .report(LogLevel::Warn, format_args!("invalid proxy_cookie_flags flag \"{}\"", word.escape_ascii()));
+        }
+    }
+    Some(flags.set_on(new.as_deref().unwrap_or(value)))
+}
+
+fn is_named(exchange: &Exchange<'_>, rule: &CookieFlags, name: &[u8]) -> bool {
+    match &rule.name {
+        Find::Text(text) => exchange.evaluate(text).eq_ignore_ascii_case(name),
+        Find::Pattern(pattern) => replace::matches(exchange, pattern, name),
+    }
+}

@@ -1,0 +1,130 @@
+//! Fields of a peer's answer on their way to the client: redirects, cookies, what is hidden, what is said twice.
+
+use super::support::{Peer, Setup, head};
+
+/// The client's view of an answer with these fields, which the peer gives to `GET /app/x`.
+#[track_caller]
+fn client_sees(location: &str, fields: &str) -> String {
+    let answer = head(&format!("HTTP/1.1 302 Found\nContent-Length: 0\n{fields}"));
+    let peer = Peer::start(move |connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        // What the peer calls itself is known once it listens.
+        let text = String::from_utf8_lossy(&answer).replace("%peer%", &socket.local_address().to_string());
+        socket.send(text);
+    });
+    let longhaul =
+        Setup::new().peer(&peer).start(&format!("server {{ listen %listen%; server_name a.example; {location} }}"));
+    let mut client = longhaul.connect();
+    client.send(head("GET /app/x HTTP/1.1\nHost: a.example"));
+    let seen = client.read_answer();
+    peer.join();
+    let own = longhaul.setup().address("listen").port().to_string();
+    seen.replace(&own, "%own%")
+        .split_once("Connection: keep-alive\r\n")
+        .expect("a kept connection")
+        .1
+        .replace("\r\n", "\n")
+}
+
+#[test]
+fn a_redirect_to_the_peer_becomes_one_to_the_location() {
+    let seen = client_sees(
+        "location /app/ { proxy_pass http://%peer%/inner/; }",
+        "Location: http://%peer%/inner/y?z\nRefresh: 5; URL=http://%peer%/inner/r",
+    );
+    assert_eq!(seen, "Location: http://a.example:%own%/app/y?z\nRefresh: 5; URL=/app/r\n\n");
+}
+
+#[test]
+fn without_a_uri_part_the_peer_s_root_is_ours() {
+    let seen = client_sees("location /app/ { proxy_pass http://%peer%; }", "Location: http://%peer%/app/y");
+    assert_eq!(seen, "Location: http://a.example:%own%/app/y\n\n");
+}
+
+#[test]
+fn a_redirect_elsewhere_and_a_relative_one_pass_as_they_are() {
+    let location = "location /app/ { proxy_pass http://%peer%/inner/; }";
+    assert_eq!(client_sees(location, "Location: http://b.example/inner/y"), "Location: http://b.example/inner/y\n\n");
+    assert_eq!(client_sees(location, "Location: /inner/y"), "Location: /inner/y\n\n");
+}
+
+#[test]
+fn off_passes_a_redirect_as_it_is() {
+    let seen = client_sees(
+        "location /app/ { proxy_pass http://b.example/inner/; proxy_redirect off; }"
+            .replace("b.example", "%peer%")
+            .as_str(),
+        "Location: http://b.example/inner/y",
+    );
+    assert_eq!(seen, "Location: http://b.example/inner/y\n\n");
+}
+
+#[test]
+fn the_first_rule_that_fits_replaces_the_begin_or_all_of_a_match() {
+    let location = |rules: &str| format!("location / {{ proxy_pass http://%peer%; {rules} absolute_redirect off; }}");
+    let rules = "proxy_redirect http://b.example/ /first/; proxy_redirect ~*^http://B.EXAMPLE/(.*)$ /second/$1;";
+    assert_eq!(client_sees(&location(rules), "Location: http://b.example/y"), "Location: /first/y\n\n");
+    assert_eq!(client_sees(&location(rules), "Location: http://b.Example/y"), "Location: /second/y\n\n");
+    let variables = "proxy_redirect http://$arg_none$host/ https://$host/$request_method/;";
+    assert_eq!(
+        client_sees(&location(variables), "Location: http://a.example/y"),
+        "Location: https://a.example/GET/y\n\n"
+    );
+}
+
+#[test]
+fn cookies_change_domain_path_and_flags() {
+    let location = "location / { proxy_pass http://%peer%;
+        proxy_cookie_domain inner.example outer.example; proxy_cookie_path ~^/app/([^/]*) /$1;
+        proxy_cookie_path / /all/;
+        proxy_cookie_flags sid secure samesite=strict; proxy_cookie_flags ~^T httponly nosecure; }";
+    let seen = client_sees(
+        location,
+        "Set-Cookie: sid=1; Domain=.Inner.example; Path=/app/b
+         Set-Cookie: track=2; Secure; path=/q
+         Set-Cookie: other=3; Domain=x.inner.example;Secure",
+    );
+    assert_eq!(
+        seen,
+        "Set-Cookie: sid=1; Domain=.outer.example; Path=/b; Secure; SameSite=Strict
+Set-Cookie: track=2; path=/all/q; HttpOnly
+Set-Cookie: other=3; Domain=x.inner.example;Secure\n\n"
+    );
+}
+
+#[test]
+fn fields_are_hidden_and_passed() {
+    let seen = client_sees(
+        "proxy_hide_header X-Secret; location / { proxy_pass http://%peer%; }",
+        "X-Secret: 1\nx-secret: 2\nX-Pad: 3\nX-Accel-Expires: 4\nX-Open: 5",
+    );
+    assert_eq!(seen, "X-Open: 5\n\n");
+    let seen = client_sees(
+        "location / { proxy_pass http://%peer%; proxy_pass_header X-Accel-Expires; }",
+        "X-Pad: 3\nX-Accel-Expires: 4",
+    );
+    assert_eq!(seen, "X-Accel-Expires: 4\n\n");
+}
+
+#[test]
+fn a_peer_s_server_is_passed_in_place_of_ours() {
+    let peer = Peer::once("GET / HTTP/1.1\nHost: %peer%", head("HTTP/1.1 204 No Content\nServer: inner/1"));
+    let longhaul = Setup::new()
+        .peer(&peer)
+        .start("server { listen %listen%; location / { proxy_pass http://%peer%; proxy_pass_header Server; } }");
+    let mut client = longhaul.connect();
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    let answer = client.read_head();
+    assert_eq!(answer.matches("Server: ").count(), 1, "{answer}");
+    assert!(answer.contains("\r\nServer: inner/1\r\n"), "{answer}");
+}
+
+#[test]
+fn a_field_that_stands_once_is_passed_once() {
+    let seen = client_sees(
+        "location / { proxy_pass http://%peer%; }",
+        "Expires: first\nETag: \"1\"\nExpires: second\nLink: a\nLink: b",
+    );
+    assert_eq!(seen, "Expires: first\nETag: *\nLink: a\nLink: b\n\n");
+}
