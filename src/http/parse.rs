@@ -110,18 +110,26 @@ impl RequestScanner {
             if text.is_empty() {
                 continue;
             }
+            // The same look that an unfinished line gets, so that the reason does not depend on how bytes arrive.
+            check_partial(&buf[range.start..range.end - 1], 0)?;
             self.line_at = range.start;
             self.line = Some((request_line::parse(text)?, range.end));
             return Ok(true);
         }
     }
 
+    /// What was wrong before the line became too long comes first: the answer does not depend on how bytes arrive.
     /// Empty lines without end are no long URI.
     fn too_long(&self, buf: &[u8]) -> RequestError {
-        match buf.get(self.lines.position()) {
-            Some(byte) if request_line::begins_method(*byte) => RequestError::LineTooLong,
-            Some(b'\r' | b'\n') => RequestError::Line,
-            Some(_) | None => RequestError::Method,
+        let rest = &buf[self.lines.position()..];
+        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        if matches!(line, b"" | b"\r") {
+            return RequestError::Line;
+        }
+        let bound_bytes = self.rules.buffer_bytes.max(self.rules.large_buffer_bytes);
+        match check_partial(&line[..line.len().min(bound_bytes)], 0) {
+            Ok(()) => RequestError::LineTooLong,
+            Err(error) => error,
         }
     }
 
@@ -147,7 +155,6 @@ impl RequestScanner {
 fn check_partial(line: &[u8], seen: usize) -> Result<(), RequestError> {
     match line {
         [] | [b'\r'] => return Ok(()),
-        [b'\r', ..] => return Err(RequestError::Line),
         [first, ..] if !request_line::begins_method(*first) => return Err(RequestError::Method),
         [_, ..] => {}
     }
@@ -156,7 +163,8 @@ fn check_partial(line: &[u8], seen: usize) -> Result<(), RequestError> {
     let (last, before) = new.split_last().map_or((b' ', new), |(last, before)| (*last, before));
     let is_broken = |byte: u8| byte < b' ' || byte == 0x7f;
     if before.iter().any(|byte| is_broken(*byte)) || (is_broken(last) && last != b'\r') {
-        return Err(RequestError::Line);
+        let behind_method = line.iter().find(|byte| !request_line::begins_method(**byte));
+        return Err(if behind_method == Some(&b' ') { RequestError::Line } else { RequestError::Method });
     }
     Ok(())
 }
@@ -186,18 +194,20 @@ impl ResponseScanner {
         }
         let fields_at = match self.fields_at {
             Some(at) => at,
-            None => match self.lines.next(buf).map_err(|Exceeded| ResponseError::HeadTooLarge)? {
-                Some(range) => *self.fields_at.insert(range.end),
-                None => return Ok(None),
-            },
+            None => {
+                let found = self.lines.next(buf).map_err(|Exceeded| ResponseError::HeadTooLarge)?;
+                let Some(range) = found else { return Ok(None) };
+                status_line::parse(scan::without_end(&buf[range.clone()]))?;
+                *self.fields_at.insert(range.end)
+            }
         };
-        let line = status_line::parse(scan::without_end(&buf[..fields_at]))?;
         let end = match find_end(&mut self.lines, &mut self.line_count, buf) {
             Ok(Some(end)) => end,
             Ok(None) => return Ok(None),
             Err(TooLarge::Bytes) => return Err(ResponseError::HeadTooLarge),
             Err(TooLarge::Count) => return Err(FieldError::TooMany.into()),
         };
+        let line = status_line::parse(scan::without_end(&buf[..fields_at]))?;
         let fields = field_lines::parse(&buf[fields_at..end], Sender::Upstream)?;
         let head = ResponseHead { version: line.version, status: line.status, reason: line.reason.into(), fields };
         Ok(Some((head, end)))

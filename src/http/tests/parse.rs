@@ -69,6 +69,25 @@ fn garbage_is_refused_before_a_line_ends() {
 }
 
 #[test]
+fn the_reason_does_not_depend_on_how_bytes_arrive() {
+    let long = [b"GET /\x01".as_slice(), &[b'x'; 9000], b" HTTP/1.1\r\n"].concat();
+    let texts: [&[u8]; 7] = [
+        b"GET / HTTP/3\0\r\n",
+        b"GET\t/\tHTTP/1.1\r\n",
+        b"GET\r/\r\n",
+        b"\rGET /\r\n",
+        b"G1\x01T /\n",
+        b"GET /\x01 HTTP/1.1\n",
+        &long,
+    ];
+    for text in texts {
+        let by_bytes: Vec<usize> = (0..text.len()).collect();
+        assert_eq!(in_pieces(text, &by_bytes), request(text, &RULES), "{:.40}", text.escape_ascii().to_string());
+        assert!(request(text, &RULES).is_err());
+    }
+}
+
+#[test]
 fn a_line_longer_than_a_large_buffer_is_too_long() {
     let line = |bytes: usize| format!("GET /{} HTTP/1.0\n", "x".repeat(bytes - 15)).into_bytes();
     assert_eq!(line(8192).len(), 8192);
