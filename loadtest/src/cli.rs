@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::compare::{self, Settings};
-use crate::crew::{Crew, Plan};
+use crate::crew::{Crew, Plan, free_ports};
 use crate::figure::{find, plain};
-use crate::host::process;
 use crate::measure::{self, Stage, Subject};
 use crate::output::folder::{self, Run};
 use crate::proxies::{self, Found};
@@ -37,6 +36,8 @@ enum Command {
     },
     #[command(hide = true)]
     Worker(WorkerArgs),
+    #[command(hide = true)]
+    Launch(proxies::Launch),
     #[command(hide = true)]
     BareSockets {
         #[arg(long)]
@@ -83,11 +84,15 @@ struct CompareArgs {
     /// The cores of the load [default: the second]
     #[arg(long, value_delimiter = ',', value_name = "CORES")]
     load_cores: Vec<usize>,
-    /// First port of the proxies on 127.0.0.1
-    #[arg(long, default_value_t = 8020)]
+    /// First port of the proxies on 127.0.0.1 [default: what is free]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
-    #[command(flatten)]
-    peers: PeerArgs,
+    /// First port of the peers on 127.0.0.1 [default: what is free]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    peer_port: u16,
+    /// How many peers
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    peers: u16,
     #[arg(long, hide = true)]
     debug_build_for_tests: bool,
 }
@@ -133,6 +138,12 @@ struct WorkerArgs {
     process: u8,
 }
 
+impl PeerArgs {
+    fn ports(&self) -> Vec<u16> {
+        (0..self.peers).filter_map(|index| self.peer_port.checked_add(index)).collect()
+    }
+}
+
 /// Whether all was measured; `Err` when nothing could be.
 pub fn run(cli: Cli) -> Result<bool, String> {
     match cli.command {
@@ -143,6 +154,7 @@ pub fn run(cli: Cli) -> Result<bool, String> {
         Command::Worker(WorkerArgs { target, host, core, process }) => {
             ends::run(&ends::Options { target, host, core, process }).map(|()| true)
         }
+        Command::Launch(args) => proxies::launch(&args).map(|()| true),
         Command::BareSockets { count } => ends::hold_bare_sockets(count).map(|()| true),
     }
 }
@@ -158,8 +170,7 @@ fn refuse_debug(allowed: bool) -> Result<(), String> {
 fn peers(args: &PeerArgs) -> Result<bool, String> {
     interrupt::watch()?;
     let target = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), args.peer_port);
-    let peers = Some((args.peer_port, args.peers));
-    let plan = Plan { target, host: String::new(), cores: Vec::new(), peers, tunnels: 1 };
+    let plan = Plan { target, host: String::new(), cores: Vec::new(), peers: args.ports(), tunnels: 1 };
     let _crew = Crew::start(&plan)?;
     eprintln!("echoing on 127.0.0.1:{}–{} until Ctrl-C", args.peer_port, args.peer_port + args.peers - 1);
     while interrupt::sleep(interrupt::LOOK_EVERY).is_ok() {}
@@ -196,8 +207,10 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         proxy_core,
         load_cores,
         port: args.port,
-        peer_port: args.peers.peer_port,
-        peer_count: args.peers.peers,
+        peer_ports: match args.peer_port {
+            0 => free_ports(args.peers)?,
+            peer_port => PeerArgs { peer_port, peers: args.peers }.ports(),
+        },
         folder: out.join("proxies"),
     };
     let facts = facts(&settings);
@@ -246,12 +259,11 @@ fn run_one(args: RunArgs) -> Result<bool, String> {
     refuse_foreign(args.target, args.i_own_the_target.as_deref())?;
     interrupt::watch()?;
     let scenario = parse(&args.scenario.join(" "))?;
-    let peers = (!args.no_peers).then_some((args.peers.peer_port, args.peers.peers));
+    let peers = if args.no_peers { Vec::new() } else { args.peers.ports() };
     let plan = Plan { target: args.target, host: args.host, cores: args.load_cores, peers, tunnels: scenario.tunnels };
     let mut crew = Crew::start(&plan)?;
     let reason = || "the proxy was not started here, so it is in no cgroup of ours".to_owned();
-    let pids = args.pid.map(process::tree).unwrap_or_default();
-    let subject = Subject { pids, group: Err(reason()), bare_bytes: Err(reason()) };
+    let subject = Subject { pid: args.pid, group: Err(reason()), bare_bytes: Err(reason()) };
     let mut stage = Stage::new(&scenario, &mut crew, subject);
     let result = measure::run(&mut stage);
     for (name, at, value) in &stage.readings {

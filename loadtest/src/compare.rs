@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::crew::{Crew, Plan};
+use crate::crew::{Crew, Plan, free_ports};
 use crate::figure::{Fault, Reading};
 use crate::measure::{self, Stage, Subject};
 use crate::progress::Progress;
@@ -17,6 +17,8 @@ use crate::{host, interrupt};
 
 /// Opens in a second that an estimate counts on.
 const OPENS_PER_SECOND: f64 = 6000.0;
+/// More are refused at once, which takes no time.
+const TUNNELS_MAX: u32 = 2_000_000;
 /// Starting and ending of a proxy and of the load.
 const AROUND_SECONDS: f64 = 0.7;
 /// What a look at memory waits.
@@ -28,10 +30,9 @@ pub struct Settings {
     pub rounds: u32,
     pub proxy_core: usize,
     pub load_cores: Vec<usize>,
-    /// Each proxy listens on a port of its own from here on.
+    /// Each proxy listens on a port of its own from here on; 0 for one that is free.
     pub port: u16,
-    pub peer_port: u16,
-    pub peer_count: u16,
+    pub peer_ports: Vec<u16>,
     /// Where proxies have their files.
     pub folder: PathBuf,
 }
@@ -55,7 +56,7 @@ pub struct Curve {
 }
 
 fn estimate(scenario: &Scenario) -> f64 {
-    let opened = f64::from(scenario.tunnels) * if scenario.mode == Mode::Storm { 2.0 } else { 1.0 };
+    let opened = f64::from(scenario.tunnels.min(TUNNELS_MAX)) * if scenario.mode == Mode::Storm { 2.0 } else { 1.0 };
     let steps = if scenario.mode == Mode::Idle { f64::from(scenario.steps + 1) * STEP_SECONDS } else { 0.0 };
     AROUND_SECONDS + opened / OPENS_PER_SECOND + steps + scenario.seconds * 4.0 / 3.0
 }
@@ -129,26 +130,32 @@ fn run_one(
     if scenario.tls {
         return Err("tls=true is not built yet".to_owned());
     }
-    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), settings.port + index as u16);
+    let port = match settings.port {
+        0 => free_ports(1)?[0],
+        first => first.saturating_add(index as u16),
+    };
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
     let plan = Plan {
         target: address,
         host: "longhaul-loadtest.test".to_owned(),
         cores: settings.load_cores.clone(),
-        peers: Some((settings.peer_port, settings.peer_count)),
+        peers: settings.peer_ports.clone(),
         tunnels: scenario.tunnels,
     };
     let mut crew = Crew::start(&plan)?;
-    let ports = settings.peer_port..settings.peer_port + settings.peer_count;
     let place = Place {
         address,
-        peers: ports.map(|port| format!("127.0.0.1:{port}")).collect(),
+        peers: settings.peer_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect(),
         core: settings.proxy_core,
         folder: settings.folder.join(&proxy.name).join(&scenario.name),
         access_log: scenario.log,
     };
     let mut running = start(proxy, &place)?;
-    let subject =
-        Subject { pids: running.pids(), group: running.group.as_ref().map_err(Clone::clone), bare_bytes: bare.clone() };
+    let subject = Subject {
+        pid: Some(running.pid()),
+        group: running.group.as_ref().map_err(Clone::clone),
+        bare_bytes: bare.clone(),
+    };
     let mut stage = Stage::new(scenario, &mut crew, subject);
     let result = measure::run(&mut stage);
     let Stage { readings, curve, faults, .. } = stage;

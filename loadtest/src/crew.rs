@@ -3,7 +3,7 @@
 //! Each is this same program, pinned to a core of the load, with a socket as its standard input.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -18,6 +18,7 @@ use crate::stats::latency::Latencies;
 const DESCRIPTORS_SPARE: u64 = 1000;
 /// The longest that any order takes to be carried out.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
+const RELEASE_TIME_MAX: Duration = Duration::from_secs(3);
 const END_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone)]
@@ -26,8 +27,8 @@ pub struct Plan {
     pub host: String,
     /// Of the load; processes are spread over them.
     pub cores: Vec<usize>,
-    /// First port and how many; `None` when the peers are somebody else's.
-    pub peers: Option<(u16, u16)>,
+    /// Ports on loopback; none when the peers are somebody else's.
+    pub peers: Vec<u16>,
     pub tunnels: u32,
 }
 
@@ -70,6 +71,32 @@ pub fn processes(tunnels: u32, descriptors_max: u64, cores: usize) -> u32 {
     u32::try_from(wanted.max(1)).unwrap_or(u32::MAX)
 }
 
+/// Whether nobody listens on the port, now or after a moment: the kernel closes a ring's sockets only some time after
+/// its process has ended.
+pub fn is_free_soon(port: u16) -> bool {
+    is_free_within(port, RELEASE_TIME_MAX)
+}
+
+fn is_free_within(port: u16, time: Duration) -> bool {
+    let deadline = Instant::now() + time;
+    while TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+        if Instant::now() > deadline || interrupt::is_set() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
+}
+
+/// Ports on loopback that nobody uses, from the kernel.
+pub fn free_ports(count: u16) -> Result<Vec<u16>, String> {
+    let listener = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let listeners: Result<Vec<TcpListener>, _> = (0..count).map(listener).collect();
+    let listeners = listeners.map_err(|error| format!("a free port: {error}"))?;
+    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+    listeners.iter().map(port).collect::<Result<_, _>>().map_err(|error| format!("a free port: {error}"))
+}
+
 /// `count` in `parts` as even as can be.
 fn share(count: u32, parts: u32, part: u32) -> u32 {
     count / parts + u32::from(part < count % parts)
@@ -82,13 +109,18 @@ impl Crew {
         if count > 200 {
             return Err(format!("{} tunnels would take {count} processes with {limit} descriptors each", plan.tunnels));
         }
+        if let Some(port) = plan.peers.iter().find(|port| !is_free_soon(**port)) {
+            // Shared with somebody else, a part of the tunnels would end there.
+            return Err(format!("the peers' port {port} is taken; choose others by --peer-port"));
+        }
         let mut crew = Self { workers: Vec::new() };
         for number in 0..count {
             let core = plan.cores.get(number as usize % plan.cores.len().max(1)).copied();
             crew.workers.push(Worker::start(plan, number, core)?);
         }
-        if let Some((first, ports)) = plan.peers {
-            crew.ask(|_| Line::new("peers").with("first", first).with("count", ports))?;
+        if !plan.peers.is_empty() {
+            let ports: Vec<String> = plan.peers.iter().map(ToString::to_string).collect();
+            crew.ask(|_| Line::new("peers").with("ports", ports.join(",")))?;
         }
         Ok(crew)
     }
@@ -244,6 +276,15 @@ mod tests {
         assert_eq!(processes(100, 1024, 1), 9);
         assert_eq!(processes(0, 20_000, 3), 3);
         assert_eq!(processes(5, 0, 1), 5);
+    }
+
+    #[test]
+    fn a_taken_port_is_seen_until_it_is_free() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(!is_free_within(port, Duration::ZERO));
+        drop(listener);
+        assert!(is_free_soon(port));
     }
 
     #[test]

@@ -23,18 +23,15 @@ const BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// Without descriptors accept fails at once, for ever.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(20);
 
-/// Listens on `count` ports from `first` on.
-pub fn listen(first: u16, count: u16) -> io::Result<()> {
-    for port in first..first + count {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.set_reuse_port(true)?;
-        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
-        let in_place = |error: io::Error| io::Error::new(error.kind(), format!("listen on {address}: {error}"));
-        socket.bind(&address.into()).map_err(in_place)?;
-        socket.listen(BACKLOG).map_err(in_place)?;
-        monoio::spawn(accept(TcpListener::from_std(socket.into())?));
-    }
+pub fn listen(port: u16) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+    let in_place = |error: io::Error| io::Error::new(error.kind(), format!("listen on {address}: {error}"));
+    socket.bind(&address.into()).map_err(in_place)?;
+    socket.listen(BACKLOG).map_err(in_place)?;
+    monoio::spawn(accept(TcpListener::from_std(socket.into())?));
     Ok(())
 }
 

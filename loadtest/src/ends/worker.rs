@@ -78,7 +78,11 @@ async fn obey(orders: StdUnixStream, options: &Options) -> io::Result<()> {
 async fn obey_one(order: &Line, tunnels: &mut Tunnels) -> Result<Line, String> {
     match order.word.as_str() {
         "peers" => {
-            peers::listen(order.number("first")?, order.number("count")?).map_err(|error| error.to_string())?;
+            let ports = order.text("ports").unwrap_or_default();
+            for port in ports.split(',') {
+                let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+                peers::listen(port).map_err(|error| error.to_string())?;
+            }
             Ok(Line::new("done"))
         }
         "open" => {

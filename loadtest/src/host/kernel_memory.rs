@@ -32,9 +32,13 @@ impl Group {
         Err(format!("no memory cgroup ({})", reasons.join("; ")))
     }
 
-    /// Puts a process in; what it starts later is in as well.
+    /// A process that is written there is in, and what it starts later is in as well.
+    pub fn processes(&self) -> PathBuf {
+        self.folder.join("cgroup.procs")
+    }
+
     pub fn adopt(&self, pid: u32) -> Result<(), String> {
-        let file = self.folder.join("cgroup.procs");
+        let file = self.processes();
         fs::write(&file, pid.to_string()).map_err(|error| format!("{}: {error}", file.display()))
     }
 

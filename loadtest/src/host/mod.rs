@@ -28,12 +28,3 @@ pub fn cores() -> Vec<usize> {
         Err(_) => Vec::new(),
     }
 }
-
-/// Runs `start` pinned to a core, so that the process it starts inherits that, and takes the pin back.
-pub fn pinned<T>(core: usize, start: impl FnOnce() -> T) -> Result<T, String> {
-    let before = sched_getaffinity(None).map_err(|error| format!("read the cores of this thread: {error}"))?;
-    pin(core)?;
-    let started = start();
-    sched_setaffinity(None, &before).map_err(|error| format!("take the pin back: {error}"))?;
-    Ok(started)
-}

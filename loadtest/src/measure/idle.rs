@@ -20,15 +20,15 @@ struct Look {
 
 fn look(stage: &Stage) -> Result<Look, String> {
     interrupt::sleep(SETTLE)?;
-    let pids = &stage.subject.pids;
+    let pids = stage.subject.pids();
     let kernel_bytes = match &stage.subject.group {
         Ok(group) => Some(group.bytes()? as f64),
         Err(_) => None,
     };
     Ok(Look {
-        user_bytes: memory::proportional_bytes(pids)? as f64,
+        user_bytes: memory::proportional_bytes(&pids)? as f64,
         kernel_bytes,
-        descriptors: process::descriptors(pids)? as f64,
+        descriptors: process::descriptors(&pids)? as f64,
     })
 }
 
@@ -36,7 +36,7 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
     let wanted = stage.scenario.tunnels.max(FIRST + 1);
     stage.open(FIRST)?;
     check(stage)?;
-    if stage.subject.pids.is_empty() {
+    if stage.subject.pid.is_none() {
         stage.faults.push("memory and CPU: whose processes? name them by --pid".to_owned());
         stage.open(wanted - FIRST)?;
         return check(stage);

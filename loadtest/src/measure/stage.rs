@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::crew::{Counted, Crew};
 use crate::host::cpu::CpuTime;
 use crate::host::kernel_memory::Group;
-use crate::host::limits;
+use crate::host::{limits, process};
 use crate::interrupt;
 use crate::scenario::Scenario;
 
@@ -18,13 +18,21 @@ const DESCRIPTORS_SPARE: u64 = 100;
 /// Shares that are kept of a distribution, for the curve.
 const CURVE: [f64; 14] = [0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0];
 
-/// The proxy's processes; none when the target is not ours to look into.
+/// The proxy.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    pub pids: Vec<u32>,
+    /// Its first process; none when the target is not ours to look into.
+    pub pid: Option<u32>,
     pub group: Result<&'a Group, String>,
     /// Kernel memory of two bare sockets in a cgroup of the same kind.
     pub bare_bytes: Result<f64, String>,
+}
+
+impl Subject<'_> {
+    /// All its processes as of now.
+    pub fn pids(&self) -> Vec<u32> {
+        self.pid.map(process::tree).unwrap_or_default()
+    }
 }
 
 #[derive(Debug)]
@@ -65,8 +73,8 @@ impl<'a> Stage<'a> {
     /// Says at once what cannot be held, instead of measuring how a proxy fails at it.
     pub fn check_limits(&self) -> Result<(), String> {
         let needed = 2 * u64::from(self.scenario.tunnels) + DESCRIPTORS_SPARE;
-        for pid in &self.subject.pids {
-            let limit = limits::descriptors_max(*pid)?;
+        for pid in self.subject.pids() {
+            let limit = limits::descriptors_max(pid)?;
             if needed > limit {
                 return Err(format!(
                     "{} tunnels take {needed} descriptors, its limit is {limit}",
@@ -90,12 +98,13 @@ impl<'a> Stage<'a> {
     /// Counts for the scenario's time after its warm-up. Traffic has begun already.
     pub fn window(&mut self) -> Result<Window, String> {
         interrupt::sleep(self.scenario.warm_up())?;
+        let pids = self.subject.pids();
         let before = self.crew.mark()?;
         self.note_failures(&before);
-        let (start, proxy, load) = self.times()?;
+        let (start, proxy, load) = self.times(&pids)?;
         interrupt::sleep(self.scenario.window())?;
         let counted = self.crew.mark()?;
-        let (end, proxy_end, load_end) = self.times()?;
+        let (end, proxy_end, load_end) = self.times(&pids)?;
         self.note_failures(&counted);
         let proxy_cpu = proxy.zip(proxy_end).map(|(before, after)| after - before);
         self.judge_waiting(proxy.zip(proxy_end), (load, load_end), end - start);
@@ -104,9 +113,9 @@ impl<'a> Stage<'a> {
         Ok(window)
     }
 
-    fn times(&self) -> Result<(Instant, Option<CpuTime>, CpuTime), String> {
+    fn times(&self, pids: &[u32]) -> Result<(Instant, Option<CpuTime>, CpuTime), String> {
         let now = Instant::now();
-        let proxy = if self.subject.pids.is_empty() { None } else { Some(CpuTime::of(&self.subject.pids)?) };
+        let proxy = if pids.is_empty() { None } else { Some(CpuTime::of(pids)?) };
         Ok((now, proxy, CpuTime::of(&self.crew.pids())?))
     }
 

@@ -120,13 +120,17 @@ fn program(name: &str) -> Result<PathBuf, String> {
     candidates.find(|file| file.is_file()).ok_or_else(|| format!("no program `{name}` found; is it installed?"))
 }
 
-/// The first line that the program prints about itself.
+/// The line in which the program prints its own version, or else the first.
 fn version(program: &Path, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Result<String, String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // longhaul gives the version of the dialect before its own.
+    let first = lines.clone().next();
+    let line = lines.find(|line| line.starts_with(name.as_ref())).or(first);
     line.map(ToOwned::to_owned).ok_or_else(|| format!("{} prints no version", program.display()))
 }
 

@@ -3,8 +3,10 @@
 //! Knows nothing of scenarios beyond what a configuration has to hold. Another proxy joins by a file (`template`).
 
 mod known;
+mod launch;
 mod running;
 mod template;
 
 pub use known::{Found, Proxy, find};
+pub use launch::{Launch, launch};
 pub use running::{Place, start};

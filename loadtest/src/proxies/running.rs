@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::known::Proxy;
+use super::launch;
 use super::template::Values;
+use crate::crew::is_free_soon;
 use crate::host::kernel_memory::Group;
 use crate::host::process;
 use crate::{host, interrupt};
@@ -43,15 +45,15 @@ pub struct Running {
 /// Starts it and waits until it takes connections.
 pub fn start(proxy: &Proxy, place: &Place) -> Result<Running, String> {
     let Place { address, folder, .. } = place;
-    if TcpStream::connect_timeout(address, Duration::from_secs(1)).is_ok() {
-        return Err(format!("somebody listens on {address} already"));
+    if !is_free_soon(address.port()) {
+        return Err(format!("somebody listens on {address} already; choose another by --port"));
     }
     let in_place = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(folder.join("tmp")).map_err(in_place)?;
     let folder = folder.canonicalize().map_err(in_place)?;
     let descriptors = host::limits::raise_descriptors();
     let values = Values {
-        listen: address.to_string(),
+        listen: *address,
         peers: place.peers.clone(),
         folder: &folder,
         core: place.core,
@@ -66,25 +68,22 @@ pub fn start(proxy: &Proxy, place: &Place) -> Result<Running, String> {
     let arguments = arguments.collect::<Result<Vec<String>, String>>()?;
     let said = folder.join("output.txt");
     let output = File::create(&said).map_err(in_place)?;
-    let mut command = Command::new(&proxy.program);
-    command.args(arguments).current_dir(&folder).stdin(Stdio::null()).process_group(0);
+    let group = Group::new(&proxy.name);
+    let file = group.as_ref().ok().map(Group::processes);
+    let mut command = Command::new(std::env::current_exe().map_err(in_place)?);
+    command.args(launch::arguments(place.core, file)).arg(&proxy.program).args(arguments);
+    command.current_dir(&folder).stdin(Stdio::null()).process_group(0);
     command.stdout(output.try_clone().map_err(in_place)?).stderr(output);
-    let child = host::pinned(place.core, || command.spawn())?;
-    let child = child.map_err(|error| format!("{}: {error}", proxy.program.display()))?;
-    let mut running = Running { child, address: *address, group: Group::new(&proxy.name), said };
-    // Before it has done anything: what it starts, and all it opens, is counted there.
-    let adopted = running.group.as_ref().map(|group| group.adopt(running.child.id()));
-    if let Ok(Err(reason)) = adopted {
-        running.group = Err(reason);
-    }
+    let child = command.spawn().map_err(in_place)?;
+    let mut running = Running { child, address: *address, group, said };
     running.wait_until_it_listens()?;
     Ok(running)
 }
 
 impl Running {
-    /// All its processes.
-    pub fn pids(&self) -> Vec<u32> {
-        process::tree(self.child.id())
+    /// Its first process, which starts the others.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn wait_until_it_listens(&mut self) -> Result<(), String> {
@@ -131,7 +130,7 @@ fn signal(pid: u32, signal: Signal) {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let pids = self.pids();
+        let pids = process::tree(self.child.id());
         signal(self.child.id(), Signal::TERM);
         let deadline = Instant::now() + END_TIME_MAX;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
@@ -143,46 +142,5 @@ impl Drop for Running {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn proxy(program: &str, arguments: &[&str]) -> Proxy {
-        Proxy {
-            name: "other".to_owned(),
-            program: program.into(),
-            arguments: arguments.iter().map(ToString::to_string).collect(),
-            configuration: "listen {{listen}}\n".to_owned(),
-            version: String::new(),
-        }
-    }
-
-    fn place(folder: &Path) -> Place {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        Place { address, peers: vec![], core: host::cores()[0], folder: folder.to_owned(), access_log: false }
-    }
-
-    #[test]
-    fn one_that_fails_at_its_start_is_named_with_its_words() {
-        let folder = tempfile::tempdir().unwrap();
-        let failing = proxy("/bin/sh", &["-c", "echo no such thing; exit 3"]);
-        let error = start(&failing, &place(folder.path())).unwrap_err();
-        assert!(error.contains("no such thing") && error.contains("exit status: 3"), "{error}");
-        assert!(start(&proxy("/nonexistent", &[]), &place(folder.path())).is_err_and(|e| e.contains("/nonexistent")));
-    }
-
-    #[test]
-    fn a_port_in_use_and_a_missing_log_are_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut taken = place(folder.path());
-        taken.address = listener.local_addr().unwrap();
-        assert!(start(&proxy("/bin/true", &[]), &taken).is_err_and(|error| error.contains("listens on")));
-        let logging = Place { access_log: true, ..place(folder.path()) };
-        assert!(start(&proxy("/bin/true", &[]), &logging).is_err_and(|error| error.contains("access log")));
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! A line with `{{peer}}` is there once for each peer, `{{index}}` counts them from 1. An unknown name is an error.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// What can be filled in.
 #[derive(Debug, Clone)]
 pub struct Values<'a> {
-    pub listen: String,
+    pub listen: SocketAddr,
     pub peers: Vec<String>,
     pub folder: &'a Path,
     pub core: usize,
@@ -23,7 +24,8 @@ impl Values<'_> {
     fn value(&self, name: &str) -> Option<String> {
         let folder = self.folder.display();
         Some(match name {
-            "listen" => self.listen.clone(),
+            "listen" => self.listen.to_string(),
+            "port" => self.listen.port().to_string(),
             "folder" => folder.to_string(),
             "core" => self.core.to_string(),
             "affinity" => format!("1{}", "0".repeat(self.core)),
@@ -59,7 +61,7 @@ impl Values<'_> {
             let (name, after) = after.split_once("}}").ok_or_else(|| format!("`{line}`: {{{{ without }}}}"))?;
             let value = self.value(name).ok_or_else(|| {
                 format!(
-                    "`{{{{{name}}}}}` is no name; known are listen, peer, \
+                    "`{{{{{name}}}}}` is no name; known are listen, port, peer, \
                 index, folder, core, affinity, descriptors, connections, access_log"
                 )
             })?;
@@ -78,7 +80,14 @@ mod tests {
     fn values() -> Values<'static> {
         let peers = vec!["127.0.0.1:1".to_owned(), "127.0.0.1:2".to_owned()];
         let folder = Path::new("/f");
-        Values { listen: "127.0.0.1:9".to_owned(), peers, folder, core: 2, descriptors: 20_000, access_log: false }
+        Values {
+            listen: "127.0.0.1:9".parse().unwrap(),
+            peers,
+            folder,
+            core: 2,
+            descriptors: 20_000,
+            access_log: false,
+        }
     }
 
     #[test]
@@ -96,8 +105,8 @@ mod tests {
     #[test]
     fn an_unknown_name_is_an_error() {
         assert!(
-            values().fill("{{port}}").is_err_and(|error| error.contains("`{{port}}` is no name; known are listen"))
+            values().fill("{{prot}}").is_err_and(|error| error.contains("`{{prot}}` is no name; known are listen"))
         );
-        assert!(values().fill("{{port").is_err_and(|error| error.contains("without }}")));
+        assert!(values().fill("{{listen").is_err_and(|error| error.contains("without }}")));
     }
 }
