@@ -28,5 +28,5 @@ mod shard;
 mod upgrade;
 mod variables;
 
-pub use handover::{Ends, OnEnd};
+pub use handover::{Ends, Kept};
 pub use shard::{Shard, ShardParts};
