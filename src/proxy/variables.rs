@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::exchange::{Attempt, Exchange};
+use crate::http::target;
 use crate::limits::MAP_DEPTH_MAX;
 use crate::model::{LogLevel, MapId, Part, Template, Variable};
 use crate::net::accept::PeerAddr;
@@ -68,7 +69,7 @@ impl Exchange<'_> {
             },
             Variable::Request => put_some(out, Some(&*self.head.line).filter(|line| !line.is_empty())),
             Variable::RequestMethod => put_some(out, Some(self.head.method.as_bytes()).filter(|m| !m.is_empty())),
-            Variable::RequestUri => put_some(out, Some(&*self.head.target).filter(|t| !t.is_empty())),
+            Variable::RequestUri => put_some(out, Some(target::unparsed(&self.head.target)).filter(|t| !t.is_empty())),
             Variable::Uri => put_some(out, Some(&*self.path).filter(|path| !path.is_empty())),
             Variable::ServerProtocol => put(out, self.head.version.as_str().as_bytes()),
             Variable::RequestLength => print(out, format_args!("{}", self.request_bytes.get())),
