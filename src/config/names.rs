@@ -15,7 +15,8 @@ use crate::model::{MapId, NamedCapture, Part, Pattern, SlotId, Template, Variabl
 #[derive(Debug, Default)]
 pub struct Names {
     slots: HashMap<String, SlotId>,
-    maps: HashMap<String, MapId>,
+    /// Of `map` and kin.
+    computed: HashMap<String, Variable>,
 }
 
 /// Variables with a fixed name, sorted.
@@ -114,7 +115,17 @@ impl Names {
     pub fn add_map(&mut self, name: &str, index: usize, span: Span) -> Result<(), Fault> {
         self.check_free(name, span)?;
         let id = u16::try_from(index).map_err(|_| Fault::new(span, "more than 65536 \"map\" blocks"))?;
-        self.maps.insert(name.to_owned(), MapId(id));
+        self.computed.insert(name.to_owned(), Variable::Map(MapId(id)));
+        Ok(())
+    }
+
+    /// Registers a variable that the configuration computes. The last block for a name counts.
+    ///
+    /// # Errors
+    /// The name is one of nginx's own.
+    pub fn add_computed(&mut self, name: &str, variable: Variable, span: Span) -> Result<(), Fault> {
+        self.check_free(name, span)?;
+        self.computed.insert(name.to_owned(), variable);
         Ok(())
     }
 
@@ -189,8 +200,8 @@ impl Names {
         if let Some(variable) = built_in(name) {
             return Ok(variable);
         }
-        if let Some(map) = self.maps.get(name) {
-            return Ok(Variable::Map(*map));
+        if let Some(variable) = self.computed.get(name) {
+            return Ok(variable.clone());
         }
         if let Some(slot) = self.slots.get(name) {
             return Ok(Variable::Slot(*slot));
@@ -199,7 +210,7 @@ impl Names {
         if let Some(why) = unbuilt(name) {
             return Err(fault.help(format!("`${name}` cannot be used: {why}")));
         }
-        let own = self.maps.keys().chain(self.slots.keys()).map(String::as_str);
+        let own = self.computed.keys().chain(self.slots.keys()).map(String::as_str);
         match nearest(name, FIXED.iter().map(|(known, _)| *known).chain(own)) {
             Some(known) => Err(fault.help(format!("did you mean `${known}`?"))),
             None => Err(fault.help(format!("define it, as in `map $http_upgrade ${name} {{ … }}`"))),

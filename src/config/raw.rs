@@ -8,11 +8,15 @@ pub use self::proxy::{RawCookieFlags, RawFind, RawProxyAnswer, RawRedirect, RawR
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::directives::ranges::Ranges;
 use super::lexer::Word;
 use super::source::Span;
-use crate::model::{AccessRule, Affinity, ErrorLog, Escape, Keepalive, MediaType, OriginRule, Pattern, Workers};
+use crate::model::{
+    AccessRule, Affinity, ErrorLog, Escape, Keepalive, MediaType, Network, OriginRule, Pattern, SplitPart, Workers,
+};
 
 /// A whole configuration.
 #[derive(Debug, Default)]
@@ -167,6 +171,8 @@ pub struct RawHttp {
     pub servers: Vec<RawServer>,
     pub upstreams: Vec<RawUpstream>,
     pub maps: Vec<RawMap>,
+    pub geos: Vec<RawGeo>,
+    pub splits: Vec<RawSplit>,
     pub log_formats: Vec<RawLogFormat>,
 }
 
@@ -208,6 +214,27 @@ pub enum RawMapKey {
     /// `example.*` as `example`.
     Prefix(String),
     Pattern(Pattern),
+}
+
+/// `geo`.
+#[derive(Debug)]
+pub struct RawGeo {
+    pub name: String,
+    pub source: Option<Word>,
+    pub proxies: Vec<Network>,
+    pub is_proxy_recursive: bool,
+    pub default: Option<Arc<[u8]>>,
+    /// With `ranges`; else there are networks.
+    pub ranges: Option<Ranges>,
+    pub networks: Vec<(Network, Arc<[u8]>)>,
+}
+
+/// `split_clients`.
+#[derive(Debug)]
+pub struct RawSplit {
+    pub name: String,
+    pub source: Word,
+    pub parts: Vec<SplitPart>,
 }
 
 /// `upstream`.

@@ -155,6 +155,8 @@ impl<'a> Recorder<'a> {
                     servers: Vec::new(),
                     upstreams: Vec::new(),
                     maps: Vec::new(),
+                    geos: Vec::new(),
+                    splits: Vec::new(),
                     log_formats: Vec::new(),
                 };
                 self.walk(line.block(), &mut Target::Http(&mut http));

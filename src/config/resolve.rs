@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::diagnostic::Fault;
 use super::directives::access::{self, AccessParts};
 use super::directives::content::{self, Files};
-use super::directives::{client, log, map, proxy, server, upstream};
+use super::directives::{client, geo, log, map, proxy, server, upstream};
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawLevel, RawLocation, RawMatching, RawServer};
 use super::scope::Scope;
@@ -98,6 +98,8 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
         upstream::resolve(group, scope);
     }
     let maps = raw.maps.into_iter().map(|raw| map::resolve(raw, scope)).collect();
+    let geos = raw.geos.into_iter().map(|raw| geo::resolve(raw, scope)).collect();
+    let splits = raw.splits.into_iter().map(|raw| geo::resolve_split(raw, scope)).collect();
     let prefix = scope.env.prefix.clone();
     let level = Level::defaults(&prefix, scope).with(&raw.level, scope);
     let servers = raw.servers.into_iter().map(|raw| resolve_server(raw, &level, scope)).collect();
@@ -106,6 +108,8 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
         listeners,
         upstreams: std::mem::take(&mut scope.upstreams),
         maps,
+        geos,
+        splits,
         slot_count: scope.env.names.borrow().slot_count(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Listener, Map, Process, Upstream};
+use super::{Geo, Listener, Map, Process, Split, Upstream};
 
 /// Everything one configuration says. Built once, shared by all shards, replaced as a whole on reload.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub struct Http {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Indexed by [`super::MapId`].
     pub maps: Vec<Map>,
+    /// Indexed by [`super::GeoId`].
+    pub geos: Vec<Geo>,
+    /// Indexed by [`super::SplitId`].
+    pub splits: Vec<Split>,
     /// How many [`super::SlotId`] there are: variables that a request gives a value (named captures).
     pub slot_count: usize,
 }

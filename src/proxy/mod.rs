@@ -9,6 +9,7 @@ mod answer;
 mod answer_fields;
 mod body;
 mod client;
+mod computed;
 pub mod connection;
 mod cookie;
 mod destination;

@@ -42,6 +42,8 @@ impl Exchange<'_> {
     pub fn append(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         match variable {
             Variable::Map(id) => self.append_map(*id, out),
+            Variable::Geo(id) => self.append_geo(*id, out),
+            Variable::Split(id) => self.append_split(*id, out),
             Variable::Capture(group) => put_some(out, self.facts.borrow().capture(usize::from(*group))),
             Variable::Slot(slot) => put_some(out, self.facts.borrow().slot(*slot)),
             _ => self

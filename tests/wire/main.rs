@@ -14,6 +14,7 @@ mod answers;
 mod balance;
 mod broken_configurations;
 mod command_line;
+mod computed;
 mod exhaustion;
 mod files;
 mod forward;

@@ -5,11 +5,13 @@ mod classes;
 pub mod client;
 pub mod content;
 pub mod core;
+pub mod geo;
 pub mod location;
 pub mod log;
 pub mod map;
 pub mod proxy;
 pub mod proxy_answer;
+pub mod ranges;
 pub mod server;
 pub mod upstream;
 
@@ -29,6 +31,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     proxy_answer::TABLE,
     upstream::TABLE,
     map::TABLE,
+    geo::TABLE,
     content::TABLE,
     client::TABLE,
     access::TABLE,
