@@ -8,6 +8,7 @@ mod listening;
 mod loading;
 mod messages;
 mod proxying;
+mod steps;
 
 use std::io;
 use std::net::SocketAddr;

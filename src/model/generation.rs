@@ -25,6 +25,15 @@ pub struct Http {
     pub geos: Vec<Geo>,
     /// Indexed by [`super::SplitId`].
     pub splits: Vec<Split>,
-    /// How many [`super::SlotId`] there are: variables that a request gives a value (named captures).
-    pub slot_count: usize,
+    /// Indexed by [`super::SlotId`]: names of the variables that a request gives a value.
+    pub slots: Vec<Slot>,
+}
+
+/// A variable that a request gives a value: a named capture, or one that `set` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// Without `$`.
+    pub name: Box<str>,
+    /// `set` gives it a value somewhere: to use it before is worth a warning.
+    pub is_set: bool,
 }

@@ -12,7 +12,7 @@ pub struct GeoId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SplitId(pub u16);
 
-/// A variable that the request itself gives a value (a named capture), by its place in the request's store.
+/// A variable that the request itself gives a value (a named capture, or one that `set` names), by its place in the request's store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotId(pub u16);
 
@@ -71,7 +71,7 @@ pub enum Variable {
     ServerName,
     ServerPort,
     ServerProtocol,
-    /// A named capture.
+    /// A named capture, or what `set` gave.
     Slot(SlotId),
     /// Of a `split_clients` block.
     Split(SplitId),

@@ -26,6 +26,7 @@ mod respond;
 mod responder;
 mod rewrite;
 mod shard;
+mod steps;
 mod upgrade;
 mod variables;
 

@@ -5,6 +5,7 @@ mod classes;
 pub mod client;
 pub mod content;
 pub mod core;
+pub mod error_page;
 pub mod geo;
 pub mod location;
 pub mod log;
@@ -12,6 +13,7 @@ pub mod map;
 pub mod proxy;
 pub mod proxy_answer;
 pub mod ranges;
+pub mod rewrite;
 pub mod server;
 pub mod upstream;
 
@@ -33,6 +35,8 @@ pub const SUPPORTED: &[&[Directive]] = &[
     map::TABLE,
     geo::TABLE,
     content::TABLE,
+    rewrite::TABLE,
+    error_page::TABLE,
     client::TABLE,
     access::TABLE,
     log::TABLE,
@@ -84,10 +88,10 @@ mod tests {
             let Class::Supported(setter) = directive.class else { continue };
             let contexts = match setter {
                 Setter::Process(_) => MAIN | EVENTS,
-                Setter::Level(_) => HTTP_LEVELS,
+                Setter::Level(_) => HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION | LIMIT_EXCEPT,
                 Setter::Http(_) => HTTP,
                 Setter::Server(_) => SERVER,
-                Setter::Location(_) => LOCATION,
+                Setter::Location(_) => LOCATION | IF_IN_LOCATION | LIMIT_EXCEPT,
                 Setter::Upstream(_) => UPSTREAM,
                 Setter::Block(_) | Setter::Include => continue,
             };
