@@ -51,8 +51,8 @@ struct PeerArgs {
     #[arg(long, default_value_t = 9001)]
     peer_port: u16,
     /// How many peers
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
-    peers: u16,
+    #[arg(long, default_value_t = 8, value_parser = peer_count)]
+    peers: usize,
 }
 
 #[derive(Debug, Args)]
@@ -84,15 +84,12 @@ struct CompareArgs {
     /// The cores of the load [default: the second]
     #[arg(long, value_delimiter = ',', value_name = "CORES")]
     load_cores: Vec<usize>,
-    /// First port of the proxies on 127.0.0.1 [default: what is free]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
-    port: u16,
-    /// First port of the peers on 127.0.0.1 [default: what is free]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
-    peer_port: u16,
+    /// First of the ports on 127.0.0.1, for the peers and then the proxies [default: what is free]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..65_000))]
+    port: Option<u16>,
     /// How many peers
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
-    peers: u16,
+    #[arg(long, default_value_t = 8, value_parser = peer_count)]
+    peers: usize,
     #[arg(long, hide = true)]
     debug_build_for_tests: bool,
 }
@@ -138,9 +135,13 @@ struct WorkerArgs {
     process: u8,
 }
 
+fn peer_count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| (1..=64).contains(count)).ok_or_else(|| "1 to 64 peers".to_owned())
+}
+
 impl PeerArgs {
     fn ports(&self) -> Vec<u16> {
-        (0..self.peers).filter_map(|index| self.peer_port.checked_add(index)).collect()
+        (self.peer_port..=u16::MAX).take(self.peers).collect()
     }
 }
 
@@ -172,7 +173,7 @@ fn peers(args: &PeerArgs) -> Result<bool, String> {
     let target = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), args.peer_port);
     let plan = Plan { target, host: String::new(), cores: Vec::new(), peers: args.ports(), tunnels: 1 };
     let _crew = Crew::start(&plan)?;
-    eprintln!("echoing on 127.0.0.1:{}–{} until Ctrl-C", args.peer_port, args.peer_port + args.peers - 1);
+    eprintln!("echoing on 127.0.0.1, ports {:?}, until Ctrl-C", args.ports());
     while interrupt::sleep(interrupt::LOOK_EVERY).is_ok() {}
     Ok(true)
 }
@@ -201,16 +202,17 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         return Err("no proxy to measure".to_owned());
     }
     let out = args.out.unwrap_or_else(|| format!("loadtest-{}", folder::now().replace(':', "")).into());
+    let mut ports = match args.port {
+        Some(first) => (first..=u16::MAX).take(args.peers + proxies.len()).collect(),
+        None => free_ports(args.peers + proxies.len())?,
+    };
     let settings = Settings {
         scenarios,
         rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 7 }),
         proxy_core,
         load_cores,
-        port: args.port,
-        peer_ports: match args.peer_port {
-            0 => free_ports(args.peers)?,
-            peer_port => PeerArgs { peer_port, peers: args.peers }.ports(),
-        },
+        ports: ports.split_off(args.peers),
+        peer_ports: ports,
         folder: out.join("proxies"),
     };
     let facts = facts(&settings);

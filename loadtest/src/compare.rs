@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::crew::{Crew, Plan, free_ports};
+use crate::crew::{Crew, Plan};
 use crate::figure::{Fault, Reading};
 use crate::measure::{self, Stage, Subject};
 use crate::progress::Progress;
@@ -30,8 +30,8 @@ pub struct Settings {
     pub rounds: u32,
     pub proxy_core: usize,
     pub load_cores: Vec<usize>,
-    /// Each proxy listens on a port of its own from here on; 0 for one that is free.
-    pub port: u16,
+    /// One for each proxy.
+    pub ports: Vec<u16>,
     pub peer_ports: Vec<u16>,
     /// Where proxies have their files.
     pub folder: PathBuf,
@@ -130,11 +130,7 @@ fn run_one(
     if scenario.tls {
         return Err("tls=true is not built yet".to_owned());
     }
-    let port = match settings.port {
-        0 => free_ports(1)?[0],
-        first => first.saturating_add(index as u16),
-    };
-    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), settings.ports[index]);
     let plan = Plan {
         target: address,
         host: "longhaul-loadtest.test".to_owned(),

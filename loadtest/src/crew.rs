@@ -10,14 +10,16 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::interrupt;
 use crate::orders::Line;
 use crate::stats::latency::Latencies;
+use crate::{host, interrupt};
 
 /// Both ends of a tunnel are descriptors of one process, and some are left for listeners and skew between processes.
 const DESCRIPTORS_SPARE: u64 = 1000;
 /// The longest that any order takes to be carried out.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
+/// Below are well-known ones.
+const PORT_FIRST: u16 = 10_000;
 const RELEASE_TIME_MAX: Duration = Duration::from_secs(3);
 const END_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -88,13 +90,15 @@ fn is_free_within(port: u16, time: Duration) -> bool {
     true
 }
 
-/// Ports on loopback that nobody uses, from the kernel.
-pub fn free_ports(count: u16) -> Result<Vec<u16>, String> {
-    let listener = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let listeners: Result<Vec<TcpListener>, _> = (0..count).map(listener).collect();
-    let listeners = listeners.map_err(|error| format!("a free port: {error}"))?;
-    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
-    listeners.iter().map(port).collect::<Result<_, _>>().map_err(|error| format!("a free port: {error}"))
+/// Ports on loopback that nobody uses, below those that the kernel gives to outgoing connections: a proxy makes
+/// thousands of these between two starts.
+pub fn free_ports(count: usize) -> Result<Vec<u16>, String> {
+    let end = host::machine::first_outgoing_port().max(PORT_FIRST + 1);
+    let start = u64::from(std::process::id()).wrapping_mul(97) % u64::from(end - PORT_FIRST);
+    let all = (PORT_FIRST..end).cycle().skip(start as usize).take(usize::from(end - PORT_FIRST));
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let ports: Vec<u16> = all.filter(free).take(count).collect();
+    if ports.len() == count { Ok(ports) } else { Err(format!("no {count} free ports from {PORT_FIRST} to {end}")) }
 }
 
 /// `count` in `parts` as even as can be.
@@ -111,7 +115,7 @@ impl Crew {
         }
         if let Some(port) = plan.peers.iter().find(|port| !is_free_soon(**port)) {
             // Shared with somebody else, a part of the tunnels would end there.
-            return Err(format!("the peers' port {port} is taken; choose others by --peer-port"));
+            return Err(format!("the peers' port {port} is taken"));
         }
         let mut crew = Self { workers: Vec::new() };
         for number in 0..count {
@@ -285,6 +289,13 @@ mod tests {
         assert!(!is_free_within(port, Duration::ZERO));
         drop(listener);
         assert!(is_free_soon(port));
+    }
+
+    #[test]
+    fn free_ports_are_free_and_different() {
+        let ports = free_ports(20).unwrap();
+        assert!(ports.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(ports.iter().all(|port| *port >= PORT_FIRST));
     }
 
     #[test]

@@ -130,7 +130,7 @@ pub struct Directive {
 pub enum Setter {
     /// In the main context and in `events`.
     Process(fn(&mut RawProcess, &Line) -> Recorded),
-    /// In `http`, `server` or `location`, and in `if` and `limit_except`.
+    /// In `http`, `server` or `location`.
     Level(fn(&mut RawLevel, &Line) -> Recorded),
     Http(fn(&mut RawHttp, &Line) -> Recorded),
     Server(fn(&mut RawServer, &Line) -> Recorded),
@@ -149,8 +149,6 @@ pub enum Block {
     Server,
     Location,
     Upstream,
-    If,
-    LimitExcept,
 }
 
 /// What becomes of a directive.

@@ -9,7 +9,6 @@ mod answer;
 mod answer_fields;
 mod body;
 mod client;
-mod computed;
 pub mod connection;
 mod cookie;
 mod destination;
@@ -26,9 +25,8 @@ mod respond;
 mod responder;
 mod rewrite;
 mod shard;
-mod steps;
 mod upgrade;
 mod variables;
 
-pub use handover::{Ends, Kept};
+pub use handover::{Ends, OnEnd};
 pub use shard::{Shard, ShardParts};

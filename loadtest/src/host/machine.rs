@@ -30,6 +30,12 @@ pub fn facts() -> Vec<(String, String)> {
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// Where the ports of outgoing connections begin.
+pub fn first_outgoing_port() -> u16 {
+    let range = read("/proc/sys/net/ipv4/ip_local_port_range");
+    range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(32_768)
+}
+
 fn processor(cpuinfo: &str) -> String {
     let line = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     line.map_or_else(|| "unknown".to_owned(), |(_, name)| name.trim().to_owned())

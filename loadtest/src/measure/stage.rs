@@ -7,7 +7,8 @@ use crate::host::cpu::CpuTime;
 use crate::host::kernel_memory::Group;
 use crate::host::{limits, process};
 use crate::interrupt;
-use crate::scenario::Scenario;
+use crate::scenario::{Mode, Scenario};
+use crate::stats::latency::Latencies;
 
 /// A core is saturated from here on: the rest goes to timers and to whatever else runs.
 const SATURATED_PERCENT: f64 = 95.0;
@@ -55,6 +56,8 @@ pub struct Window {
     /// `None` without processes to look at.
     pub proxy_cpu: Option<Duration>,
     pub load_cpu: Duration,
+    /// Whether the cores were proxy's and load's: else latencies and rates are somebody else's.
+    undisturbed: bool,
 }
 
 impl<'a> Stage<'a> {
@@ -107,10 +110,20 @@ impl<'a> Stage<'a> {
         let (end, proxy_end, load_end) = self.times(&pids)?;
         self.note_failures(&counted);
         let proxy_cpu = proxy.zip(proxy_end).map(|(before, after)| after - before);
-        self.judge_waiting(proxy.zip(proxy_end), (load, load_end), end - start);
-        let window = Window { counted, seconds: (end - start).as_secs_f64(), proxy_cpu, load_cpu: load_end - load };
+        let undisturbed = self.judge_waiting(proxy.zip(proxy_end), (load, load_end), end - start);
+        let load_cpu = load_end - load;
+        let window = Window { counted, seconds: (end - start).as_secs_f64(), proxy_cpu, load_cpu, undisturbed };
         self.read_cores(&window);
         Ok(window)
+    }
+
+    /// Whether the cores were proxy's and load's alone while something was done.
+    pub fn watch<T>(&mut self, act: impl FnOnce(&mut Crew) -> Result<T, String>) -> Result<(T, bool), String> {
+        let pids = self.subject.pids();
+        let (start, proxy, load) = self.times(&pids)?;
+        let done = act(self.crew)?;
+        let (end, proxy_end, load_end) = self.times(&pids)?;
+        Ok((done, self.judge_waiting(proxy.zip(proxy_end), (load, load_end), end - start)))
     }
 
     fn times(&self, pids: &[u32]) -> Result<(Instant, Option<CpuTime>, CpuTime), String> {
@@ -120,7 +133,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Whoever else runs on the cores makes latencies its own.
-    fn judge_waiting(&mut self, proxy: Option<(CpuTime, CpuTime)>, load: (CpuTime, CpuTime), time: Duration) {
+    fn judge_waiting(&mut self, proxy: Option<(CpuTime, CpuTime)>, load: (CpuTime, CpuTime), time: Duration) -> bool {
         let percent = |(before, after): (CpuTime, CpuTime)| {
             100.0 * after.waited_since(&before).as_secs_f64() / time.as_secs_f64()
         };
@@ -128,11 +141,11 @@ impl<'a> Stage<'a> {
         let of_load = if self.crew.size() == 1 { percent(load) } else { 0.0 };
         let waited = proxy.map_or(0.0, percent).max(of_load);
         self.read("core_wait_percent", waited);
-        if waited > WAIT_PERCENT_MAX {
-            self.faults.push(format!(
-                "others held the cores for {waited:.0} % of the time: latencies and rates are theirs as well"
-            ));
+        let undisturbed = waited <= WAIT_PERCENT_MAX;
+        if !undisturbed && self.scenario.mode != Mode::Idle {
+            self.faults.push(format!("no latencies and rates: others held the cores for {waited:.0} % of the time"));
         }
+        undisturbed
     }
 
     fn read_cores(&mut self, window: &Window) {
@@ -156,8 +169,13 @@ impl<'a> Stage<'a> {
         }
     }
 
-    pub fn read_latencies(&mut self, counted: &Counted) {
-        let latencies = &counted.latencies;
+    pub fn read_latencies(&mut self, window: &Window) {
+        if window.undisturbed {
+            self.read_distribution(&window.counted.latencies);
+        }
+    }
+
+    pub fn read_distribution(&mut self, latencies: &Latencies) {
         if latencies.count() == 0 {
             self.faults.push("no message came back in the measured time".to_owned());
             return;
@@ -183,6 +201,9 @@ impl<'a> Stage<'a> {
     /// A rate is the proxy's when its core was full; else the load's was, and it only says "at least".
     pub fn read_rate(&mut self, figure: &'static str, at_least: &'static str, window: &Window, count: f64) {
         let percent = window.proxy_cpu.map(|cpu| 100.0 * cpu.as_secs_f64() / window.seconds);
+        if !window.undisturbed {
+            return;
+        }
         let saturated = percent.is_some_and(|percent| percent >= SATURATED_PERCENT);
         self.read(if saturated { figure } else { at_least }, count / window.seconds);
     }

@@ -9,7 +9,7 @@ use crate::figure::plain;
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 74.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 28.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 46.0;
 const BAR_HEIGHT: f64 = 20.0;
@@ -217,6 +217,54 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
     svg + "</svg>"
 }
 
+/// Ratios of one thing: its words, and for each other proxy name, colour and ratio.
+#[derive(Debug, Clone)]
+pub struct Ratios {
+    pub name: String,
+    pub dots: Vec<(String, usize, f64)>,
+}
+
+/// Where the scale of ratios begins; it ends at the first power of ten that holds all, at the least at 10.
+const RATIO_LEFT: f64 = 330.0;
+
+/// Dots over powers of ten, with a line at 1: left of it the first proxy needs less.
+pub fn ratios(rows: &[Ratios]) -> String {
+    let height = rows.len() as f64 * (BAR_HEIGHT + BAR_GAP) + BAR_GAP + BOTTOM - 20.0;
+    let all = || rows.iter().flat_map(|row| row.dots.iter().map(|(_, _, ratio)| *ratio));
+    let marks = powers(all().fold(0.1, f64::min), all().fold(10.0, f64::max));
+    let across = Axis::new(Scale::Powers, &marks, RATIO_LEFT, WIDTH - RIGHT);
+    let end = height - BOTTOM + 20.0;
+    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"ratios\">");
+    for mark in &marks {
+        let (at, class) = (across.at(*mark), if *mark == 1.0 { "one" } else { "grid" });
+        let _ = write!(svg, "<line class=\"{class}\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"0\" y2=\"{end}\"/>");
+        let _ = write!(
+            svg,
+            "<text class=\"mark\" x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">×{mark}</text>",
+            end + 16.0
+        );
+    }
+    for (index, row) in rows.iter().enumerate() {
+        let middle = BAR_GAP + index as f64 * (BAR_HEIGHT + BAR_GAP) + BAR_HEIGHT / 2.0;
+        let _ = write!(
+            svg,
+            "<text class=\"word\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            RATIO_LEFT - 12.0,
+            middle + 4.5,
+            escape(&row.name)
+        );
+        for (name, colour, ratio) in &row.dots {
+            let at = across.at(*ratio);
+            let _ = write!(
+                svg,
+                "<circle class=\"dot c{colour}\" cx=\"{at:.1}\" cy=\"{middle}\" r=\"6\"><title>×{ratio:.2} of {}</title></circle>",
+                escape(name)
+            );
+        }
+    }
+    svg + "</svg>"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +298,14 @@ mod tests {
             let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
             assert!((0.0..=WIDTH).contains(&x) && (0.0..=HEIGHT).contains(&y), "{point}");
         }
+    }
+
+    #[test]
+    fn ratios_have_a_line_at_one() {
+        let row = Ratios { name: "cpu".into(), dots: vec![("b".into(), 1, 0.004), ("c".into(), 2, 1.5)] };
+        let svg = ratios(&[row]);
+        assert_eq!(svg.matches("class=\"one\"").count(), 1);
+        assert!(svg.contains("×0.001<") && svg.contains("×10<") && !svg.contains("NaN"), "{svg}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The report: one page with its style and plots inside, light or dark as the reader's system is, needing no network.
 
-use super::chart::{Bar, Scale, Series, bars, escape, lines};
+use super::chart::{self, Bar, Ratios, Scale, Series, bars, escape, lines};
 use super::folder::Run;
-use super::summary::{Cell, Section, names, sections, values};
+use super::summary::{Cell, Row, Section, gathered, names, sections, values};
 use crate::figure::{Better, find, plain};
 use crate::stats::summary::median;
 
@@ -17,6 +17,7 @@ pub fn report(run: &Run) -> String {
         run.proxies.iter().enumerate().map(|(n, (name, version))| legend(n, name, version)).collect();
     let mut body =
         format!("<h1>Proxies for WebSocket, side by side</h1><ul class=\"legend\">{versions}</ul>{}", intro(run));
+    body += &overview(&sections, &names);
     body += &faults(run);
     for section in &sections {
         body += &self::section(run, section, &names);
@@ -33,6 +34,39 @@ fn legend(number: usize, name: &str, version: &str) -> String {
     format!("<li><span class=\"key c{number}\"></span><b>{}</b> {}</li>", escape(name), escape(version))
 }
 
+/// Which colour is whose, above a plot.
+fn keys(names: &[String]) -> String {
+    let key =
+        |(number, name): (usize, &String)| format!("<span class=\"key c{number}\"></span><b>{}</b>", escape(name));
+    format!("<div class=\"keys\">{}</div>", names.iter().enumerate().map(key).collect::<String>())
+}
+
+/// The headlines of all scenarios as ratios of the first proxy to each other one.
+fn overview(sections: &[Section], names: &[String]) -> String {
+    let ratios = |scenario: &str, row: &Row| {
+        let dot = |(number, cell): (usize, &Option<Cell>)| {
+            let (ratio, _) = cell.as_ref()?.against?;
+            Some((names[number].clone(), number, ratio))
+        };
+        let dots: Vec<(String, usize, f64)> = row.cells.iter().enumerate().filter_map(dot).collect();
+        let name = format!("{scenario}: {}", row.figure.title.split(',').next().unwrap_or(""));
+        (!dots.is_empty()).then_some(Ratios { name, dots })
+    };
+    let of_section = |section: &Section| section.headlines().filter_map(|row| ratios(&section.scenario, row)).collect();
+    let rows: Vec<Ratios> = sections.iter().flat_map::<Vec<Ratios>, _>(of_section).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let first = names.first().map_or("", String::as_str);
+    format!(
+        "<section><h2>At a glance</h2><p class=\"mark\">{} divided by each other proxy: left of the line it needs less.</p>\
+         {}{}</section>",
+        escape(first),
+        keys(names),
+        chart::ratios(&rows)
+    )
+}
+
 fn intro(run: &Run) -> String {
     let first = run.proxies.first().map_or("the first", |(name, _)| name.as_str());
     format!(
@@ -47,11 +81,7 @@ fn faults(run: &Run) -> String {
     if run.faults.is_empty() {
         return String::new();
     }
-    let line = |fault: &crate::figure::Fault| {
-        let text = format!("{}, {}, round {}: {}", fault.proxy, fault.scenario, fault.round, fault.reason);
-        format!("<li>{}</li>", escape(&text))
-    };
-    let items: String = run.faults.iter().map(line).collect();
+    let items: String = gathered(&run.faults).iter().map(|line| format!("<li>{}</li>", escape(line))).collect();
     format!("<section class=\"faults\"><h2>Not measured, or not as it should be</h2><ul>{items}</ul></section>")
 }
 
@@ -96,15 +126,17 @@ fn curves(run: &Run, scenario: &str, names: &[String]) -> String {
         if !series.is_empty() {
             let title = find(figure).map_or("", |figure| figure.title);
             let plot = lines(&series, ("tunnels held", Scale::Straight), ("MB", Scale::Straight));
-            text += &format!("<figure><figcaption>{}</figcaption>{plot}</figure>", escape(title));
+            text += &format!("<figure><figcaption>{}</figcaption>{}{plot}</figure>", escape(title), keys(names));
         }
     }
     let series: Vec<Series> = names.iter().enumerate().map(|(n, name)| latency(run, scenario, n, name)).collect();
     let series: Vec<Series> = series.into_iter().filter(|one| one.points.len() > 1).collect();
     if !series.is_empty() {
         let plot = lines(&series, ("share of all", Scale::Nines), ("us", Scale::Powers));
-        text +=
-            &format!("<figure><figcaption>latency, median over the rounds at each share</figcaption>{plot}</figure>");
+        text += &format!(
+            "<figure><figcaption>latency, median over the rounds at each share</figcaption>{}{plot}</figure>",
+            keys(names)
+        );
     }
     text
 }
@@ -153,7 +185,7 @@ fn table(section: &Section, names: &[String]) -> String {
         None => "<td>-</td>".to_owned(),
     };
     let chance = |cell: &Option<Cell>| cell.as_ref()?.against.map(|(_, chance)| format!("{chance:.3}"));
-    let row = |row: &super::summary::Row| {
+    let row = |row: &Row| {
         let cells: String = row.cells.iter().map(cell).collect();
         let chances: Vec<String> = row.cells.iter().filter_map(chance).collect();
         format!(

@@ -1,6 +1,6 @@
 //! The table for READMEs: medians with their range, and ratios against the first proxy.
 
-use super::summary::{Cell, Section, sections};
+use super::summary::{Cell, Row, Section, gathered, sections};
 use crate::figure::{Better, Fault, Reading, plain};
 use crate::stats::ranks::least_p_value;
 
@@ -21,18 +21,24 @@ fn cell_text(cell: Option<&Cell>, better: Better) -> String {
 }
 
 fn section_text(section: &Section, proxies: &[String]) -> String {
-    let mut text = format!(
-        "\n### {}\n\n| figure | {} |\n|---|{}\n",
-        section.scenario,
-        proxies.join(" | "),
-        "---:|".repeat(proxies.len())
-    );
-    for row in &section.rows {
-        let unit = if row.figure.unit.is_empty() { String::new() } else { format!(", {}", row.figure.unit) };
-        let cells: Vec<String> = row.cells.iter().map(|cell| cell_text(cell.as_ref(), row.figure.better)).collect();
-        text += &format!("| {}{unit} | {} |\n", row.figure.title, cells.join(" | "));
-    }
-    text
+    let rows = section.rows.iter().map(|row| row_text("", row));
+    head_text(&section.scenario, proxies) + &rows.collect::<String>()
+}
+
+fn row_text(before: &str, row: &Row) -> String {
+    let unit = if row.figure.unit.is_empty() { String::new() } else { format!(", {}", row.figure.unit) };
+    let cells: Vec<String> = row.cells.iter().map(|cell| cell_text(cell.as_ref(), row.figure.better)).collect();
+    format!("| {before}{}{unit} | {} |\n", row.figure.title, cells.join(" | "))
+}
+
+fn head_text(title: &str, proxies: &[String]) -> String {
+    format!("\n### {title}\n\n| figure | {} |\n|---|{}\n", proxies.join(" | "), "---:|".repeat(proxies.len()))
+}
+
+fn overview(sections: &[Section], proxies: &[String]) -> String {
+    let rows = sections.iter().flat_map(|section| section.headlines().map(move |row| (section, row)));
+    let rows: String = rows.map(|(section, row)| row_text(&format!("{}: ", section.scenario), row)).collect();
+    if rows.is_empty() { rows } else { head_text("At a glance", proxies) + &rows }
 }
 
 pub fn table(readings: &[Reading], faults: &[Fault], proxies: &[String]) -> String {
@@ -43,14 +49,14 @@ pub fn table(readings: &[Reading], faults: &[Fault], proxies: &[String]) -> Stri
         "Medians over the rounds with smallest and largest. `→` is {first} divided by this proxy; `?` marks a ratio that \
          the rank test does not tell from chance (p > {CHANCE_MAX}; {rounds} rounds can show {least:.3} at the least).\n"
     );
-    for section in sections(readings, proxies) {
-        text += &section_text(&section, proxies);
+    let sections = sections(readings, proxies);
+    text += &overview(&sections, proxies);
+    for section in &sections {
+        text += &section_text(section, proxies);
     }
     if !faults.is_empty() {
         text += "\n### Not measured, or not as it should be\n\n";
-        for Fault { round, scenario, proxy, reason } in faults {
-            text += &format!("- {proxy}, {scenario}, round {round}: {reason}\n");
-        }
+        text += &gathered(faults).iter().map(|line| format!("- {line}\n")).collect::<String>();
     }
     text
 }

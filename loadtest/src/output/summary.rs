@@ -1,6 +1,6 @@
 //! Readings of all rounds brought together: median and range for each proxy, ratio and chance against the first.
 
-use crate::figure::{FIGURES, Figure, Reading};
+use crate::figure::{FIGURES, Fault, Figure, Reading};
 use crate::stats::{ranks, summary};
 
 /// What one proxy reached in one figure of one scenario.
@@ -50,7 +50,8 @@ pub fn values(readings: &[Reading], scenario: &str, proxy: &str, figure: &str, a
 fn cell(values: &[f64], first: &[f64]) -> Option<Cell> {
     let median = summary::median(values)?;
     let against = summary::median(first).zip(ranks::p_value(first, values));
-    let against = against.filter(|_| median != 0.0).map(|(first, chance)| (first / median, chance));
+    let against =
+        against.filter(|(first, _)| *first > 0.0 && median > 0.0).map(|(first, chance)| (first / median, chance));
     Some(Cell { median, range: summary::range(values)?, rounds: values.len(), against })
 }
 
@@ -72,6 +73,50 @@ pub fn sections(readings: &[Reading], proxies: &[String]) -> Vec<Section> {
         Section { scenario, rows }
     };
     scenarios.into_iter().map(section).collect()
+}
+
+/// What a comparison is read for, where a scenario has it. A latency counts only at a rate: else it is the load's.
+const HEADLINES: [&str; 8] = [
+    "user_bytes_per_tunnel",
+    "kernel_bytes_beyond_sockets",
+    "cpu_us_per_trip",
+    "cpu_s_per_gb",
+    "cpu_us_per_open",
+    "cpu_us_per_request",
+    "latency_p99_us",
+    "storm_seconds",
+];
+const AT_A_RATE: &str = "send_lag_p99_us";
+
+impl Section {
+    fn has(&self, figure: &str) -> bool {
+        self.rows.iter().any(|row| row.figure.name == figure)
+    }
+
+    pub fn headlines(&self) -> impl Iterator<Item = &Row> {
+        let counts = |row: &&Row| {
+            HEADLINES.contains(&row.figure.name) && (row.figure.name != "latency_p99_us" || self.has(AT_A_RATE))
+        };
+        self.rows.iter().filter(counts)
+    }
+}
+
+/// Faults that differ only in round and numbers, as one text for each kind.
+pub fn gathered(faults: &[Fault]) -> Vec<String> {
+    let mut kinds: Vec<(String, &Fault, Vec<u32>)> = Vec::new();
+    for fault in faults {
+        let words: String = fault.reason.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
+        let kind = format!("{}|{}|{words}", fault.proxy, fault.scenario);
+        match kinds.iter_mut().find(|(known, _, _)| *known == kind) {
+            Some((_, _, rounds)) => rounds.push(fault.round),
+            None => kinds.push((kind, fault, vec![fault.round])),
+        }
+    }
+    let text = |(_, fault, rounds): (String, &Fault, Vec<u32>)| {
+        let rounds: Vec<String> = rounds.iter().map(ToString::to_string).collect();
+        format!("{}, {}, round {}: {}", fault.proxy, fault.scenario, rounds.join(", "), fault.reason)
+    };
+    kinds.into_iter().map(text).collect()
 }
 
 #[cfg(test)]
@@ -98,6 +143,27 @@ mod tests {
         assert_eq!((a.median, a.range, a.rounds, a.against), (12.0, (11.0, 13.0), 3, None));
         let (ratio, chance) = b.against.unwrap();
         assert!((ratio - 0.5).abs() < 1e-9 && (chance - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn faults_of_a_kind_are_one_line() {
+        let fault =
+            |round, reason: &str| Fault { round, scenario: "s".into(), proxy: "p".into(), reason: reason.into() };
+        let lines = gathered(&[fault(1, "12.5 late"), fault(2, "it ended"), fault(3, "7 late")]);
+        assert_eq!(lines, ["p, s, round 1, 3: 12.5 late", "p, s, round 2: it ended"]);
+    }
+
+    #[test]
+    fn a_latency_is_a_headline_only_at_a_rate() {
+        let of = |scenario: &str, figure: &str| Reading {
+            scenario: scenario.into(),
+            figure: figure.into(),
+            ..reading(1, "a", 5.0)
+        };
+        let readings = [of("x", "latency_p99_us"), of("y", "latency_p99_us"), of("y", "send_lag_p99_us")];
+        let sections = sections(&readings, &["a".to_owned()]);
+        let count = |n: usize| sections[n].headlines().count();
+        assert_eq!((count(0), count(1)), (0, 1));
     }
 
     #[test]

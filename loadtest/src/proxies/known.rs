@@ -85,6 +85,8 @@ pub fn find(names: &[String], longhaul: Option<&Path>, files: &[PathBuf]) -> Fou
 
 impl Known {
     fn at(&self, program: PathBuf) -> Result<Proxy, String> {
+        // It is started in a folder of its own, where a path from here leads nowhere.
+        let program = program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))?;
         let version = version(&program, self.version)?;
         refuse_debug(self.name, &program, &version)?;
         let arguments = self.arguments.iter().map(ToString::to_string).collect();

@@ -46,7 +46,7 @@ pub struct Running {
 pub fn start(proxy: &Proxy, place: &Place) -> Result<Running, String> {
     let Place { address, folder, .. } = place;
     if !is_free_soon(address.port()) {
-        return Err(format!("somebody listens on {address} already; choose another by --port"));
+        return Err(format!("somebody listens on {address} already"));
     }
     let in_place = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(folder.join("tmp")).map_err(in_place)?;

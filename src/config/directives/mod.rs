@@ -5,15 +5,11 @@ mod classes;
 pub mod client;
 pub mod content;
 pub mod core;
-pub mod error_page;
-pub mod geo;
 pub mod location;
 pub mod log;
 pub mod map;
 pub mod proxy;
 pub mod proxy_answer;
-pub mod ranges;
-pub mod rewrite;
 pub mod server;
 pub mod upstream;
 
@@ -33,10 +29,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     proxy_answer::TABLE,
     upstream::TABLE,
     map::TABLE,
-    geo::TABLE,
     content::TABLE,
-    rewrite::TABLE,
-    error_page::TABLE,
     client::TABLE,
     access::TABLE,
     log::TABLE,
@@ -88,10 +81,10 @@ mod tests {
             let Class::Supported(setter) = directive.class else { continue };
             let contexts = match setter {
                 Setter::Process(_) => MAIN | EVENTS,
-                Setter::Level(_) => HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION | LIMIT_EXCEPT,
+                Setter::Level(_) => HTTP_LEVELS,
                 Setter::Http(_) => HTTP,
                 Setter::Server(_) => SERVER,
-                Setter::Location(_) => LOCATION | IF_IN_LOCATION | LIMIT_EXCEPT,
+                Setter::Location(_) => LOCATION,
                 Setter::Upstream(_) => UPSTREAM,
                 Setter::Block(_) | Setter::Include => continue,
             };
