@@ -131,6 +131,9 @@ pub const MAP_DEPTH_MAX: u8 = 16;
 /// Internal redirects of one request, as in nginx: a folder whose index is a folder ends here.
 pub const INTERNAL_REDIRECTS_MAX: usize = 10;
 
+/// Bytes of a file that one call sends: reading them may wait for a disk, and the whole shard with it.
+pub const FILE_STEP_BYTES: usize = 512 << 10;
+
 /// A chunked body for a peer that speaks HTTP/1.0 has to be held in memory; longer ones are refused.
 pub const UNCHUNKED_BODY_BYTES_MAX: usize = 16 << 20;
 

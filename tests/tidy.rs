@@ -59,6 +59,11 @@ fn imports_go_down_only_and_in_no_ring() {
 }
 
 #[test]
+fn the_architecture_page_names_what_is_there() {
+    assert_none(&layers::check_map(&sources()));
+}
+
+#[test]
 fn files_are_short() {
     over(long_file);
 }
@@ -232,6 +237,19 @@ mod rules {
             ""
         );
         assert_eq!(layers_of(&[("src/proxy/mod.rs", "use crate::http::X;"), ("src/http/mod.rs", "")]), "");
+    }
+
+    #[test]
+    fn a_module_without_a_row_on_the_page_is_named() {
+        let page = "//! `net > http`\n//! | [`net`] | x |\n//! | [`http`] | x |\n";
+        let files = |page| [("src/lib.rs", page), ("src/net/mod.rs", ""), ("src/http/mod.rs", "")];
+        let found = |page| {
+            let sources: Vec<Source> = files(page).iter().map(|(path, text)| Source::new(path, text)).collect();
+            texts(&layers::check_map(&sources))
+        };
+        assert_eq!(found(page), "");
+        assert!(found("//! `net > http`\n//! | [`net`] | x |\n").contains("`http` has no row"));
+        assert!(found("//! `http`\n//! | [`net`] | x |\n//! | [`http`] | x |\n").contains("now `net > http`"));
     }
 
     #[test]

@@ -3,19 +3,22 @@
 //! Groups are registered when their expression is recorded, maps when their block is; templates are made only after
 //! that, so that a variable may be used before the line that defines it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::diagnostic::{Fault, nearest};
 use super::lexer::Word;
 use super::source::Span;
 use crate::limits;
-use crate::model::{MapId, NamedCapture, Part, Pattern, SlotId, Template, Variable};
+use crate::model::{MapId, NamedCapture, Part, Pattern, SetTarget, Slot, SlotId, Template, Variable};
 
 /// All variables of one configuration that are not nginx's own.
 #[derive(Debug, Default)]
 pub struct Names {
     slots: HashMap<String, SlotId>,
-    maps: HashMap<String, MapId>,
+    /// Of `map` and kin.
+    computed: HashMap<String, Variable>,
+    /// Names that a `set` stands for.
+    set: HashSet<String>,
 }
 
 /// Variables with a fixed name, sorted.
@@ -101,10 +104,49 @@ fn built_in(name: &str) -> Option<Variable> {
 }
 
 impl Names {
-    /// Number of variables that requests give a value.
+    /// The variables that requests give a value, by their numbers.
     #[must_use]
-    pub fn slot_count(&self) -> usize {
-        self.slots.len()
+    pub fn slots(&self) -> Vec<Slot> {
+        let mut by_number: Vec<(&String, &SlotId)> = self.slots.iter().collect();
+        by_number.sort_unstable_by_key(|(_, id)| id.0);
+        let one = |(name, _): (&String, &SlotId)| Slot { name: name.as_str().into(), is_set: self.set.contains(name) };
+        by_number.into_iter().map(one).collect()
+    }
+
+    /// Registers the variable of a `set`.
+    ///
+    /// # Errors
+    /// The name is one of nginx's own that cannot be changed, or there are too many.
+    pub fn add_set(&mut self, name: &str, span: Span) -> Result<(), Fault> {
+        if name == "args" {
+            return Ok(());
+        }
+        self.check_free(name, span)?;
+        self.set.insert(name.to_owned());
+        self.slot(name, span).map(drop)
+    }
+
+    /// What a `set` of that name gives a value.
+    #[must_use]
+    pub fn set_target(&self, name: &str) -> Option<SetTarget> {
+        if name == "args" {
+            return Some(SetTarget::Args);
+        }
+        match self.computed.get(name) {
+            Some(Variable::Map(id)) => Some(SetTarget::Map(*id)),
+            Some(_) => None,
+            None => self.slots.get(name).map(|id| SetTarget::Slot(*id)),
+        }
+    }
+
+    fn slot(&mut self, name: &str, span: Span) -> Result<SlotId, Fault> {
+        if let Some(slot) = self.slots.get(name) {
+            return Ok(*slot);
+        }
+        let id = u16::try_from(self.slots.len());
+        let id = SlotId(id.map_err(|_| Fault::new(span, "more than 65536 variables"))?);
+        self.slots.insert(name.to_owned(), id);
+        Ok(id)
     }
 
     /// Registers the variable of a `map`. The last block for a name counts.
@@ -114,7 +156,17 @@ impl Names {
     pub fn add_map(&mut self, name: &str, index: usize, span: Span) -> Result<(), Fault> {
         self.check_free(name, span)?;
         let id = u16::try_from(index).map_err(|_| Fault::new(span, "more than 65536 \"map\" blocks"))?;
-        self.maps.insert(name.to_owned(), MapId(id));
+        self.computed.insert(name.to_owned(), Variable::Map(MapId(id)));
+        Ok(())
+    }
+
+    /// Registers a variable that the configuration computes. The last block for a name counts.
+    ///
+    /// # Errors
+    /// The name is one of nginx's own.
+    pub fn add_computed(&mut self, name: &str, variable: Variable, span: Span) -> Result<(), Fault> {
+        self.check_free(name, span)?;
+        self.computed.insert(name.to_owned(), variable);
         Ok(())
     }
 
@@ -146,15 +198,7 @@ impl Names {
             regex.capture_names().enumerate().filter_map(|(group, name)| Some((group, name?.to_owned()))).collect();
         for (group, name) in groups {
             self.check_free(&name, span)?;
-            let next = self.slots.len();
-            let slot = match self.slots.get(&name) {
-                Some(slot) => *slot,
-                None => {
-                    let id = u16::try_from(next).map_err(|_| Fault::new(span, "more than 65536 named groups"))?;
-                    self.slots.insert(name, SlotId(id));
-                    SlotId(id)
-                }
-            };
+            let slot = self.slot(&name, span)?;
             named.push(NamedCapture { group, slot });
         }
         Ok(Pattern { text: text.into(), regex, named: named.into() })
@@ -189,8 +233,8 @@ impl Names {
         if let Some(variable) = built_in(name) {
             return Ok(variable);
         }
-        if let Some(map) = self.maps.get(name) {
-            return Ok(Variable::Map(*map));
+        if let Some(variable) = self.computed.get(name) {
+            return Ok(variable.clone());
         }
         if let Some(slot) = self.slots.get(name) {
             return Ok(Variable::Slot(*slot));
@@ -199,7 +243,7 @@ impl Names {
         if let Some(why) = unbuilt(name) {
             return Err(fault.help(format!("`${name}` cannot be used: {why}")));
         }
-        let own = self.maps.keys().chain(self.slots.keys()).map(String::as_str);
+        let own = self.computed.keys().chain(self.slots.keys()).map(String::as_str);
         match nearest(name, FIXED.iter().map(|(known, _)| *known).chain(own)) {
             Some(known) => Err(fault.help(format!("did you mean `${known}`?"))),
             None => Err(fault.help(format!("define it, as in `map $http_upgrade ${name} {{ … }}`"))),

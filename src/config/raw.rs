@@ -8,11 +8,16 @@ pub use self::proxy::{RawCookieFlags, RawFind, RawProxyAnswer, RawRedirect, RawR
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::directives::ranges::Ranges;
 use super::lexer::Word;
 use super::source::Span;
-use crate::model::{AccessRule, Affinity, ErrorLog, Escape, Keepalive, MediaType, OriginRule, Pattern, Workers};
+use crate::model::{
+    AccessRule, Affinity, AfterRewrite, Alias, ErrorLog, Escape, FileTest, IfModifiedSince, Keepalive, MediaType,
+    Network, OriginRule, PageStatus, Pattern, SplitPart, Workers,
+};
 
 /// A whole configuration.
 #[derive(Debug, Default)]
@@ -46,8 +51,14 @@ pub struct RawLevel {
     pub files: RawFiles,
     pub add_headers: Vec<RawAddHeader>,
     pub access_logs: Option<Vec<RawAccessLog>>,
-    /// `return` lines in order.
-    pub returns: Vec<RawReturn>,
+    /// The rewrite phase in order.
+    pub steps: Vec<RawStep>,
+    pub rewrite_log: Option<bool>,
+    pub uninitialized_variable_warn: Option<bool>,
+    pub log_not_found: Option<bool>,
+    pub error_pages: Option<Vec<RawErrorPage>>,
+    pub recursive_error_pages: Option<bool>,
+    pub try_files: Option<RawTryFiles>,
 }
 
 /// `client_*`, `keepalive_*` and the like.
@@ -63,6 +74,8 @@ pub struct RawClient {
     pub tcp_nodelay: Option<bool>,
     pub server_tokens: Option<bool>,
     pub etag: Option<bool>,
+    pub if_modified_since: Option<IfModifiedSince>,
+    pub max_ranges: Option<u64>,
     pub absolute_redirect: Option<bool>,
     pub server_name_in_redirect: Option<bool>,
     pub port_in_redirect: Option<bool>,
@@ -115,6 +128,7 @@ pub struct RawProxy {
     pub send_timeout: Option<Duration>,
     pub buffer_size: Option<usize>,
     pub answer: RawProxyAnswer,
+    pub intercept_errors: Option<bool>,
 }
 
 /// `proxy_set_header`.
@@ -127,10 +141,25 @@ pub struct RawSetHeader {
 /// `root`, `index` and types of content.
 #[derive(Debug, Default)]
 pub struct RawFiles {
-    pub root: Option<Word>,
+    pub root: Option<RawRoot>,
     pub index: Vec<String>,
     pub default_type: Option<String>,
     pub types: Option<Vec<MediaType>>,
+}
+
+/// `root` or `alias`.
+#[derive(Debug)]
+pub struct RawRoot {
+    pub folder: Word,
+    pub alias: Alias,
+}
+
+/// `limit_except`.
+#[derive(Debug)]
+pub struct RawLimitExcept {
+    pub methods: Vec<String>,
+    /// Its block, as a location without a path of its own.
+    pub body: RawLocation,
 }
 
 /// `add_header`.
@@ -152,6 +181,60 @@ pub struct RawAccessLog {
     pub condition: Option<Word>,
 }
 
+/// One status of an `error_page`.
+#[derive(Debug)]
+pub struct RawErrorPage {
+    pub status: u16,
+    pub answers_with: PageStatus,
+    pub target: Word,
+}
+
+/// `try_files`.
+#[derive(Debug)]
+pub struct RawTryFiles {
+    pub files: Vec<Word>,
+    pub last: Word,
+    /// Of `=CODE`.
+    pub status: Option<u16>,
+}
+
+/// One directive of the rewrite phase.
+#[derive(Debug)]
+pub enum RawStep {
+    Set { name: String, value: Word },
+    Rewrite(RawRewrite),
+    If(Box<RawIf>),
+    Return(RawReturn),
+    Break,
+}
+
+/// `rewrite`.
+#[derive(Debug)]
+pub struct RawRewrite {
+    pub pattern: Pattern,
+    pub replacement: Word,
+    pub then: AfterRewrite,
+}
+
+/// `if`.
+#[derive(Debug)]
+pub struct RawIf {
+    pub condition: RawCondition,
+    /// Its block, as a location without a path of its own.
+    pub body: RawLocation,
+    /// In a location, and not in a server.
+    pub has_settings: bool,
+}
+
+/// What an `if` asks.
+#[derive(Debug)]
+pub enum RawCondition {
+    IsTrue(Word),
+    Equals { value: Word, text: Word, is_negated: bool },
+    Matches { value: Word, pattern: Pattern, is_negated: bool },
+    File { test: FileTest, path: Word, is_negated: bool },
+}
+
 /// `return`.
 #[derive(Debug)]
 pub struct RawReturn {
@@ -167,6 +250,8 @@ pub struct RawHttp {
     pub servers: Vec<RawServer>,
     pub upstreams: Vec<RawUpstream>,
     pub maps: Vec<RawMap>,
+    pub geos: Vec<RawGeo>,
+    pub splits: Vec<RawSplit>,
     pub log_formats: Vec<RawLogFormat>,
 }
 
@@ -210,6 +295,27 @@ pub enum RawMapKey {
     Pattern(Pattern),
 }
 
+/// `geo`.
+#[derive(Debug)]
+pub struct RawGeo {
+    pub name: String,
+    pub source: Option<Word>,
+    pub proxies: Vec<Network>,
+    pub is_proxy_recursive: bool,
+    pub default: Option<Arc<[u8]>>,
+    /// With `ranges`; else there are networks.
+    pub ranges: Option<Ranges>,
+    pub networks: Vec<(Network, Arc<[u8]>)>,
+}
+
+/// `split_clients`.
+#[derive(Debug)]
+pub struct RawSplit {
+    pub name: String,
+    pub source: Word,
+    pub parts: Vec<SplitPart>,
+}
+
 /// `upstream`.
 #[derive(Debug)]
 pub struct RawUpstream {
@@ -241,6 +347,14 @@ pub struct RawServer {
     pub listens: Vec<RawListen>,
     pub names: Vec<RawServerName>,
     pub locations: Vec<RawLocation>,
+}
+
+impl RawServer {
+    /// A server without settings.
+    #[must_use]
+    pub fn new(span: Span) -> Self {
+        Self { span, level: RawLevel::default(), listens: Vec::new(), names: Vec::new(), locations: Vec::new() }
+    }
 }
 
 /// `listen`.
@@ -292,7 +406,31 @@ pub struct RawLocation {
     pub level: RawLevel,
     pub proxy_pass: Option<RawProxyPass>,
     pub internal: Option<bool>,
+    pub limit_except: Option<Box<RawLimitExcept>>,
     pub children: Vec<RawLocation>,
+}
+
+impl RawLocation {
+    /// A block inside a location or server that is no location itself: `if`, `limit_except`.
+    #[must_use]
+    pub fn inner(span: Span, name: String) -> Self {
+        Self::new(span, name, RawMatching::Inner)
+    }
+
+    /// A location without settings.
+    #[must_use]
+    pub fn new(span: Span, name: String, matching: RawMatching) -> Self {
+        Self {
+            span,
+            name,
+            matching,
+            level: RawLevel::default(),
+            proxy_pass: None,
+            internal: None,
+            limit_except: None,
+            children: Vec::new(),
+        }
+    }
 }
 
 /// What makes a request this location's.
@@ -303,6 +441,8 @@ pub enum RawMatching {
     PrefixBeforeRegex,
     Regex(Pattern),
     Named,
+    /// None: it is a block of another.
+    Inner,
 }
 
 /// `proxy_pass`.

@@ -5,10 +5,12 @@
 use std::collections::HashSet;
 
 use super::diagnostic::{Fault, nearest};
-use super::directives::{self, location};
+use super::directives::{self, location, rewrite};
 use super::line::{Env, Line};
 use super::parser::Node;
-use super::raw::{RawConfig, RawHttp, RawLevel, RawLocation, RawProcess, RawServer, RawUpstream};
+use super::raw::{
+    RawConfig, RawHttp, RawIf, RawLevel, RawLimitExcept, RawLocation, RawProcess, RawServer, RawStep, RawUpstream,
+};
 use super::source::{Sources, Span};
 use super::table::{self, Block, Class, Contexts, Directive, Setter, context_names, is_harmless};
 
@@ -20,6 +22,8 @@ enum Target<'a> {
     Server(&'a mut RawServer),
     Location(&'a mut RawLocation),
     Upstream(&'a mut RawUpstream),
+    /// `if` or `limit_except`, with its context.
+    Inner(&'a mut RawLocation, Contexts),
 }
 
 impl Target<'_> {
@@ -31,6 +35,7 @@ impl Target<'_> {
             Self::Server(_) => table::SERVER,
             Self::Location(_) => table::LOCATION,
             Self::Upstream(_) => table::UPSTREAM,
+            Self::Inner(_, context) => *context,
         }
     }
 
@@ -38,7 +43,7 @@ impl Target<'_> {
         match self {
             Self::Main(config) => Some(&mut config.process),
             Self::Events(process) => Some(process),
-            Self::Http(_) | Self::Server(_) | Self::Location(_) | Self::Upstream(_) => None,
+            Self::Http(_) | Self::Server(_) | Self::Location(_) | Self::Upstream(_) | Self::Inner(..) => None,
         }
     }
 
@@ -46,7 +51,7 @@ impl Target<'_> {
         match self {
             Self::Http(http) => Some(&mut http.level),
             Self::Server(server) => Some(&mut server.level),
-            Self::Location(location) => Some(&mut location.level),
+            Self::Location(location) | Self::Inner(location, _) => Some(&mut location.level),
             Self::Main(_) | Self::Events(_) | Self::Upstream(_) => None,
         }
     }
@@ -127,7 +132,9 @@ impl<'a> Recorder<'a> {
             (Setter::Level(set), target) => target.level().map(|level| set(level, &line)),
             (Setter::Http(set), Target::Http(http)) => Some(set(http, &line)),
             (Setter::Server(set), Target::Server(server)) => Some(set(server, &line)),
-            (Setter::Location(set), Target::Location(location)) => Some(set(location, &line)),
+            (Setter::Location(set), Target::Location(location) | Target::Inner(location, _)) => {
+                Some(set(location, &line))
+            }
             (Setter::Upstream(set), Target::Upstream(upstream)) => Some(set(upstream, &line)),
             (Setter::Http(_) | Setter::Server(_) | Setter::Location(_) | Setter::Upstream(_) | Setter::Include, _) => {
                 None
@@ -155,19 +162,15 @@ impl<'a> Recorder<'a> {
                     servers: Vec::new(),
                     upstreams: Vec::new(),
                     maps: Vec::new(),
+                    geos: Vec::new(),
+                    splits: Vec::new(),
                     log_formats: Vec::new(),
                 };
                 self.walk(line.block(), &mut Target::Http(&mut http));
                 config.http = Some(http);
             }
             (Block::Server, Target::Http(http)) => {
-                let mut server = RawServer {
-                    span,
-                    level: RawLevel::default(),
-                    listens: Vec::new(),
-                    names: Vec::new(),
-                    locations: Vec::new(),
-                };
+                let mut server = RawServer::new(span);
                 self.walk(line.block(), &mut Target::Server(&mut server));
                 location::check_duplicates(&server.locations, self.env, self.sources);
                 http.servers.push(server);
@@ -184,10 +187,46 @@ impl<'a> Recorder<'a> {
                 self.walk(line.block(), &mut Target::Location(&mut location));
                 outer.children.push(location);
             }
-            (Block::Events | Block::Http | Block::Server | Block::Upstream | Block::Location, _) => {
+            (Block::If, Target::Server(server)) => {
+                let step = self.condition(line, String::new(), table::IF_IN_SERVER)?;
+                server.level.steps.push(step);
+            }
+            (Block::If, Target::Location(location)) => {
+                let step = self.condition(line, location.name.clone(), table::IF_IN_LOCATION)?;
+                location.level.steps.push(step);
+            }
+            (Block::LimitExcept, Target::Location(location)) => self.limit_except(line, location)?,
+            (
+                Block::Events
+                | Block::Http
+                | Block::Server
+                | Block::Upstream
+                | Block::Location
+                | Block::If
+                | Block::LimitExcept,
+                _,
+            ) => {
                 return Err(line.fault("is not allowed here"));
             }
         }
+        Ok(())
+    }
+
+    fn condition(&mut self, line: &Line<'_>, name: String, context: Contexts) -> Result<RawStep, Fault> {
+        let condition = rewrite::condition(line)?;
+        let mut body = RawLocation::inner(line.span(), name);
+        self.walk(line.block(), &mut Target::Inner(&mut body, context));
+        Ok(RawStep::If(Box::new(RawIf { condition, body, has_settings: context == table::IF_IN_LOCATION })))
+    }
+
+    fn limit_except(&mut self, line: &Line<'_>, location: &mut RawLocation) -> Result<(), Fault> {
+        if location.limit_except.is_some() {
+            return Err(line.fault("is duplicate").help("name all methods in one block"));
+        }
+        let methods = location::limited_methods(line)?;
+        let mut body = RawLocation::inner(line.span(), location.name.clone());
+        self.walk(line.block(), &mut Target::Inner(&mut body, table::LIMIT_EXCEPT));
+        location.limit_except = Some(Box::new(RawLimitExcept { methods, body }));
         Ok(())
     }
 

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::diagnostic::Fault;
 use super::directives::access::{self, AccessParts};
 use super::directives::content::{self, Files};
-use super::directives::{client, log, map, proxy, server, upstream};
+use super::directives::{client, error_page, geo, log, map, proxy, rewrite, server, upstream};
 use super::listeners::{self, ServerOfListen};
-use super::raw::{RawHttp, RawLevel, RawLocation, RawMatching, RawServer};
+use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
 use super::scope::Scope;
 use crate::model::{
-    AccessLog, AddHeader, Client, ClientHead, Content, Http, Location, Matching, Proxy, Server, Tunnel,
+    AccessLog, AddHeader, Client, ClientHead, Content, ErrorPages, Http, If, LimitExcept, Location, Matching, Proxy,
+    Server, Step, Tunnel,
 };
 
 /// All settings of one level.
@@ -26,7 +27,12 @@ struct Level {
     access: AccessParts,
     access_logs: Arc<[AccessLog]>,
     add_headers: Arc<[AddHeader]>,
+    error_pages: ErrorPages,
     files: Files,
+    internal: bool,
+    rewrite_log: bool,
+    uninitialized_variable_warn: bool,
+    log_not_found: bool,
 }
 
 impl Level {
@@ -39,7 +45,12 @@ impl Level {
             access: AccessParts::default(),
             access_logs: log::defaults(prefix, scope),
             add_headers: Arc::default(),
+            error_pages: ErrorPages::default(),
             files: content::files_defaults(prefix),
+            internal: false,
+            rewrite_log: false,
+            uninitialized_variable_warn: true,
+            log_not_found: true,
         }
     }
 
@@ -54,7 +65,12 @@ impl Level {
             access: access::resolve(&raw.access, &self.access, scope),
             access_logs: log::resolve(raw.access_logs.as_deref(), &self.access_logs, scope),
             add_headers: content::resolve_add_headers(&raw.add_headers, &self.add_headers, scope),
+            error_pages: error_page::resolve(raw, &self.error_pages, scope),
             files: content::resolve_files(&raw.files, &self.files, scope),
+            internal: self.internal,
+            rewrite_log: raw.rewrite_log.unwrap_or(self.rewrite_log),
+            uninitialized_variable_warn: raw.uninitialized_variable_warn.unwrap_or(self.uninitialized_variable_warn),
+            log_not_found: raw.log_not_found.unwrap_or(self.log_not_found),
             client,
             proxy,
         }
@@ -65,6 +81,7 @@ impl Level {
             matching,
             children,
             steps: Vec::new(),
+            if_blocks: Vec::new(),
             content: Content::Files,
             access: self.access.access(),
             client: self.client,
@@ -72,11 +89,18 @@ impl Level {
             tunnel: self.tunnel,
             access_logs: self.access_logs,
             add_headers: self.add_headers,
+            error_pages: self.error_pages,
+            try_files: None,
+            limit_except: None,
             root: self.files.root,
+            alias: self.files.alias,
             index: self.files.index,
             default_type: self.files.default_type,
             types: self.files.types,
-            internal: false,
+            internal: self.internal,
+            rewrite_log: self.rewrite_log,
+            uninitialized_variable_warn: self.uninitialized_variable_warn,
+            log_not_found: self.log_not_found,
         }
     }
 }
@@ -98,6 +122,8 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
         upstream::resolve(group, scope);
     }
     let maps = raw.maps.into_iter().map(|raw| map::resolve(raw, scope)).collect();
+    let geos = raw.geos.into_iter().map(|raw| geo::resolve(raw, scope)).collect();
+    let splits = raw.splits.into_iter().map(|raw| geo::resolve_split(raw, scope)).collect();
     let prefix = scope.env.prefix.clone();
     let level = Level::defaults(&prefix, scope).with(&raw.level, scope);
     let servers = raw.servers.into_iter().map(|raw| resolve_server(raw, &level, scope)).collect();
@@ -106,16 +132,21 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
         listeners,
         upstreams: std::mem::take(&mut scope.upstreams),
         maps,
-        slot_count: scope.env.names.borrow().slot_count(),
+        geos,
+        splits,
+        slots: scope.env.names.borrow().slots(),
     }
 }
 
-fn resolve_server(raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> ServerOfListen {
+fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> ServerOfListen {
     let level = around.with(&raw.level, scope);
+    let mut steps = Steps { level: &level, content: &Content::Files, if_blocks: Vec::new() };
+    let steps = steps.resolve(std::mem::take(&mut raw.level.steps), scope);
     let children = raw.locations.into_iter().map(|raw| resolve_location(raw, &level, scope)).collect();
     let client_head = level.client_head.clone();
     let mut root = level.location(Matching::Server, children);
-    root.steps = content::resolve_returns(&raw.level.returns, scope);
+    root.steps = steps;
+    root.try_files = raw.level.try_files.as_ref().map(|raw| error_page::resolve_try_files(raw, scope));
     let written_names = raw.names.iter().map(|name| (name.text.clone(), name.span)).collect();
     let (names, name) = server::resolve_names(raw.names);
     let mut listens = raw.listens;
@@ -127,9 +158,16 @@ fn resolve_server(raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> Serv
 }
 
 fn resolve_location(mut raw: RawLocation, around: &Level, scope: &mut Scope<'_>) -> Arc<Location> {
-    let level = around.with(&raw.level, scope);
-    let pass = raw.proxy_pass.take().and_then(|pass| proxy::resolve_pass(&pass, &raw, scope));
-    let steps = content::resolve_returns(&raw.level.returns, scope);
+    let mut level = around.with(&raw.level, scope);
+    level.internal |= raw.internal.unwrap_or(false);
+    let content = resolve_content(&mut raw, None, scope);
+    let mut blocks = Steps { level: &level, content: &content, if_blocks: Vec::new() };
+    let steps = blocks.resolve(std::mem::take(&mut raw.level.steps), scope);
+    let if_blocks = blocks.if_blocks;
+    let limit_except = raw.limit_except.take().map(|limit| LimitExcept {
+        methods: limit.methods.iter().map(|name| name.as_bytes().into()).collect(),
+        location: resolve_inner(limit.body, &level, &content, scope),
+    });
     if content::uses_root(&level.files.root) {
         scope.env.fault(Fault::new(raw.span, "\"root\" uses a variable that is made of it"));
     }
@@ -141,10 +179,59 @@ fn resolve_location(mut raw: RawLocation, around: &Level, scope: &mut Scope<'_>)
         RawMatching::PrefixBeforeRegex => Matching::Prefix { path, wins_over_regex: true },
         RawMatching::Regex(pattern) => Matching::Regex(pattern),
         RawMatching::Named => Matching::Named(raw.name.strip_prefix('@').unwrap_or(&raw.name).into()),
+        RawMatching::Inner => Matching::Inner,
     };
     let mut location = level.location(matching, children);
     location.steps = steps;
-    location.content = pass.map_or(Content::Files, Content::Proxy);
-    location.internal = raw.internal.unwrap_or(false);
+    location.if_blocks = if_blocks;
+    location.try_files = raw.level.try_files.as_ref().map(|raw| error_page::resolve_try_files(raw, scope));
+    location.limit_except = limit_except;
+    location.content = content;
     Arc::new(location)
+}
+
+/// Who answers: what the block says, else what the location around it says.
+fn resolve_content(raw: &mut RawLocation, around: Option<&Content>, scope: &mut Scope<'_>) -> Content {
+    let pass = raw.proxy_pass.take().and_then(|pass| proxy::resolve_pass(&pass, raw, scope));
+    pass.map(Content::Proxy).or_else(|| around.cloned()).unwrap_or(Content::Files)
+}
+
+/// The settings of an `if` or `limit_except` block. `try_files` and nested locations stay with the location around it.
+fn resolve_inner(mut raw: RawLocation, around: &Level, content: &Content, scope: &mut Scope<'_>) -> Arc<Location> {
+    let content = resolve_content(&mut raw, Some(content), scope);
+    let mut location = around.with(&raw.level, scope).location(Matching::Inner, Vec::new());
+    location.content = content;
+    Arc::new(location)
+}
+
+/// The steps of a level, and the settings of their `if` blocks.
+struct Steps<'l> {
+    level: &'l Level,
+    content: &'l Content,
+    if_blocks: Vec<Arc<Location>>,
+}
+
+impl Steps<'_> {
+    fn resolve(&mut self, raw: Vec<RawStep>, scope: &mut Scope<'_>) -> Vec<Step> {
+        raw.into_iter().filter_map(|step| self.step(step, scope)).collect()
+    }
+
+    fn step(&mut self, raw: RawStep, scope: &mut Scope<'_>) -> Option<Step> {
+        Some(match raw {
+            RawStep::Set { name, value } => Step::Set(rewrite::resolve_set(&name, &value, scope)?),
+            RawStep::Rewrite(raw) => Step::Rewrite(rewrite::resolve_rewrite(raw, scope)),
+            RawStep::Return(raw) => Step::Return(rewrite::resolve_return(&raw, scope)),
+            RawStep::Break => Step::Break,
+            RawStep::If(raw) => {
+                let RawIf { condition, mut body, has_settings } = *raw;
+                let condition = rewrite::resolve_condition(condition, scope);
+                let steps = self.resolve(std::mem::take(&mut body.level.steps), scope);
+                let block = has_settings.then_some(self.if_blocks.len());
+                if has_settings {
+                    self.if_blocks.push(resolve_inner(body, self.level, self.content, scope));
+                }
+                Step::If(Box::new(If { condition, steps, block }))
+            }
+        })
+    }
 }

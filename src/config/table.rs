@@ -130,7 +130,7 @@ pub struct Directive {
 pub enum Setter {
     /// In the main context and in `events`.
     Process(fn(&mut RawProcess, &Line) -> Recorded),
-    /// In `http`, `server` or `location`.
+    /// In `http`, `server` or `location`, and in `if` and `limit_except`.
     Level(fn(&mut RawLevel, &Line) -> Recorded),
     Http(fn(&mut RawHttp, &Line) -> Recorded),
     Server(fn(&mut RawServer, &Line) -> Recorded),
@@ -149,6 +149,8 @@ pub enum Block {
     Server,
     Location,
     Upstream,
+    If,
+    LimitExcept,
 }
 
 /// What becomes of a directive.

@@ -1,12 +1,14 @@
 //! Whole configurations: what is loaded from them, and what is said of those that cannot be.
 
 mod access;
+mod computing;
 mod faults;
 mod inheritance;
 mod listening;
 mod loading;
 mod messages;
 mod proxying;
+mod steps;
 
 use std::io;
 use std::net::SocketAddr;

@@ -11,6 +11,7 @@ pub mod encode;
 pub mod error;
 pub mod field_lines;
 pub mod fields;
+pub mod forwarded;
 pub mod framing;
 pub mod head;
 pub mod hop_by_hop;

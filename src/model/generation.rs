@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Listener, Map, Process, Upstream};
+use super::{Geo, Listener, Map, Process, Split, Upstream};
 
 /// Everything one configuration says. Built once, shared by all shards, replaced as a whole on reload.
 #[derive(Debug)]
@@ -21,6 +21,19 @@ pub struct Http {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Indexed by [`super::MapId`].
     pub maps: Vec<Map>,
-    /// How many [`super::SlotId`] there are: variables that a request gives a value (named captures).
-    pub slot_count: usize,
+    /// Indexed by [`super::GeoId`].
+    pub geos: Vec<Geo>,
+    /// Indexed by [`super::SplitId`].
+    pub splits: Vec<Split>,
+    /// Indexed by [`super::SlotId`]: names of the variables that a request gives a value.
+    pub slots: Vec<Slot>,
+}
+
+/// A variable that a request gives a value: a named capture, or one that `set` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// Without `$`.
+    pub name: Box<str>,
+    /// `set` gives it a value somewhere: to use it before is worth a warning.
+    pub is_set: bool,
 }

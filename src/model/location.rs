@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Access, AccessLog, Pattern, Proxy, ProxyPass, Template, Tunnel};
+use super::{Access, AccessLog, ErrorPages, Pattern, Proxy, ProxyPass, Step, Template, TryFiles, Tunnel};
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Location {
     pub children: Vec<Arc<Location>>,
     /// The rewrite phase, run in order before `content`.
     pub steps: Vec<Step>,
+    /// The settings of its `if` blocks, each over those of this location. They have no steps and no children.
+    pub if_blocks: Vec<Arc<Location>>,
     pub content: Content,
     pub access: Arc<Access>,
     pub client: Client,
@@ -21,8 +23,12 @@ pub struct Location {
     pub access_logs: Arc<[AccessLog]>,
     /// `add_header` lines in order.
     pub add_headers: Arc<[AddHeader]>,
-    /// `root`, absolute unless it begins with a variable.
+    pub error_pages: ErrorPages,
+    pub try_files: Option<TryFiles>,
+    pub limit_except: Option<LimitExcept>,
+    /// `root` or `alias`, absolute unless it begins with a variable.
     pub root: Template,
+    pub alias: Alias,
     /// `index` names, tried in order for a target that ends in `/`.
     pub index: Arc<[Box<str>]>,
     /// `default_type`.
@@ -31,6 +37,40 @@ pub struct Location {
     pub types: Option<Arc<[MediaType]>>,
     /// `internal`.
     pub internal: bool,
+    /// `rewrite_log`: what the steps do stands in the error log.
+    pub rewrite_log: bool,
+    /// `uninitialized_variable_warn`.
+    pub uninitialized_variable_warn: bool,
+    /// `log_not_found`: whether a missing file is an error in the log.
+    pub log_not_found: bool,
+}
+
+impl Location {
+    /// The locations directly inside: nested ones, `if` blocks and `limit_except`.
+    pub fn inner(&self) -> impl Iterator<Item = &Arc<Self>> {
+        let limited = self.limit_except.iter().map(|limit| &limit.location);
+        self.children.iter().chain(&self.if_blocks).chain(limited)
+    }
+}
+
+/// How the path of a request and the folder of files make the name of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alias {
+    /// `root`: the folder, then the path.
+    No,
+    /// `alias` of a prefix or exact path: the folder, then the path less this many bytes.
+    Path(usize),
+    /// `alias` of an expression: the folder's value is the whole name.
+    Whole,
+}
+
+/// `limit_except`.
+#[derive(Debug)]
+pub struct LimitExcept {
+    /// Methods that the block does not act on; `GET` stands for `HEAD` too.
+    pub methods: Box<[Box<[u8]>]>,
+    /// The settings for all others. It has no steps.
+    pub location: Arc<Location>,
 }
 
 /// One line of `types`: a file name's extension, lower case, and the `Content-Type` it gives.
@@ -53,25 +93,12 @@ pub enum Matching {
     Regex(Pattern),
     /// `location @name`, without the `@`.
     Named(Box<str>),
-}
-
-/// One directive of the rewrite phase.
-#[derive(Debug)]
-pub enum Step {
-    Return(Return),
-}
-
-/// `return`.
-#[derive(Debug, Clone)]
-pub struct Return {
-    /// 444 closes the connection without an answer.
-    pub status: u16,
-    /// Body, or for 301, 302, 303, 307 and 308 the `Location`.
-    pub text: Option<Template>,
+    /// None of its own: an `if` or `limit_except` block of another location.
+    Inner,
 }
 
 /// Who answers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Content {
     /// Static files under `root`.
     Files,
@@ -103,10 +130,22 @@ pub struct Client {
     pub server_tokens: bool,
     /// `etag`.
     pub etag: bool,
+    pub if_modified_since: IfModifiedSince,
+    /// `max_ranges`; 0 sends files whole, `None` is no limit.
+    pub max_ranges: Option<u64>,
     /// `absolute_redirect`, `server_name_in_redirect`, `port_in_redirect`.
     pub absolute_redirect: bool,
     pub server_name_in_redirect: bool,
     pub port_in_redirect: bool,
+}
+
+/// `if_modified_since`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfModifiedSince {
+    #[default]
+    Off,
+    Exact,
+    Before,
 }
 
 /// `add_header`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ProxyAnswer, Template, UpstreamId};
 
 /// `proxy_pass`: where a request of this location goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ProxyPass {
     pub scheme: Scheme,
     pub destination: Destination,
@@ -26,7 +26,7 @@ pub struct OwnRedirect {
 }
 
 /// Where to connect.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Destination {
     /// A group known when the generation was built. `host` is `$proxy_host`, with the port unless it is the scheme's
     /// own; `port` is `$proxy_port`.
@@ -58,6 +58,8 @@ pub struct Proxy {
     /// Whether the last two were written in the file: only then do they act on tunnels.
     pub read_timeout_is_explicit: bool,
     pub send_timeout_is_explicit: bool,
+    /// `proxy_intercept_errors`: answers from 300 on give way to an `error_page` for their status.
+    pub intercept_errors: bool,
     /// `proxy_buffer_size`: bound of an answer's head.
     pub buffer_bytes: usize,
     pub answer: ProxyAnswer,

@@ -4,7 +4,15 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MapId(pub u16);
 
-/// A variable that the request itself gives a value (a named capture), by its place in the request's store.
+/// Index into [`super::Http::geos`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GeoId(pub u16);
+
+/// Index into [`super::Http::splits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SplitId(pub u16);
+
+/// A variable that the request itself gives a value (a named capture, or one that `set` names), by its place in the request's store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotId(pub u16);
 
@@ -28,6 +36,8 @@ pub enum Variable {
     /// `$cookie_NAME`.
     Cookie(Box<[u8]>),
     DocumentRoot,
+    /// Of a `geo` block.
+    Geo(GeoId),
     Host,
     Hostname,
     /// `$http_NAME`: field of the request, lower case, `_` for `-`.
@@ -61,8 +71,10 @@ pub enum Variable {
     ServerName,
     ServerPort,
     ServerProtocol,
-    /// A named capture.
+    /// A named capture, or what `set` gave.
     Slot(SlotId),
+    /// Of a `split_clients` block.
+    Split(SplitId),
     Status,
     TimeIso8601,
     TimeLocal,

@@ -4,6 +4,7 @@
 //! a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the hand-over to a
 //! tunnel all go through [`Stream`], so a transport that encrypts has this one place to stand in.
 
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use monoio::net::TcpStream;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
-use crate::limits::{WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
+use crate::limits::{FILE_STEP_BYTES, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
 use crate::sys;
 
 /// Pieces that one call sends: a head, the three of a chunk, and the end.
@@ -171,6 +172,46 @@ impl Stream {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// Writes a part of a file without a copy through this process. `written` counts what went out, also when this
+    /// fails.
+    ///
+    /// # Errors
+    /// As [`Stream::write_all`]; `UnexpectedEof` when the file ends before its part does.
+    pub async fn write_file(
+        &self,
+        file: &File,
+        offset: u64,
+        length: u64,
+        timeout: Duration,
+        written: &mut u64,
+    ) -> io::Result<()> {
+        let (mut offset, mut left) = (offset, length);
+        let mut pause = WRITE_BACKOFF_MIN;
+        while left > 0 {
+            let step = usize::try_from(left).unwrap_or(usize::MAX).min(FILE_STEP_BYTES);
+            let fd = sys::fd::of_stream(&self.socket);
+            match rustix::fs::sendfile(fd, file, Some(&mut offset), step) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => {
+                    *written += n as u64;
+                    left -= n as u64;
+                    pause = WRITE_BACKOFF_MIN;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => {
+                    within(timeout, self.socket.writable(true)).await?;
+                    // See `room`: a wake-up need not mean that there is any.
+                    if pause > WRITE_BACKOFF_MIN {
+                        monoio::time::sleep(pause).await;
+                    }
+                    pause = (pause * 2).min(WRITE_BACKOFF_MAX);
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Waits until at least one byte of `bytes` could be written.

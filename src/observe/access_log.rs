@@ -126,8 +126,8 @@ fn collect<'g>(location: &'g Location, wanted: &mut HashMap<&'g Path, usize>) {
         let buffer_bytes = wanted.entry(path).or_default();
         *buffer_bytes = log.buffer_bytes.max(*buffer_bytes);
     }
-    for child in &location.children {
-        collect(child, wanted);
+    for inner in location.inner() {
+        collect(inner, wanted);
     }
 }
 

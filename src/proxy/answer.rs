@@ -166,6 +166,13 @@ impl Reading<'_, '_, '_> {
     /// Passes an answer that is no upgrade to the client.
     async fn pass_on(&mut self, response: ResponseHead) -> Result<Answered, Failure> {
         let exchange = &mut *self.exchange;
+        let status = response.status;
+        if self.passed.proxy.intercept_errors && status >= 300 && exchange.has_error_page(status) {
+            if let Some(challenge) = response.fields.first(b"www-authenticate") {
+                exchange.challenge = Some(challenge.into());
+            }
+            return Err(exchange.failure(Cause::Status(status)));
+        }
         let length = framing::response(&exchange.head.method, &response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
         let mut fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, &response);

@@ -9,7 +9,7 @@ use super::client::Client;
 use super::exchange::{Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, Handover};
-use crate::http::parse::{self, RequestRules};
+use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_READ_TIMEOUT, LINGER_TIME};
 use crate::model::{ClientHead, LogLevel};
@@ -175,9 +175,11 @@ async fn read_head(
         underscores: settings.underscores,
         ignore_invalid: settings.ignore_invalid,
     };
+    // Each byte is looked at once, however slowly a head trickles in.
+    let mut scanner = RequestScanner::new(&rules);
     loop {
         if !raw.is_empty() {
-            match parse::request(raw, &rules) {
+            match scanner.push(raw) {
                 Ok(Some((head, bytes))) => {
                     raw.drain(..bytes);
                     return Arrival::Head(Arrived { head, bytes, started, pipelined });

@@ -7,6 +7,7 @@
 //!
 //! All decisions are pure functions of other modules; here they are put in order.
 
+mod flow;
 mod state;
 
 use std::sync::Arc;
@@ -15,14 +16,13 @@ pub use self::state::{Attempt, ClientSide, Exchange, Next};
 
 use super::body::Body;
 use super::failure::{Cause, Failure};
+use super::respond;
 use super::responder::Responder;
-use super::{admission, files, pass, respond};
 use crate::http::framing::BodyLength;
 use crate::http::host::Host;
 use crate::http::upgrade::{self, Asked};
 use crate::http::{Method, Version, framing, host, target};
-use crate::limits::INTERNAL_REDIRECTS_MAX;
-use crate::model::{Content, Location, LogLevel, Matching, Return, Step};
+use crate::model::LogLevel;
 use crate::observe::outcome::ExchangeEnd;
 use crate::route::{self, MatchError};
 
@@ -36,23 +36,17 @@ impl Exchange<'_> {
             responder: Responder::new(stream, self.head.version, self.head.method == Method::Head),
             expects_continue: false,
         };
-        let answered = match early {
+        let begun = match early {
             Some(failure) => Err(failure),
-            None => self.answer(&mut side).await,
+            None => self.read_head(&mut side),
         };
+        let next = self.go(&mut side, begun).await;
         let metrics = self.shard.own_metrics();
         metrics.requests.add(1);
-        let next = match answered {
-            Ok(Next::Tunnel(handover)) => return Next::Tunnel(handover),
-            Ok(next) => {
-                metrics.exchange_ended(ExchangeEnd::Answered);
-                next
-            }
-            Err(failure) => {
-                metrics.exchange_ended(failure.end());
-                self.fail(&mut side, failure).await
-            }
-        };
+        if let Next::Tunnel(handover) = next {
+            return Next::Tunnel(handover);
+        }
+        metrics.exchange_ended(self.end.unwrap_or(ExchangeEnd::Answered));
         self.sent = std::mem::take(&mut side.responder.sent);
         self.is_complete = !matches!(next, Next::Drop);
         self.write_access_log();
@@ -71,37 +65,10 @@ impl Exchange<'_> {
         if found_end { Next::KeepAlive } else { Next::Linger }
     }
 
-    async fn answer(&mut self, side: &mut ClientSide<'_>) -> Result<Next, Failure> {
+    /// What the head alone says.
+    fn read_head(&mut self, side: &mut ClientSide<'_>) -> Result<(), Failure> {
         self.read_target()?;
-        self.read_framing(side)?;
-        let root = Arc::clone(&self.server.root);
-        if let Some(answer) = first_return(&root) {
-            return respond::returned(self, side, answer).await;
-        }
-        let mut redirects = 0;
-        loop {
-            if let Some(next) = self.locate(side, redirects > 0).await? {
-                return Ok(next);
-            }
-            self.check_body(side)?;
-            let location = Arc::clone(&self.location);
-            if let (Some(answer), false) = (first_return(&location), matches!(location.matching, Matching::Server)) {
-                return respond::returned(self, side, answer).await;
-            }
-            admission::check(self).await?;
-            match &location.content {
-                Content::Proxy(to) => return pass::run(self, side, to).await,
-                Content::Files => match files::run(self, side).await? {
-                    files::Served::Answered(next) => return Ok(next),
-                    files::Served::Index(path) => self.change_path(path),
-                },
-            }
-            redirects += 1;
-            if redirects > INTERNAL_REDIRECTS_MAX {
-                let words = "rewrite or internal redirection cycle";
-                return Err(self.failure(Cause::Refused(500, words)));
-            }
-        }
+        self.read_framing(side)
     }
 
     /// Host, virtual server and path.
@@ -182,28 +149,35 @@ impl Exchange<'_> {
         let is_handshake = matches!(upgrade::Request::of(&self.head), Asked::WebSocket(_) | Asked::Refused(_));
         side.responder.keep_alive = asked
             && !is_handshake
+            && !self.must_close
             && !settings.keepalive_timeout.is_zero()
             && self.client.requests.get() < settings.keepalive_requests
             && self.client.accepted_at.elapsed() < settings.keepalive_time
             && !self.shard.is_draining();
     }
 
-    /// Finds the location; an answer when the path alone already gives one.
-    async fn locate(&mut self, side: &mut ClientSide<'_>, is_internal: bool) -> Result<Option<Next>, Failure> {
+    /// Finds the location.
+    fn locate(&mut self, side: &mut ClientSide<'_>) -> Result<(), Failure> {
         let found = route::locate(&self.server, &self.path).map_err(|error| self.unmatched(&error))?;
-        self.location = found.location;
+        self.location = match &found.location.limit_except {
+            Some(limit) if !limit.methods.iter().any(|method| **method == *self.head.method.as_bytes()) => {
+                Arc::clone(&limit.location)
+            }
+            Some(_) | None => found.location,
+        };
         if let Some(captures) = found.captures {
             self.facts.borrow_mut().captured(captures);
         }
         self.client.keepalive_timeout.set(Some(self.location.client.keepalive_timeout));
         self.apply_client_settings(side);
+        if self.location.internal && !self.is_internal {
+            return Err(self.failure(Cause::Status(404)));
+        }
+        self.check_body(side)?;
         if found.add_slash {
-            return respond::slash_added(self, side).await.map(Some);
+            return Err(respond::slash_added(self));
         }
-        if self.location.internal && !is_internal {
-            return Err(self.failure(Cause::Refused(404, "access to internal location")));
-        }
-        Ok(None)
+        Ok(())
     }
 
     fn check_body(&self, side: &ClientSide<'_>) -> Result<(), Failure> {
@@ -213,41 +187,4 @@ impl Exchange<'_> {
             _ => Ok(()),
         }
     }
-
-    /// An internal redirect: the path is ours now, what the client sent no longer stands for it.
-    fn change_path(&mut self, path: Vec<u8>) {
-        self.path = path;
-        self.raw_path = None;
-    }
-
-    /// Ends a failed exchange: the log line, and the error page if the client can still read one.
-    async fn fail(&mut self, side: &mut ClientSide<'_>, failure: Failure) -> Next {
-        let status = failure.status();
-        self.report(failure.level(), format_args!("{failure}"));
-        if side.responder.has_begun() || !failure.leaves_client() {
-            if !side.responder.has_begun() {
-                side.responder.sent.status = status;
-            }
-            return Next::Drop;
-        }
-        if status == respond::CLOSE_WITHOUT_ANSWER {
-            side.responder.sent.status = status;
-            return Next::Drop;
-        }
-        match respond::error_page(self, side, status).await {
-            Ok(next) => next,
-            Err(_) => Next::Drop,
-        }
-    }
-}
-
-/// The `return` of a location's rewrite steps that answers, if any does.
-fn first_return(location: &Location) -> Option<&Return> {
-    location
-        .steps
-        .iter()
-        .map(|step| match step {
-            Step::Return(answer) => answer,
-        })
-        .next()
 }

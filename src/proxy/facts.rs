@@ -17,10 +17,15 @@ impl Facts {
     /// An expression matched: `$1` to `$9` are its groups from now on, and its named groups have values.
     pub fn captured(&mut self, captures: Captures) {
         for (slot, value) in captures.named() {
-            self.slots.retain(|(known, _)| *known != slot);
-            self.slots.push((slot, value.into()));
+            self.set(slot, value);
         }
         self.captures = Some(captures);
+    }
+
+    /// Gives a variable a value.
+    pub fn set(&mut self, slot: SlotId, value: &[u8]) {
+        self.slots.retain(|(known, _)| *known != slot);
+        self.slots.push((slot, value.into()));
     }
 
     /// `$1` to `$9`.
@@ -42,6 +47,7 @@ impl Facts {
     }
 
     pub fn remember(&mut self, map: MapId, value: Arc<[u8]>) {
+        self.maps.retain(|(known, _)| *known != map);
         self.maps.push((map, value));
     }
 }

@@ -57,6 +57,12 @@ pub enum Cause {
     },
     /// A file cannot be served: the status, and what the log says of it.
     File(u16, String),
+    /// The configuration gives this status: nothing went wrong.
+    Status(u16),
+    /// The same with a path or URL for `Location`.
+    Redirect(u16, Vec<u8>),
+    /// A named location that is not there.
+    NoSuchLocation(Box<str>),
     /// `client_max_body_size`.
     BodyTooLarge(Option<u64>),
     /// The body's chunks break a rule.
@@ -122,7 +128,11 @@ impl Failure {
     pub fn status(&self) -> u16 {
         match &self.cause {
             Cause::Request(error) => error.status(),
-            Cause::Refused(status, _) | Cause::File(status, _) | Cause::Denied { status, .. } => *status,
+            Cause::Refused(status, _)
+            | Cause::File(status, _)
+            | Cause::Denied { status, .. }
+            | Cause::Status(status)
+            | Cause::Redirect(status, _) => *status,
             Cause::BodyTooLarge(_) => 413,
             Cause::BodyMalformed(_) => 400,
             Cause::ClientGone | Cause::Client(..) => 499,
@@ -133,7 +143,7 @@ impl Failure {
             | Cause::UpstreamMalformed(_)
             | Cause::UpgradeMismatch(_)
             | Cause::Upstream(..) => 502,
-            Cause::NoSuchPeer(_) | Cause::Own(..) => 500,
+            Cause::NoSuchPeer(_) | Cause::NoSuchLocation(_) | Cause::Own(..) => 500,
         }
     }
 
@@ -142,6 +152,8 @@ impl Failure {
     pub fn level(&self) -> LogLevel {
         match &self.cause {
             Cause::Request(_)
+            | Cause::Status(_)
+            | Cause::Redirect(..)
             | Cause::BodyMalformed(_)
             | Cause::ClientGone
             | Cause::ClientTimedOut
@@ -154,6 +166,7 @@ impl Failure {
             | Cause::BodyTooLarge(_)
             | Cause::NoPeer
             | Cause::NoSuchPeer(_)
+            | Cause::NoSuchLocation(_)
             | Cause::UpstreamTimedOut
             | Cause::UpstreamClosed
             | Cause::UpstreamMalformed(_)
@@ -181,6 +194,9 @@ impl Failure {
             | Cause::ClientTimedOut
             | Cause::NoPeer
             | Cause::NoSuchPeer(_)
+            | Cause::NoSuchLocation(_)
+            | Cause::Status(_)
+            | Cause::Redirect(..)
             | Cause::Client(..)
             | Cause::Own(..) => false,
         }
@@ -191,6 +207,8 @@ impl Failure {
     pub fn end(&self) -> ExchangeEnd {
         match &self.cause {
             Cause::Request(_) | Cause::BodyMalformed(_) => ExchangeEnd::Malformed,
+            // An answer that the configuration gives is one.
+            Cause::Status(_) | Cause::Redirect(..) => ExchangeEnd::Answered,
             Cause::Refused(status, _) | Cause::File(status, _) if *status >= 500 => ExchangeEnd::Internal,
             Cause::Refused(..) | Cause::Denied { .. } | Cause::File(..) | Cause::BodyTooLarge(_) => {
                 ExchangeEnd::Refused
@@ -201,7 +219,7 @@ impl Failure {
             Cause::UpstreamTimedOut => ExchangeEnd::PeerTimeout,
             Cause::UpstreamClosed | Cause::Upstream(..) => ExchangeEnd::PeerFailed,
             Cause::UpstreamMalformed(_) | Cause::UpgradeMismatch(_) => ExchangeEnd::PeerMalformed,
-            Cause::Own(..) => ExchangeEnd::Internal,
+            Cause::Own(..) | Cause::NoSuchLocation(_) => ExchangeEnd::Internal,
         }
     }
 
@@ -218,6 +236,8 @@ impl fmt::Display for Failure {
             Cause::Request(error) => f.write_str(error.phrase())?,
             Cause::Refused(_, words) => f.write_str(words)?,
             Cause::File(_, words) | Cause::Denied { words, .. } => return f.write_str(words),
+            Cause::Status(status) | Cause::Redirect(status, _) => write!(f, "status {status}")?,
+            Cause::NoSuchLocation(name) => write!(f, "could not find named location \"@{name}\"")?,
             Cause::BodyTooLarge(Some(n)) => write!(f, "client intended to send too large body: {n} bytes")?,
             Cause::BodyTooLarge(None) => f.write_str("client intended to send too large chunked body")?,
             Cause::BodyMalformed(words) => write!(f, "client sent invalid chunked body: {words}")?,

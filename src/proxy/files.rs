@@ -1,17 +1,24 @@
-//! Static files under `root`.
+//! Static files under `root` or `alias`.
+//!
+//! What of a file is sent is decided in [`conditions`]; here it is found, opened and sent. Opening and reading a file
+//! may wait for a disk: that is bounded by sending in steps.
+
+mod conditions;
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use self::conditions::{Verdict, Version};
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::respond;
 use super::responder::Answer;
 use crate::http::Method;
 use crate::http::framing::BodyLength;
+use crate::model::Alias;
 use crate::net::buffer;
 use crate::sys::errno::Errno;
 
@@ -26,41 +33,77 @@ pub enum Served {
 ///
 /// # Errors
 /// The status that says why there is none, or that the client does not take it.
-pub async fn run(exchange: &Exchange<'_>, side: &mut ClientSide<'_>) -> Result<Served, Failure> {
-    if !matches!(exchange.head.method, Method::Get | Method::Head) {
+pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>) -> Result<Served, Failure> {
+    if !matches!(exchange.head.method, Method::Get | Method::Head | Method::Post) {
         return Err(exchange.failure(Cause::Refused(405, "method is not allowed for a file")));
     }
     if exchange.path.ends_with(b"/") {
         return index(exchange).map(Served::Index);
     }
-    let path = file_path(exchange, &exchange.path);
+    let path = path_of(name_of(exchange, &exchange.path));
     let opened = File::open(&path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     let (file, metadata) = opened.map_err(|error| refused(exchange, &path, &error))?;
     if metadata.is_dir() {
-        return respond::slash_added(exchange, side).await.map(Served::Answered);
+        return Err(respond::slash_added(exchange));
     }
     if !metadata.is_file() {
         return Err(exchange.failure(Cause::File(404, format!("\"{}\" is not a regular file", path.display()))));
     }
+    if exchange.head.method == Method::Post {
+        return Err(exchange.failure(Cause::Refused(405, "method is not allowed for a file")));
+    }
     send(exchange, side, file, &metadata).await.map(Served::Answered)
 }
 
-fn file_path(exchange: &Exchange<'_>, path: &[u8]) -> PathBuf {
+/// The name of the file that a path stands for: `$request_filename`.
+#[must_use]
+pub fn name_of(exchange: &Exchange<'_>, path: &[u8]) -> Vec<u8> {
     let mut name = exchange.evaluate(&exchange.location.root);
-    name.extend_from_slice(path);
+    match exchange.location.alias {
+        Alias::No => name.extend_from_slice(path),
+        Alias::Path(length) => name.extend_from_slice(path.get(length..).unwrap_or_default()),
+        Alias::Whole => {}
+    }
+    name
+}
+
+/// The file of a name that the configuration gives below the folder of files, and the path that stands for it.
+#[must_use]
+pub fn below(exchange: &Exchange<'_>, name: &[u8]) -> (PathBuf, Vec<u8>) {
+    let mut file = exchange.evaluate(&exchange.location.root);
+    match exchange.location.alias {
+        Alias::No | Alias::Whole => {
+            file.extend_from_slice(name);
+            (path_of(file), name.to_vec())
+        }
+        Alias::Path(length) => {
+            let prefix = exchange.path.get(..length).unwrap_or_default();
+            let rest = name.strip_prefix(prefix).unwrap_or(name);
+            file.extend_from_slice(rest);
+            (path_of(file), [prefix, rest].concat())
+        }
+    }
+}
+
+/// Bytes as a path.
+#[must_use]
+pub fn path_of(name: Vec<u8>) -> PathBuf {
     PathBuf::from(OsString::from_vec(name))
 }
 
 /// The first `index` that exists. Whether it can be read shows when it is served.
 fn index(exchange: &Exchange<'_>) -> Result<Vec<u8>, Failure> {
     for name in exchange.location.index.iter() {
+        if name.starts_with('/') {
+            return Ok(name.as_bytes().to_vec());
+        }
         let mut path = exchange.path.clone();
         path.extend_from_slice(name.as_bytes());
-        if file_path(exchange, &path).exists() {
+        if path_of(name_of(exchange, &path)).exists() {
             return Ok(path);
         }
     }
-    let folder = file_path(exchange, &exchange.path);
+    let folder = path_of(name_of(exchange, &exchange.path));
     match std::fs::metadata(&folder) {
         Ok(_) => {
             let text = format!("directory index of \"{}\" is forbidden", folder.display());
@@ -81,38 +124,76 @@ fn refused(exchange: &Exchange<'_>, path: &Path, error: &io::Error) -> Failure {
 }
 
 async fn send(
+    exchange: &mut Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    file: File,
+    metadata: &Metadata,
+) -> Result<Next, Failure> {
+    let modified = metadata.modified().unwrap_or(std::time::UNIX_EPOCH);
+    let settings = &exchange.location.client;
+    let version = Version::new(modified, metadata.len(), settings.etag);
+    // The page of an error has the error's status: no condition of the request is about it.
+    let verdict = match exchange.shown_status {
+        None => conditions::judge(&exchange.head.fields, &version, settings),
+        Some(_) => Verdict::Whole,
+    };
+    let (status, offset, length) = match verdict {
+        Verdict::Whole => (200, 0, version.length),
+        Verdict::Part(offset, length) => (206, offset, length),
+        Verdict::NotModified => (304, 0, 0),
+        Verdict::Failed => return Err(exchange.failure(Cause::Status(412))),
+        Verdict::NotSatisfiable => {
+            let range = format!("bytes */{}", version.length);
+            exchange.carried_fields.push(b"Content-Range", range.as_bytes());
+            return Err(exchange.failure(Cause::Status(416)));
+        }
+    };
+    let takes_ranges = status == 200 && exchange.shown_status.is_none() && settings.max_ranges != Some(0);
+    let mut fields = respond::standard_fields(exchange);
+    if status != 304 {
+        fields.push(b"Content-Type", respond::content_type(exchange, &exchange.path));
+    }
+    fields.push(b"Last-Modified", httpdate::fmt_http_date(version.modified).as_bytes());
+    if let Some(etag) = &version.etag {
+        fields.push(b"ETag", etag.as_bytes());
+    }
+    if takes_ranges {
+        fields.push(b"Accept-Ranges", b"bytes");
+    }
+    if status == 206 {
+        let range = format!("bytes {offset}-{}/{}", offset + length - 1, version.length);
+        fields.push(b"Content-Range", range.as_bytes());
+    }
+    respond::add_headers(exchange, status, &mut fields);
+    let framing = if status == 304 { BodyLength::None } else { BodyLength::Length(length) };
+    exchange.begin(&mut side.responder, Answer { status, reason: None, fields, length: framing });
+    let is_head = exchange.head.method == Method::Head;
+    body(exchange, side, file, offset, if is_head { 0 } else { length }).await?;
+    Ok(respond::after(side))
+}
+
+async fn body(
     exchange: &Exchange<'_>,
     side: &mut ClientSide<'_>,
     mut file: File,
-    metadata: &Metadata,
-) -> Result<Next, Failure> {
-    let mut fields = respond::standard_fields(exchange);
-    fields.push(b"Content-Type", respond::content_type(exchange, &exchange.path));
-    if let Ok(modified) = metadata.modified() {
-        fields.push(b"Last-Modified", httpdate::fmt_http_date(modified).as_bytes());
-        if exchange.location.client.etag {
-            let seconds = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-            fields.push(b"ETag", format!("\"{seconds:x}-{:x}\"", metadata.len()).as_bytes());
-        }
-    }
-    respond::add_headers(exchange, 200, &mut fields);
-    let length = BodyLength::Length(metadata.len());
-    let responder = &mut side.responder;
-    exchange.begin(responder, Answer { status: 200, reason: None, fields, length });
+    offset: u64,
+    length: u64,
+) -> Result<(), Failure> {
     let lost = |error| Failure::client(Phase::SendingToClient, "send()", error);
-    let mut left = if exchange.head.method == Method::Head { 0 } else { metadata.len() };
-    let mut piece = buffer::take();
-    while left > 0 {
-        piece.clear();
-        let max = left.min(crate::limits::BODY_BUFFER_BYTES as u64);
-        let n = file.by_ref().take(max).read_to_end(&mut piece);
-        match n {
-            Ok(n) if n > 0 => left -= n as u64,
-            Ok(_) => return Err(exchange.failure(Cause::Own("read()", io::ErrorKind::UnexpectedEof.into()))),
-            Err(error) => return Err(exchange.failure(Cause::Own("read()", error))),
-        }
-        responder.data(&piece).await.map_err(lost)?;
+    let responder = &mut side.responder;
+    if length > crate::limits::BODY_BUFFER_BYTES as u64 {
+        responder.file(&file, offset, length).await.map_err(lost)?;
+        return responder.finish().await.map_err(lost);
     }
-    responder.finish().await.map_err(lost)?;
-    Ok(respond::after(side))
+    // What fits one buffer leaves in one call with its head.
+    let failed = |error| exchange.failure(Cause::Own("read()", error));
+    let mut piece = buffer::take();
+    if length > 0 {
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        let n = file.take(length).read_to_end(&mut piece).map_err(failed)?;
+        if n as u64 != length {
+            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+    responder.whole(&piece).await.map_err(lost)
 }

@@ -6,12 +6,42 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::client::Client;
+use super::shard::Shard;
 use crate::model::Tunnel;
 use crate::net::stream::Stream;
-use crate::observe::outcome::TunnelRecord;
+use crate::observe::deferred::Lines;
+use crate::observe::outcome::{ExchangeEnd, TunnelRecord};
+use crate::upstream::Lease;
 
-/// Called once, when the tunnel has ended.
-pub type OnEnd = Box<dyn FnOnce(&TunnelRecord)>;
+/// What a tunnel keeps of its exchange: as little as its end needs.
+pub struct Kept {
+    /// Counts the tunnel at its peer.
+    lease: Lease,
+    /// Access log lines, if there are any to write.
+    lines: Option<Box<Lines>>,
+}
+
+impl Kept {
+    /// Keeps what the end of the tunnel will need, and counts the tunnel.
+    pub(super) fn new(shard: &Shard, lease: Lease, lines: Option<Lines>) -> Self {
+        let own = shard.own_metrics();
+        own.exchange_ended(ExchangeEnd::Upgraded);
+        own.tunnels_opened.add(1);
+        own.tunnels.raise();
+        Self { lease, lines: lines.map(Box::new) }
+    }
+
+    /// The tunnel has ended: writes its lines and gives its place at the peer back.
+    pub fn finish(self, shard: &Shard, record: &TunnelRecord) {
+        let Self { lease, lines } = self;
+        if let Some(lines) = lines {
+            lines.write(&shard.logs, record);
+        }
+        shard.own_metrics().tunnels.lower();
+        shard.own_metrics().tunnel_ended(record.ended);
+        drop(lease);
+    }
+}
 
 /// A verified upgrade, before the client's socket is taken from its connection.
 pub struct Handover {
@@ -21,7 +51,7 @@ pub struct Handover {
     /// Whether WebSocket frames flow: else the tunnel is blind.
     pub frames: bool,
     pub settings: Arc<Tunnel>,
-    pub on_end: OnEnd,
+    pub kept: Kept,
 }
 
 /// Two sockets that are to be a tunnel.
@@ -33,7 +63,7 @@ pub struct Ends {
     pub to_client: Vec<u8>,
     pub frames: bool,
     pub settings: Arc<Tunnel>,
-    pub on_end: OnEnd,
+    pub kept: Kept,
 }
 
 impl Handover {
@@ -51,7 +81,7 @@ impl Handover {
             to_client: self.to_client,
             frames: self.frames,
             settings: self.settings,
-            on_end: self.on_end,
+            kept: self.kept,
         })
     }
 }

@@ -9,6 +9,7 @@ mod answer;
 mod answer_fields;
 mod body;
 mod client;
+mod computed;
 pub mod connection;
 mod cookie;
 mod destination;
@@ -25,8 +26,9 @@ mod respond;
 mod responder;
 mod rewrite;
 mod shard;
+mod steps;
 mod upgrade;
 mod variables;
 
-pub use handover::{Ends, OnEnd};
+pub use handover::{Ends, Kept};
 pub use shard::{Shard, ShardParts};

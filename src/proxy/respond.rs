@@ -1,7 +1,7 @@
 //! Answers that are made here and not by a peer: error pages, `return`, redirects.
 
 use super::exchange::{ClientSide, Exchange, Next};
-use super::failure::{Failure, Phase};
+use super::failure::{Cause, Failure, Phase};
 use super::responder::Answer;
 use crate::http::framing::BodyLength;
 use crate::http::{Fields, status};
@@ -44,11 +44,18 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
     if let Some(challenge) = &exchange.challenge {
         fields.push(b"WWW-Authenticate", challenge);
     }
+    if let Some(to) = &exchange.redirect_to {
+        fields.push(b"Location", to);
+    }
+    for (name, value) in exchange.carried_fields.iter() {
+        fields.push(name, value);
+    }
     fields
 }
 
 /// `add_header` of the location.
 pub fn add_headers(exchange: &Exchange<'_>, code: u16, fields: &mut Fields) {
+    let code = exchange.shown_status.unwrap_or(code);
     let usual = matches!(code, 200 | 201 | 204 | 206 | 301..=304 | 307 | 308);
     for header in exchange.location.add_headers.iter().filter(|header| usual || header.always) {
         let value = exchange.evaluate(&header.value);
@@ -63,9 +70,6 @@ pub fn add_headers(exchange: &Exchange<'_>, code: u16, fields: &mut Fields) {
 /// # Errors
 /// When the client does not take it.
 pub async fn error_page(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, code: u16) -> Result<Next, Failure> {
-    if closes_connection(code) {
-        side.responder.keep_alive = false;
-    }
     let mut fields = standard_fields(exchange);
     fields.push(b"Content-Type", b"text/html");
     if code == 426 {
@@ -78,14 +82,15 @@ pub async fn error_page(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, code
 }
 
 /// After these nobody knows where the next request begins, or the client should come again from the start.
-fn closes_connection(code: u16) -> bool {
+#[must_use]
+pub fn closes_connection(code: u16) -> bool {
     matches!(code, 400 | 408 | 413 | 414 | 426 | 431 | 494..=497 | 500 | 501 | 505)
 }
 
 /// `return`.
 ///
 /// # Errors
-/// When the client does not take it.
+/// The status or redirect, which may have an error page. When the client does not take the answer.
 pub async fn returned(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, answer: &Return) -> Result<Next, Failure> {
     let text = answer.text.as_ref().map(|template| exchange.evaluate(template));
     match (answer.status, text) {
@@ -93,33 +98,14 @@ pub async fn returned(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, answer
             side.responder.sent.status = CLOSE_WITHOUT_ANSWER;
             Ok(Next::Drop)
         }
-        (301 | 302 | 303 | 307 | 308, Some(to)) => redirect(exchange, side, answer.status, &to).await,
-        (code @ 400.., None) => error_page(exchange, side, code).await,
+        (301 | 302 | 303 | 307 | 308, Some(to)) => Err(exchange.failure(Cause::Redirect(answer.status, to))),
+        (code @ 400.., None) => Err(exchange.failure(Cause::Status(code))),
         (code, text) => {
             let mut fields = standard_fields(exchange);
             fields.push(b"Content-Type", content_type(exchange, &exchange.path));
             send(exchange, side, code, fields, &text.unwrap_or_default()).await
         }
     }
-}
-
-/// A redirect with its page. A path is made absolute, as `absolute_redirect` says.
-///
-/// # Errors
-/// When the client does not take it.
-pub async fn redirect(
-    exchange: &Exchange<'_>,
-    side: &mut ClientSide<'_>,
-    code: u16,
-    to: &[u8],
-) -> Result<Next, Failure> {
-    let settings = &exchange.location.client;
-    let location = absolute(exchange, to);
-    let mut fields = standard_fields(exchange);
-    fields.push(b"Content-Type", b"text/html");
-    fields.push(b"Location", &without_line_breaks(location));
-    let page = status::page(code, status::product(settings.server_tokens));
-    send(exchange, side, code, fields, &page).await
 }
 
 /// A redirect's target: a path becomes absolute, as `absolute_redirect` says.
@@ -148,21 +134,19 @@ pub fn absolute(exchange: &Exchange<'_>, to: &[u8]) -> Vec<u8> {
         }
     }
     location.extend_from_slice(to);
-    location
+    without_line_breaks(location)
 }
 
 /// The path with a slash at its end, for a location that serves everything below it.
-///
-/// # Errors
-/// When the client does not take it.
-pub async fn slash_added(exchange: &Exchange<'_>, side: &mut ClientSide<'_>) -> Result<Next, Failure> {
+#[must_use]
+pub fn slash_added(exchange: &Exchange<'_>) -> Failure {
     let mut to = crate::http::target::escape(&exchange.path);
     to.push(b'/');
     if let Some(args) = &exchange.args {
         to.push(b'?');
         to.extend_from_slice(args);
     }
-    redirect(exchange, side, 301, &to).await
+    exchange.failure(Cause::Redirect(301, to))
 }
 
 /// A value evaluated from what a client sent must not end its own line.

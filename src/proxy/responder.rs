@@ -1,5 +1,6 @@
 //! The answer on its way to the client: head, body in the framing the client can read, and what was sent for the log.
 
+use std::fs::File;
 use std::io;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct Responder<'c> {
     pub keep_alive: bool,
     /// Value of `Keep-Alive: timeout=`, if one is to be sent.
     pub keep_alive_header: Option<Duration>,
+    /// The status of an error that a page answers: it takes the place of the page's own.
+    pub shown_status: Option<u16>,
     pub sent: Sent,
 }
 
@@ -67,6 +70,7 @@ impl<'c> Responder<'c> {
             timeout: Duration::ZERO,
             keep_alive: false,
             keep_alive_header: None,
+            shown_status: None,
             sent: Sent::default(),
         }
     }
@@ -80,6 +84,10 @@ impl<'c> Responder<'c> {
     /// Chooses the answer. Nothing is written yet: the head leaves with the first bytes of the body.
     pub fn begin(&mut self, answer: Answer) {
         let Answer { status, reason, fields, length } = answer;
+        let (status, reason) = match self.shown_status {
+            Some(shown) => (status::shown(shown), None),
+            None => (status, reason),
+        };
         let bodyless = self.is_head || matches!(status, 204 | 304);
         self.framing = match length {
             _ if bodyless => Framing::None,
@@ -152,6 +160,21 @@ impl<'c> Responder<'c> {
         let result = self.stream.write_parts(&parts, self.timeout, &mut self.sent.bytes).await;
         let body = (self.sent.bytes - before).saturating_sub(head.len() as u64);
         self.sent.body_bytes += body;
+        result
+    }
+
+    /// Writes a part of a file as the body, and before it the head. The length was told by [`Responder::begin`].
+    ///
+    /// # Errors
+    /// As [`Responder::data`]; `UnexpectedEof` when the file has become shorter.
+    pub async fn file(&mut self, file: &File, offset: u64, length: u64) -> io::Result<()> {
+        self.flush().await?;
+        if self.framing == Framing::None {
+            return Ok(());
+        }
+        let before = self.sent.bytes;
+        let result = self.stream.write_file(file, offset, length, self.timeout, &mut self.sent.bytes).await;
+        self.sent.body_bytes += self.sent.bytes - before;
         result
     }
 

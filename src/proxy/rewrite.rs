@@ -106,13 +106,13 @@ pub fn uri(exchange: &Exchange<'_>, to: &ProxyPass, evaluated: Option<&[u8]>) ->
         return uri;
     }
     match (&to.uri, &exchange.raw_path) {
-        (Some(replacement), _) => {
+        (Some(replacement), _) if !exchange.has_own_path => {
             uri.extend(exchange.evaluate(replacement));
             let rest = exchange.path.get(to.replaces_bytes..).unwrap_or_default();
             uri.extend(target::escape(rest));
         }
-        (None, Some(raw)) => uri.extend_from_slice(raw),
-        (None, None) => uri.extend(target::escape(&exchange.path)),
+        (Some(_) | None, Some(raw)) => uri.extend_from_slice(raw),
+        (Some(_) | None, None) => uri.extend(target::escape(&exchange.path)),
     }
     if let Some(args) = &exchange.args {
         uri.push(b'?');

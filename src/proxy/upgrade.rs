@@ -5,14 +5,13 @@ use std::sync::Arc;
 use super::answer_fields;
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
-use super::handover::Handover;
+use super::handover::{Handover, Kept};
 use super::peer::PeerConnection;
 use super::respond;
 use super::rewrite::{self, Upgrading};
 use crate::http::ResponseHead;
 use crate::http::upgrade::Asked;
 use crate::model::Proxy;
-use crate::observe::outcome::{ExchangeEnd, TunnelRecord};
 
 /// What becomes of the request's `Upgrade` towards the peer.
 ///
@@ -57,26 +56,12 @@ pub async fn finish(
     exchange.sent = side.responder.sent.clone();
     let PeerConnection { stream, raw, lease, .. } = peer;
     let settings = Arc::clone(&exchange.location.tunnel);
-    let lines = exchange.tunnel_lines();
-    let (logs, metrics) = (Arc::clone(&exchange.shard.logs), Arc::clone(&exchange.shard.metrics));
-    let number = exchange.shard.number;
-    let own = exchange.shard.own_metrics();
-    own.exchange_ended(ExchangeEnd::Upgraded);
-    own.tunnels_opened.add(1);
-    own.tunnels.raise();
-    let on_end = Box::new(move |record: &TunnelRecord| {
-        if let Some(lines) = lines {
-            lines.write(&logs, record);
-        }
-        metrics.shard(number).tunnels.lower();
-        metrics.shard(number).tunnel_ended(record.ended);
-        drop(lease);
-    });
+    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines());
     Ok(Next::Tunnel(Box::new(Handover {
         upstream: stream,
         to_client: raw,
         frames: *upgrading == Upgrading::WebSocket,
         settings,
-        on_end,
+        kept,
     })))
 }

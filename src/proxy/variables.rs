@@ -12,8 +12,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::exchange::{Attempt, Exchange};
+use crate::http::target;
 use crate::limits::MAP_DEPTH_MAX;
-use crate::model::{LogLevel, MapId, Part, Template, Variable};
+use crate::model::{LogLevel, MapId, Part, SlotId, Template, Variable};
 use crate::net::accept::PeerAddr;
 use crate::observe::clock;
 use crate::route;
@@ -41,8 +42,10 @@ impl Exchange<'_> {
     pub fn append(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         match variable {
             Variable::Map(id) => self.append_map(*id, out),
+            Variable::Geo(id) => self.append_geo(*id, out),
+            Variable::Split(id) => self.append_split(*id, out),
             Variable::Capture(group) => put_some(out, self.facts.borrow().capture(usize::from(*group))),
-            Variable::Slot(slot) => put_some(out, self.facts.borrow().slot(*slot)),
+            Variable::Slot(slot) => self.append_slot(*slot, out),
             _ => self
                 .append_of_request(variable, out)
                 .or_else(|| self.append_of_client(variable, out))
@@ -68,16 +71,13 @@ impl Exchange<'_> {
             },
             Variable::Request => put_some(out, Some(&*self.head.line).filter(|line| !line.is_empty())),
             Variable::RequestMethod => put_some(out, Some(self.head.method.as_bytes()).filter(|m| !m.is_empty())),
-            Variable::RequestUri => put_some(out, Some(&*self.head.target).filter(|t| !t.is_empty())),
+            Variable::RequestUri => put_some(out, Some(target::unparsed(&self.head.target)).filter(|t| !t.is_empty())),
             Variable::Uri => put_some(out, Some(&*self.path).filter(|path| !path.is_empty())),
             Variable::ServerProtocol => put(out, self.head.version.as_str().as_bytes()),
             Variable::RequestLength => print(out, format_args!("{}", self.request_bytes.get())),
             Variable::RequestTime => print_seconds(out, self.started.elapsed()),
             Variable::RequestId => put(out, self.request_id().as_bytes()),
-            Variable::RequestFilename => {
-                out.extend(self.evaluate(&self.location.root));
-                put(out, &self.path)
-            }
+            Variable::RequestFilename => put(out, &super::files::name_of(self, &self.path)),
             Variable::DocumentRoot => put(out, &self.evaluate(&self.location.root)),
             Variable::RealpathRoot => {
                 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -211,6 +211,21 @@ impl Exchange<'_> {
         let password = name.split_off(at + 1);
         name.truncate(at);
         Some((name, password))
+    }
+
+    /// A variable that `set` names somewhere and that has no value yet is empty, which is told once.
+    fn append_slot(&self, slot: SlotId, out: &mut Vec<u8>) -> bool {
+        if let Some(value) = self.facts.borrow().slot(slot) {
+            return put(out, value);
+        }
+        let Some(known) = self.shard.generation.http.slots.get(usize::from(slot.0)).filter(|known| known.is_set) else {
+            return false;
+        };
+        if self.location.uninitialized_variable_warn {
+            self.report(LogLevel::Warn, format_args!("using uninitialized \"{}\" variable", known.name));
+        }
+        self.facts.borrow_mut().set(slot, b"");
+        true
     }
 
     fn append_map(&self, id: MapId, out: &mut Vec<u8>) -> bool {

@@ -80,7 +80,7 @@ impl Level {
                 }
                 Matching::Regex(_) => level.expressions.push(Place::new(location)),
                 // Found by name and never by path; a server is no location.
-                Matching::Named(_) | Matching::Server => {}
+                Matching::Named(_) | Matching::Server | Matching::Inner => {}
             }
         }
         level.entries = entries.into_values().collect();

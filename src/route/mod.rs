@@ -5,10 +5,12 @@
 //! first expression, default server), and the choice of a location with nesting.
 
 mod captures;
+pub mod geo;
 mod level;
 pub mod map;
 mod names;
 mod router;
+pub mod split;
 
 #[cfg(test)]
 mod tests;

@@ -83,7 +83,9 @@ impl Server {
         let children = &model.root.children;
         let name_of = |location: &Arc<Location>| match &location.matching {
             Matching::Named(name) => Some((name.clone(), Arc::clone(location))),
-            Matching::Server | Matching::Exact(_) | Matching::Prefix { .. } | Matching::Regex(_) => None,
+            Matching::Server | Matching::Exact(_) | Matching::Prefix { .. } | Matching::Regex(_) | Matching::Inner => {
+                None
+            }
         };
         Self {
             model: Arc::clone(model),

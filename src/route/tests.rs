@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    self, Client, ClientHead, Content, Destination, ListenAddress, Listener, Location, Matching, NamedCapture, Pattern,
-    ProxyPass, Scheme, ServerName, SlotId, Template, Tunnel, UpstreamId,
+    self, Alias, Client, ClientHead, Content, Destination, ErrorPages, ListenAddress, Listener, Location, Matching,
+    NamedCapture, Pattern, ProxyPass, Scheme, ServerName, SlotId, Template, Tunnel, UpstreamId,
 };
 
 fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> Arc<Location> {
@@ -16,6 +16,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         matching,
         children,
         steps: Vec::new(),
+        if_blocks: Vec::new(),
         content,
         access: Arc::default(),
         client: Client::default(),
@@ -23,11 +24,18 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         tunnel: Arc::new(Tunnel::default()),
         access_logs: Arc::new([]),
         add_headers: Arc::new([]),
+        error_pages: ErrorPages::default(),
+        try_files: None,
+        limit_except: None,
         root: Template::default(),
+        alias: Alias::No,
         index: Arc::new([]),
         default_type: "".into(),
         types: None,
         internal: false,
+        rewrite_log: false,
+        uninitialized_variable_warn: false,
+        log_not_found: false,
     })
 }
 
@@ -92,6 +100,7 @@ fn text_of(location: &Location) -> String {
     let path = |path: &[u8]| String::from_utf8(path.to_vec()).unwrap();
     match &location.matching {
         Matching::Server => "server".to_owned(),
+        Matching::Inner => "inner".to_owned(),
         Matching::Exact(exact) => format!("= {}", path(exact)),
         Matching::Prefix { path: prefix, wins_over_regex: true } => format!("^~ {}", path(prefix)),
         Matching::Prefix { path: prefix, wins_over_regex: false } => path(prefix),

@@ -18,7 +18,8 @@ use crate::observe::error_log;
 use crate::tunnel::{Engine, EngineOptions, Reason, Seed};
 
 /// One generation on this shard.
-struct Served<S> {
+struct Served<S: Service> {
+    local: Rc<Local<S>>,
     number: u64,
     addresses: Vec<ListenAddress>,
     connections_max: usize,
@@ -29,7 +30,7 @@ struct Served<S> {
     is_old: Cell<bool>,
 }
 
-impl<S> Served<S> {
+impl<S: Service> Served<S> {
     fn is_empty(&self) -> bool {
         self.connections.get() + self.tunnels.get() == 0
     }
@@ -135,6 +136,7 @@ impl<S: Service> Local<S> {
             stays
         });
         let served = Rc::new(Served {
+            local: Rc::clone(self),
             number,
             addresses,
             connections_max,
@@ -228,13 +230,10 @@ impl<S: Service> Local<S> {
         self.reports.send(Report::Stopped { shard: self.number, left });
     }
 
-    fn tunnel(self: &Rc<Self>, mut seed: Seed, served: &Rc<Served<S>>) {
-        let counted = Counted::tunnel(self, served);
-        let on_end = seed.on_end.take();
+    fn tunnel(self: &Rc<Self>, mut seed: Seed, kept: S::Kept, served: &Rc<Served<S>>) {
+        let counted = CountedTunnel::new(served);
         seed.on_end = Some(Box::new(move |record| {
-            if let Some(on_end) = on_end {
-                on_end(record);
-            }
+            counted.0.service.tunnel_ended(kept, record);
             drop(counted);
         }));
         self.engine.adopt(seed);
@@ -252,11 +251,11 @@ impl<S: Service> Taker for Local<S> {
             return served.service.refused();
         }
         let local = Rc::clone(self);
-        let counted = Counted::connection(&local, &served);
+        let counted = Counted::new(&served);
         monoio::spawn(async move {
             let serving = Rc::clone(&served.service).serve(listener, accepted);
             match contain(serving).await {
-                Ok(Some(seed)) => local.tunnel(seed, &served),
+                Ok(Some((seed, kept))) => local.tunnel(seed, kept, &served),
                 Ok(None) => {}
                 Err(panicked) => {
                     let text = format_args!("connection ended by a panic: {}", panicked.0);
@@ -281,39 +280,45 @@ impl<S: Service> Taker for Local<S> {
     }
 }
 
-/// A connection or a tunnel in the counts, until it is dropped.
-struct Counted<S: Service> {
-    local: Rc<Local<S>>,
-    served: Rc<Served<S>>,
-    is_tunnel: bool,
-}
+/// A connection in the counts, until it is dropped.
+struct Counted<S: Service>(Rc<Served<S>>);
 
 impl<S: Service> Counted<S> {
-    fn connection(local: &Rc<Local<S>>, served: &Rc<Served<S>>) -> Self {
+    fn new(served: &Rc<Served<S>>) -> Self {
+        let local = &served.local;
         local.connections.set(local.connections.get() + 1);
         served.connections.set(served.connections.get() + 1);
         local.live.set(local.live.get() + 1);
-        Self { local: Rc::clone(local), served: Rc::clone(served), is_tunnel: false }
-    }
-
-    fn tunnel(local: &Rc<Local<S>>, served: &Rc<Served<S>>) -> Self {
-        served.tunnels.set(served.tunnels.get() + 1);
-        local.live.set(local.live.get() + 2);
-        Self { local: Rc::clone(local), served: Rc::clone(served), is_tunnel: true }
+        Self(Rc::clone(served))
     }
 }
 
 impl<S: Service> Drop for Counted<S> {
     fn drop(&mut self) {
-        let Self { local, served, is_tunnel } = self;
-        if *is_tunnel {
-            served.tunnels.set(served.tunnels.get() - 1);
-            local.live.set(local.live.get() - 2);
-        } else {
-            served.connections.set(served.connections.get() - 1);
-            local.connections.set(local.connections.get() - 1);
-            local.live.set(local.live.get() - 1);
-        }
+        let (served, local) = (&self.0, &self.0.local);
+        served.connections.set(served.connections.get() - 1);
+        local.connections.set(local.connections.get() - 1);
+        local.live.set(local.live.get() - 1);
+        local.report_if_drained(served);
+    }
+}
+
+/// A tunnel in the counts, until it is dropped. One pointer, since every idle tunnel has one.
+struct CountedTunnel<S: Service>(Rc<Served<S>>);
+
+impl<S: Service> CountedTunnel<S> {
+    fn new(served: &Rc<Served<S>>) -> Self {
+        served.tunnels.set(served.tunnels.get() + 1);
+        served.local.live.set(served.local.live.get() + 2);
+        Self(Rc::clone(served))
+    }
+}
+
+impl<S: Service> Drop for CountedTunnel<S> {
+    fn drop(&mut self) {
+        let (served, local) = (&self.0, &self.0.local);
+        served.tunnels.set(served.tunnels.get() - 1);
+        local.live.set(local.live.get() - 2);
         local.report_if_drained(served);
     }
 }

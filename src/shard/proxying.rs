@@ -10,9 +10,9 @@ use super::service::Service;
 use crate::model::Generation;
 use crate::net::accept::Accepted;
 use crate::observe::access_log::AccessLogs;
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Metrics, ShardMetrics};
 use crate::observe::outcome::{ConnectionEnd, TunnelEnd, TunnelRecord};
-use crate::proxy::{self, Ends, ShardParts};
+use crate::proxy::{self, Ends, Kept, ShardParts};
 use crate::route::{self, Router};
 use crate::tunnel::{Ending, Reason, Record, Seed, Side};
 use crate::upstream::Groups;
@@ -62,22 +62,34 @@ struct Open(Cells);
 
 impl Open {
     fn count(cells: &Cells) -> Self {
-        let own = cells.metrics.shard(cells.shard);
+        let own = cells.own();
         own.accepted.add(1);
         own.handled.add(1);
         own.active.raise();
         Self(cells.clone())
     }
+
+    /// Counts once more, for the tunnel, whose end takes it back.
+    fn leave_to_tunnel(self) {
+        self.0.own().active.raise();
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.metrics.shard(self.0.shard).active.lower();
+        self.0.own().active.lower();
+    }
+}
+
+impl Cells {
+    fn own(&self) -> &ShardMetrics {
+        self.metrics.shard(self.shard)
     }
 }
 
 impl Service for Proxying {
     type Parts = Parts;
+    type Kept = Kept;
 
     fn begin(shard: usize, parts: Parts) -> Rc<Self> {
         let Parts { generation, routers, groups, logs, metrics, hostname } = parts;
@@ -86,42 +98,41 @@ impl Service for Proxying {
         Rc::new(Self { shard: proxy::Shard::new(parts), metrics: cells })
     }
 
-    async fn serve(self: Rc<Self>, listener: usize, accepted: Accepted) -> Option<Seed> {
+    async fn serve(self: Rc<Self>, listener: usize, accepted: Accepted) -> Option<(Seed, Kept)> {
         let open = Open::count(&self.metrics);
         let ends = proxy::connection::serve(Rc::clone(&self.shard), listener, accepted).await?;
-        Some(seed(ends, open))
+        // The client's connection stays open: from here on the tunnel answers for it.
+        open.leave_to_tunnel();
+        let Ends { client, upstream, to_upstream, to_client, frames, settings, kept } = ends;
+        // The proxy has written the head of the 101.
+        let head = Vec::new();
+        Some((Seed { client, upstream, head, to_upstream, to_client, frames, settings, on_end: None }, kept))
     }
 
-    fn refused(&self) {
-        let own = self.metrics.metrics.shard(self.metrics.shard);
-        own.accepted.add(1);
-        own.connection_ended(ConnectionEnd::Refused);
-    }
-
-    fn panicked(&self) {
-        self.metrics.metrics.shard(self.metrics.shard).connection_ended(ConnectionEnd::Panicked);
-    }
-
-    fn close_idle(&self) {
-        self.shard.close_idle();
-    }
-}
-
-fn seed(ends: Ends, open: Open) -> Seed {
-    let Ends { client, upstream, to_upstream, to_client, frames, settings, on_end } = ends;
-    let on_end = move |record: &Record| {
+    fn tunnel_ended(&self, kept: Kept, record: &Record) {
         let record = TunnelRecord {
             ended: end_of(record.ended),
             bytes_to_upstream: record.bytes_to_upstream,
             bytes_to_client: record.bytes_to_client,
             duration: record.duration,
         };
-        on_end(&record);
-        drop(open);
-    };
-    // The proxy has written the head of the 101.
-    let head = Vec::new();
-    Seed { client, upstream, head, to_upstream, to_client, frames, settings, on_end: Some(Box::new(on_end)) }
+        kept.finish(&self.shard, &record);
+        self.metrics.own().active.lower();
+    }
+
+    fn refused(&self) {
+        let own = self.metrics.own();
+        own.accepted.add(1);
+        own.connection_ended(ConnectionEnd::Refused);
+    }
+
+    fn panicked(&self) {
+        self.metrics.own().connection_ended(ConnectionEnd::Panicked);
+    }
+
+    fn close_idle(&self) {
+        self.shard.close_idle();
+    }
 }
 
 fn end_of(ending: Ending) -> TunnelEnd {

@@ -3,17 +3,27 @@
 use std::rc::Rc;
 
 use crate::net::accept::Accepted;
-use crate::tunnel::Seed;
+use crate::tunnel::{Record, Seed};
 
 /// Serves the connections of one generation on one shard.
 pub trait Service: Sized + 'static {
     /// What a generation gives to each shard.
     type Parts: Send + 'static;
 
+    /// What is kept of a connection that became a tunnel, until that ends. Every idle tunnel pays for it.
+    type Kept: 'static;
+
     fn begin(shard: usize, parts: Self::Parts) -> Rc<Self>;
 
     /// Serves a connection of the listener with that index until it ends or becomes a tunnel.
-    fn serve(self: Rc<Self>, listener: usize, accepted: Accepted) -> impl Future<Output = Option<Seed>> + 'static;
+    fn serve(
+        self: Rc<Self>,
+        listener: usize,
+        accepted: Accepted,
+    ) -> impl Future<Output = Option<(Seed, Self::Kept)>> + 'static;
+
+    /// A tunnel has ended.
+    fn tunnel_ended(&self, kept: Self::Kept, record: &Record);
 
     /// A connection was closed at once: `worker_connections`.
     fn refused(&self) {}

@@ -12,7 +12,7 @@ use crate::model::{ListenAddress, Listener};
 use crate::net::accept::Accepted;
 use crate::net::listener::bind;
 use crate::net::stream::Stream;
-use crate::tunnel::Seed;
+use crate::tunnel::{Record, Seed};
 
 /// Answers each byte with the name of its generation; `!` panics, `q` ends.
 struct Echo {
@@ -22,12 +22,13 @@ struct Echo {
 
 impl Service for Echo {
     type Parts = u8;
+    type Kept = ();
 
     fn begin(_shard: usize, name: u8) -> Rc<Self> {
         Rc::new(Self { name, idle: RefCell::default() })
     }
 
-    async fn serve(self: Rc<Self>, _listener: usize, accepted: Accepted) -> Option<Seed> {
+    async fn serve(self: Rc<Self>, _listener: usize, accepted: Accepted) -> Option<(Seed, ())> {
         let stream = Rc::new(Stream::from_fd(accepted.fd).ok()?);
         self.idle.borrow_mut().push(Rc::downgrade(&stream));
         loop {
@@ -41,6 +42,8 @@ impl Service for Echo {
             }
         }
     }
+
+    fn tunnel_ended(&self, (): (), _record: &Record) {}
 
     fn close_idle(&self) {
         if self.name == b'k' {

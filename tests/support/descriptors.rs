@@ -59,12 +59,9 @@ fn tcp_row(line: &str) -> Option<(SocketAddr, String)> {
     (!is_listener).then(|| (SocketAddr::from((address, port)), (*fields.get(9).unwrap_or(&"")).to_owned()))
 }
 
-/// Bytes of user memory that are the process's own, from `smaps_rollup`.
+/// Bytes of user memory that the process has written, from `smaps_rollup`: not its code, which comes as it runs.
 pub fn private_bytes(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let row = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?;
-        line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
-    };
-    (row("Private_Dirty:").unwrap_or(0) + row("Private_Clean:").unwrap_or(0)) * 1024
+    let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
+    line.and_then(|rest| rest.split_ascii_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

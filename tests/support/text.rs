@@ -96,7 +96,7 @@ pub fn stable(bytes: &[u8]) -> String {
 
 /// Bytes for a failure message.
 pub fn show(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(4096)];
+    let shown = &bytes[..bytes.len().min(1000)];
     let text = shown.escape_ascii().to_string().replace("\\r\\n", "\\r\\n\n    ").replace("\\\"", "\"");
     format!("{} bytes:\n    {text}", bytes.len())
 }

@@ -54,6 +54,27 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
     complaints
 }
 
+/// What src/lib.rs says of the modules: the line of the layers, and a row for each module.
+pub fn check_map(sources: &[Source]) -> Vec<Complaint> {
+    let Some(map) = sources.iter().find(|source| source.path == "src/lib.rs") else { return Vec::new() };
+    let mut tops: BTreeSet<String> = BTreeSet::new();
+    for source in sources.iter().filter(|source| source.path.starts_with("src/")) {
+        tops.insert(top(&module_of(&source.path)).to_owned());
+    }
+    let there = |row: &&[&str]| row.iter().copied().filter(|name| tops.contains(*name)).collect::<Vec<_>>().join(", ");
+    let line = ROWS.iter().map(there).filter(|row| !row.is_empty()).collect::<Vec<_>>().join(" > ");
+    let mut complaints = Vec::new();
+    if !map.text.contains(&format!("//! `{line}`\n")) {
+        complaints.push(map.complain(1, format!("the layers are now `{line}`: say so")));
+    }
+    for name in tops.iter().filter(|name| !matches!(name.as_str(), "" | "main")) {
+        if !map.text.contains(&format!("//! | [`{name}`] |")) {
+            complaints.push(map.complain(1, format!("`{name}` has no row in the table of modules: say what it owns")));
+        }
+    }
+    complaints
+}
+
 fn top(module: &str) -> &str {
     module.split("::").next().unwrap_or("")
 }

@@ -1,4 +1,4 @@
-//! Static files: enough for a page beside a WebSocket.
+//! Static files: found by `root` and `alias`, sent whole, in parts or not at all.
 
 use super::support::{Setup, message};
 
@@ -69,4 +69,63 @@ fn a_large_file_is_byte_exact_and_an_empty_one_is_empty() {
     client.read_head();
     assert!(client.read_to_end() == bytes, "the file was changed on the way");
     assert!(longhaul.get("/empty.bin").contains("\r\nContent-Length: 0\r\n"));
+}
+
+#[test]
+fn an_alias_takes_the_place_of_what_matched() {
+    let longhaul = Setup::new().file("other/a.txt", "a").file("other/sub/index.html", "sub").start(
+        r#"server { listen %listen%;
+           location /files/ { alias %dir%/other/; }
+           location ~ ^/re/(.*)$ { alias %dir%/other/$1; }
+           location = /one { alias %dir%/other/a.txt; }
+           location /tried/ { alias %dir%/other/; try_files $uri =404; } }"#,
+    );
+    for (target, end) in
+        [("/files/a.txt", "a"), ("/files/sub/", "sub"), ("/re/a.txt", "a"), ("/one", "a"), ("/tried/a.txt", "a")]
+    {
+        let answer = longhaul.get(target);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(end), "{target}: {answer}");
+    }
+    assert!(longhaul.get("/tried/b.txt").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn a_client_that_has_the_file_or_wants_a_part_of_it() {
+    let large: Vec<u8> = (0..500_000_u32).map(|n| (n % 251) as u8).collect();
+    let longhaul = Setup::new()
+        .file("html/a.txt", "0123456789")
+        .file("html/large.bin", &large)
+        .start("server { listen %listen%; root %dir%/html; location /whole/ { alias %dir%/html/; max_ranges 0; } }");
+    let ask = |target: &str, fields: &str| {
+        let answer = longhaul.exchange(format!("GET {target} HTTP/1.0\r\nHost: a\r\n{fields}\r\n"));
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let first = ask("/a.txt", "");
+    assert!(first.contains("\r\nAccept-Ranges: bytes\r\n"), "{first}");
+    let field =
+        |name: &str| first.lines().find_map(|line| line.strip_prefix(name)).expect("the field").trim().to_owned();
+    let (tag, date) = (field("ETag:"), field("Last-Modified:"));
+    for fields in [format!("If-None-Match: {tag}\r\n"), format!("If-Modified-Since: {date}\r\n")] {
+        let answer = ask("/a.txt", &fields);
+        assert!(answer.starts_with("HTTP/1.1 304 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+        assert!(!answer.contains("Content-Length") && answer.contains("ETag: "), "{answer}");
+    }
+    assert!(ask("/a.txt", "If-Match: \"x\"\r\n").starts_with("HTTP/1.1 412 "));
+    let part = ask("/a.txt", "Range: bytes=2-4\r\n");
+    assert!(part.starts_with("HTTP/1.1 206 ") && part.ends_with("\r\n\r\n234"), "{part}");
+    assert!(part.contains("\r\nContent-Range: bytes 2-4/10\r\n") && part.contains("\r\nContent-Length: 3\r\n"));
+    let beyond = ask("/a.txt", "Range: bytes=10-\r\n");
+    assert!(beyond.starts_with("HTTP/1.1 416 ") && beyond.contains("\r\nContent-Range: bytes */10\r\n"), "{beyond}");
+    assert!(ask("/whole/a.txt", "Range: bytes=2-4\r\n").starts_with("HTTP/1.1 200 "));
+    let answer = longhaul.exchange("GET /large.bin HTTP/1.0\r\nHost: a\r\nRange: bytes=1000-400999\r\n\r\n");
+    assert!(answer.ends_with(&large[1000..401_000]), "the part was changed on the way");
+}
+
+#[test]
+fn a_missing_file_is_told_unless_it_shall_not() {
+    let longhaul = Setup::new().start("server { listen %listen%; root %dir%; location /quiet { log_not_found off; } }");
+    longhaul.get("/quiet/x");
+    longhaul.get("/loud");
+    longhaul.wait_for_log("/loud\" failed (2: No such file or directory)");
+    assert!(!longhaul.file("error.log").contains("/quiet/x\" failed"));
 }

@@ -1,5 +1,6 @@
 //! Tunnels after the 101: every byte in order, half-close, back-pressure, endings.
 
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -112,29 +113,59 @@ fn bytes_before_a_close_all_arrive() {
 }
 
 #[test]
-fn a_reader_that_stops_stops_the_sender_and_memory_stays_bounded() {
+fn readers_that_stop_stop_their_senders_and_memory_stays_bounded() {
+    const COUNT: usize = 4;
     const PATIENCE: Duration = Duration::from_millis(400);
     static CHUNK: [u8; 65536] = [9; 65536];
-    let (taken, total) = std::sync::mpsc::channel();
-    let peer = switched(move |mut socket| {
-        taken.send(socket.send_until_full(&CHUNK, PATIENCE)).expect("the test waits");
-        socket.half_close();
-        socket.expect_end();
+    /// The head of a binary frame of 2^40 bytes.
+    const ENDLESS: [u8; 10] = [0x82, 127, 0, 0, 1, 0, 0, 0, 0, 0];
+    let (taken, totals) = mpsc::channel();
+    let peer = Peer::start(move |connections| {
+        // The first one's reader does not stop: with it the process has made all that it keeps anyway.
+        let mut first = connections.accept();
+        first.read_head();
+        first.send([head(SWITCHED), plain(2, &[9; 4 << 20])].concat());
+        first.expect_end();
+        drop(first);
+        let mut stopped = Vec::new();
+        for _ in 0..COUNT {
+            let mut socket = connections.accept();
+            socket.read_head();
+            socket.send([head(SWITCHED), ENDLESS.to_vec()].concat());
+            taken.send(socket.send_until_full(&CHUNK, PATIENCE)).expect("the test waits");
+            socket.half_close();
+            stopped.push(socket);
+        }
+        for mut socket in stopped {
+            socket.expect_end();
+        }
     });
     let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let mut first = open(&longhaul);
+    first.expect(plain(2, &[9; 4 << 20]));
+    first.half_close();
+    first.expect_end();
     let before = longhaul.private_bytes();
-    let mut client = longhaul.connect();
-    client.shrink_receive_buffer(64 << 10);
-    client.send(upgrade("/", ""));
-    client.read_head();
-    let total = total.recv().expect("the peer was stopped");
+    let stopped: Vec<(Socket, usize)> = (0..COUNT)
+        .map(|_| {
+            let mut client = longhaul.connect();
+            client.shrink_receive_buffer(64 << 10);
+            client.send(upgrade("/", ""));
+            client.read_head();
+            client.expect(ENDLESS);
+            (client, totals.recv().expect("the peer was stopped"))
+        })
+        .collect();
     // What the peer could send lies in the socket buffers of the kernel, not in the proxy.
     let grown = longhaul.private_bytes().saturating_sub(before);
-    assert!(grown < 2 << 20, "{grown} bytes more after {total} bytes from the peer");
-    let mut rest = client.read_to_end();
-    rest.retain(|byte| *byte == 9);
-    assert_eq!(rest.len(), total, "bytes were lost or added under back-pressure");
-    client.half_close();
+    let sent: usize = stopped.iter().map(|(_, total)| total).sum();
+    assert!(grown < 1 << 20, "{grown} bytes more after {sent} bytes from the peer");
+    for (mut client, total) in stopped {
+        let rest = client.read_to_end();
+        assert!(rest.iter().all(|byte| *byte == 9), "bytes were changed under back-pressure");
+        assert_eq!(rest.len(), total, "bytes were lost or added under back-pressure");
+        client.half_close();
+    }
 }
 
 #[test]

@@ -14,14 +14,14 @@ use crate::model::{Access, AccessRule, AuthBasic, Network, OriginRule, Part, Sou
 pub const TABLE: &[Directive] = &[
     supported(
         "allow",
-        HTTP_LEVELS,
+        HTTP_LEVELS | LIMIT_EXCEPT,
         ONE,
         Setter::Level(|level, line| rule(level, line, true)),
         "Lets an address, a network, `unix:` or `all` in; the first rule that matches decides.",
     ),
     supported(
         "deny",
-        HTTP_LEVELS,
+        HTTP_LEVELS | LIMIT_EXCEPT,
         ONE,
         Setter::Level(|level, line| rule(level, line, false)),
         "Answers an address, a network, `unix:` or `all` with 403, upgrades too.",
@@ -35,14 +35,14 @@ pub const TABLE: &[Directive] = &[
     ),
     supported(
         "auth_basic",
-        HTTP_LEVELS,
+        HTTP_LEVELS | LIMIT_EXCEPT,
         ONE,
         Setter::Level(|level, line| line.once(&mut level.access.auth_basic, |line| Ok(line.arg(0).clone()))),
         "Asks for a name and a password under this title (`off`).",
     ),
     supported(
         "auth_basic_user_file",
-        HTTP_LEVELS,
+        HTTP_LEVELS | LIMIT_EXCEPT,
         ONE,
         Setter::Level(|level, line| line.once(&mut level.access.auth_basic_user_file, |line| Ok(line.arg(0).clone()))),
         "Names and passwords as `htpasswd` writes them: bcrypt, SHA-crypt, apr1, MD5-crypt, `{SHA}`, `{SSHA}`, \

@@ -6,7 +6,7 @@ use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawClient, RawClientHead, RawLevel};
 use crate::config::table::*;
 use crate::config::{diagnostic::Fault, value};
-use crate::model::{Client, ClientHead};
+use crate::model::{Client, ClientHead, IfModifiedSince};
 
 /// nginx compares the buffers of heads with this, its `connection_pool_size`.
 const HEAD_BUFFER_BYTES_MIN: usize = 512;
@@ -76,6 +76,18 @@ pub const TABLE: &[Directive] = &[
     level("server_tokens", ONE, server_tokens, "Whether answers name the version (on)."),
     level("etag", FLAG, |level, line| line.flag(&mut level.client.etag), "`ETag` on static files (on)."),
     level(
+        "if_modified_since",
+        ONE,
+        if_modified_since,
+        "How `If-Modified-Since` is compared with a file: `off`, `exact`, `before` (exact).",
+    ),
+    level(
+        "max_ranges",
+        ONE,
+        |level, line| line.number(&mut level.client.max_ranges),
+        "Most ranges of a file in one request; 0 always sends it whole (no limit).",
+    ),
+    level(
         "absolute_redirect",
         FLAG,
         |level, line| line.flag(&mut level.client.absolute_redirect),
@@ -143,6 +155,18 @@ fn keepalive_timeout(level: &mut RawLevel, line: &Line) -> Recorded {
     })
 }
 
+fn if_modified_since(level: &mut RawLevel, line: &Line) -> Recorded {
+    line.once(&mut level.client.if_modified_since, |line| match line.arg(0).text.to_ascii_lowercase().as_str() {
+        "off" => Ok(IfModifiedSince::Off),
+        "exact" => Ok(IfModifiedSince::Exact),
+        "before" => Ok(IfModifiedSince::Before),
+        other => {
+            let fault = Fault::new(line.arg(0).span, format!("invalid value \"{other}\""));
+            Err(fault.help("`off`, `exact` or `before`"))
+        }
+    })
+}
+
 fn server_tokens(level: &mut RawLevel, line: &Line) -> Recorded {
     line.once(&mut level.client.server_tokens, |line| match line.arg(0).text.as_str() {
         "on" | "build" => Ok(true),
@@ -185,6 +209,8 @@ pub fn client_defaults() -> Client {
         tcp_nodelay: true,
         server_tokens: true,
         etag: true,
+        if_modified_since: IfModifiedSince::Exact,
+        max_ranges: None,
         absolute_redirect: true,
         server_name_in_redirect: false,
         port_in_redirect: true,
@@ -222,6 +248,8 @@ pub fn resolve(raw: &RawClient, around: &Client) -> Client {
         tcp_nodelay: raw.tcp_nodelay.unwrap_or(around.tcp_nodelay),
         server_tokens: raw.server_tokens.unwrap_or(around.server_tokens),
         etag: raw.etag.unwrap_or(around.etag),
+        if_modified_since: raw.if_modified_since.unwrap_or(around.if_modified_since),
+        max_ranges: raw.max_ranges.or(around.max_ranges),
         absolute_redirect: raw.absolute_redirect.unwrap_or(around.absolute_redirect),
         server_name_in_redirect: raw.server_name_in_redirect.unwrap_or(around.server_name_in_redirect),
         port_in_redirect: raw.port_in_redirect.unwrap_or(around.port_in_redirect),

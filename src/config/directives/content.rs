@@ -1,4 +1,4 @@
-//! What is answered without a peer: static files, `return`, and fields added to answers.
+//! Static files, and fields added to answers.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,11 +9,10 @@ use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::names::has_variables;
 use crate::config::parser::Node;
-use crate::config::raw::{RawAddHeader, RawFiles, RawLevel, RawReturn};
+use crate::config::raw::{RawAddHeader, RawFiles, RawLevel, RawLocation, RawMatching, RawRoot};
 use crate::config::scope::Scope;
 use crate::config::table::*;
-use crate::config::value;
-use crate::model::{AddHeader, MediaType, Part, Return, Step, Template, Variable};
+use crate::model::{AddHeader, Alias, MediaType, Part, Template, Variable};
 
 /// What has no `index` of its own.
 pub const INDEX: &str = "index.html";
@@ -23,7 +22,14 @@ pub const ROOT: &str = "html";
 pub const DEFAULT_TYPE: &str = "text/plain";
 
 pub const TABLE: &[Directive] = &[
-    supported("root", HTTP_LEVELS, ONE, Setter::Level(root), "Folder of static files (`html`)."),
+    supported(
+        "root",
+        HTTP_LEVELS | IF_IN_LOCATION,
+        ONE,
+        Setter::Level(|level, line| folder(level, line, Alias::No)),
+        "Folder of static files (`html`).",
+    ),
+    supported("alias", LOCATION, ONE, Setter::Location(alias), "Folder in place of the part of the path that matched."),
     supported("index", HTTP_LEVELS, ONE_OR_MORE, Setter::Level(index), "Files that stand for a folder (`index.html`)."),
     supported(
         "types",
@@ -40,32 +46,53 @@ pub const TABLE: &[Directive] = &[
         "Type of files with an unknown extension (`text/plain`).",
     ),
     supported(
-        "add_header",
+        "log_not_found",
         HTTP_LEVELS,
+        FLAG,
+        Setter::Level(|level, line| line.flag(&mut level.log_not_found)),
+        "Whether a missing file is told in the error log (on).",
+    ),
+    supported(
+        "add_header",
+        HTTP_LEVELS | IF_IN_LOCATION,
         TWO_OR_THREE,
         Setter::Level(add_header),
         "Adds a field to answers; `always` also to errors. Inherited only by levels that have none.",
     ),
-    supported(
-        "return",
-        SERVER | LOCATION,
-        ONE_OR_TWO,
-        Setter::Level(record_return),
-        "Answers with a status and a text or the URL of a redirect.",
-    ),
 ];
 
-fn root(level: &mut RawLevel, line: &Line) -> Recorded {
-    line.once(&mut level.files.root, |line| {
-        let word = line.arg(0);
-        for name in ["document_root", "realpath_root"] {
-            if word.text.contains(&format!("${name}")) || word.text.contains(&format!("${{{name}}}")) {
-                let message = format!("the ${name} variable cannot be used in the \"root\" directive");
-                return Err(Fault::new(word.span, message));
-            }
+fn alias(location: &mut RawLocation, line: &Line) -> Recorded {
+    let alias = match location.matching {
+        RawMatching::Regex(_) => Alias::Whole,
+        RawMatching::Named => {
+            let message = "the \"alias\" directive cannot be used inside the named location";
+            return Err(Fault::new(line.span(), message).help("use `root`"));
         }
-        Ok(word.clone())
-    })
+        RawMatching::Exact | RawMatching::Prefix | RawMatching::PrefixBeforeRegex | RawMatching::Inner => {
+            Alias::Path(location.name.len())
+        }
+    };
+    folder(&mut location.level, line, alias)
+}
+
+fn folder(level: &mut RawLevel, line: &Line, alias: Alias) -> Recorded {
+    let own = if alias == Alias::No { "root" } else { "alias" };
+    if let Some(earlier) = &level.files.root {
+        let other = if earlier.alias == Alias::No { "root" } else { "alias" };
+        if other == own {
+            return Err(line.fault("is duplicate").help("remove one of the two lines"));
+        }
+        return Err(line.fault(&format!("is duplicate, \"{other}\" directive was specified earlier")));
+    }
+    let word = line.arg(0);
+    for name in ["document_root", "realpath_root"] {
+        if word.text.contains(&format!("${name}")) || word.text.contains(&format!("${{{name}}}")) {
+            let message = format!("the ${name} variable cannot be used in the \"{own}\" directive");
+            return Err(Fault::new(word.span, message));
+        }
+    }
+    level.files.root = Some(RawRoot { folder: word.clone(), alias });
+    Ok(())
 }
 
 fn index(level: &mut RawLevel, line: &Line) -> Recorded {
@@ -143,28 +170,6 @@ pub(super) fn field(line: &Line) -> Result<(Word, Word), Fault> {
     Ok((name, value))
 }
 
-fn record_return(level: &mut RawLevel, line: &Line) -> Recorded {
-    let first = line.arg(0);
-    let is_url = ["http://", "https://", "$scheme"].iter().any(|start| first.text.starts_with(start));
-    let status = value::number(&first.text).filter(|status| *status <= 999);
-    let given = match (status.and_then(|status| u16::try_from(status).ok()), line.args().get(1)) {
-        (Some(status), text) => RawReturn { status, text: text.cloned() },
-        (None, None) if is_url => RawReturn { status: 302, text: Some(first.clone()) },
-        (None, _) => {
-            let fault = Fault::new(first.span, format!("invalid return code \"{}\"", first.text));
-            return Err(fault.help("a status as in `return 204;`, or a URL as in `return https://$host$request_uri;`"));
-        }
-    };
-    level.returns.push(given);
-    Ok(())
-}
-
-/// `return` lines as steps.
-pub fn resolve_returns(raw: &[RawReturn], scope: &Scope<'_>) -> Vec<Step> {
-    let text_of = |given: &RawReturn| given.text.as_ref().map(|text| scope.template(text));
-    raw.iter().map(|given| Step::Return(Return { status: given.status, text: text_of(given) })).collect()
-}
-
 /// A level's `add_header` lines, or those around it.
 pub fn resolve_add_headers(raw: &[RawAddHeader], around: &Arc<[AddHeader]>, scope: &Scope<'_>) -> Arc<[AddHeader]> {
     if raw.is_empty() {
@@ -182,6 +187,7 @@ pub fn resolve_add_headers(raw: &[RawAddHeader], around: &Arc<[AddHeader]>, scop
 #[derive(Debug, Clone)]
 pub struct Files {
     pub root: Template,
+    pub alias: Alias,
     pub index: Arc<[Box<str>]>,
     pub default_type: Box<str>,
     pub types: Option<Arc<[MediaType]>>,
@@ -192,6 +198,7 @@ pub struct Files {
 pub fn files_defaults(prefix: &Path) -> Files {
     Files {
         root: Template::text(prefix.join(ROOT).as_os_str().as_encoded_bytes()),
+        alias: Alias::No,
         index: Arc::new([INDEX.into()]),
         default_type: DEFAULT_TYPE.into(),
         types: None,
@@ -200,9 +207,12 @@ pub fn files_defaults(prefix: &Path) -> Files {
 
 /// A level's settings over those around it.
 pub fn resolve_files(raw: &RawFiles, around: &Files, scope: &Scope<'_>) -> Files {
-    let root = raw.root.as_ref().map(|word| {
+    let root = raw.root.as_ref().map(|RawRoot { folder: word, alias }| {
         // nginx drops one slash at the end: `$document_root$uri` would have two.
-        let text = word.text.strip_suffix('/').unwrap_or(&word.text);
+        let text = match alias {
+            Alias::No => word.text.strip_suffix('/').unwrap_or(&word.text),
+            Alias::Path(_) | Alias::Whole => &word.text,
+        };
         let template = scope.template_of(text, word.span);
         let begins_with_variable = matches!(template.parts.first(), Some(Part::Variable(_)));
         if begins_with_variable || text.is_empty() {
@@ -212,6 +222,7 @@ pub fn resolve_files(raw: &RawFiles, around: &Files, scope: &Scope<'_>) -> Files
     });
     Files {
         root: root.unwrap_or_else(|| around.root.clone()),
+        alias: raw.root.as_ref().map_or(around.alias, |root| root.alias),
         index: if raw.index.is_empty() {
             Arc::clone(&around.index)
         } else {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::config::diagnostic::Fault;
 use crate::config::line::{Env, Line};
-use crate::config::raw::{RawLevel, RawLocation, RawMatching};
+use crate::config::raw::{RawLocation, RawMatching};
 use crate::config::source::{Sources, Span};
 use crate::config::table::*;
 
@@ -22,6 +22,13 @@ pub const TABLE: &[Directive] = &[
         NO_ARGS,
         Setter::Location(|location, line| line.once(&mut location.internal, |_| Ok(true))),
         "Requests from outside get 404 here.",
+    ),
+    supported(
+        "limit_except",
+        LOCATION,
+        block(ONE_OR_MORE),
+        Setter::Block(Block::LimitExcept),
+        "Settings for all methods but these.",
     ),
 ];
 
@@ -52,15 +59,43 @@ pub fn head(line: &Line) -> Result<RawLocation, Fault> {
         _ if name.starts_with('@') => RawMatching::Named,
         _ => RawMatching::Prefix,
     };
-    Ok(RawLocation {
-        span: line.span(),
-        name: name.to_owned(),
-        matching,
-        level: RawLevel::default(),
-        proxy_pass: None,
-        internal: None,
-        children: Vec::new(),
-    })
+    Ok(RawLocation::new(line.span(), name.to_owned(), matching))
+}
+
+/// The methods of a `limit_except`.
+///
+/// # Errors
+/// One is no method.
+pub fn limited_methods(line: &Line) -> Result<Vec<String>, Fault> {
+    const METHODS: [&str; 15] = [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "DELETE",
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "OPTIONS",
+        "PROPFIND",
+        "PROPPATCH",
+        "LOCK",
+        "UNLOCK",
+        "PATCH",
+        "CONNECT",
+    ];
+    let mut methods = Vec::new();
+    for word in line.args() {
+        let name = word.text.to_ascii_uppercase();
+        if !METHODS.contains(&name.as_str()) {
+            return Err(Fault::new(word.span, format!("invalid method \"{}\"", word.text)));
+        }
+        if name == "GET" {
+            methods.push("HEAD".to_owned());
+        }
+        methods.push(name);
+    }
+    Ok(methods)
 }
 
 /// Whether `inner` may stand in `outer`, by nginx's rules.
@@ -76,7 +111,7 @@ pub fn check_nested(inner: &RawLocation, outer: &RawLocation) -> Result<(), Faul
     match outer.matching {
         RawMatching::Exact => return Err(inside("exact")),
         RawMatching::Named => return Err(inside("named")),
-        RawMatching::Prefix | RawMatching::PrefixBeforeRegex | RawMatching::Regex(_) => {}
+        RawMatching::Prefix | RawMatching::PrefixBeforeRegex | RawMatching::Regex(_) | RawMatching::Inner => {}
     }
     match inner.matching {
         RawMatching::Named => {
@@ -87,7 +122,11 @@ pub fn check_nested(inner: &RawLocation, outer: &RawLocation) -> Result<(), Faul
             let fault = Fault::new(inner.span, format!("location \"{name}\" is outside location \"{around}\""));
             Err(fault.also(outer.span, "the outer one").help("a nested location begins with the path of the outer one"))
         }
-        RawMatching::Exact | RawMatching::Prefix | RawMatching::PrefixBeforeRegex | RawMatching::Regex(_) => Ok(()),
+        RawMatching::Exact
+        | RawMatching::Prefix
+        | RawMatching::PrefixBeforeRegex
+        | RawMatching::Regex(_)
+        | RawMatching::Inner => Ok(()),
     }
 }
 
@@ -100,7 +139,7 @@ pub fn check_duplicates(locations: &[RawLocation], env: &Env, sources: &Sources)
             RawMatching::Prefix | RawMatching::PrefixBeforeRegex => "prefix",
             RawMatching::Named => "named",
             // The first expression that matches wins, and nginx takes the same one twice.
-            RawMatching::Regex(_) => continue,
+            RawMatching::Regex(_) | RawMatching::Inner => continue,
         };
         if let Some(earlier) = seen.insert((kind, &location.name), location.span) {
             let message = format!("duplicate location \"{}\"", location.name);

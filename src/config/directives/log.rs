@@ -23,7 +23,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 pub const TABLE: &[Directive] = &[
     supported(
         "access_log",
-        HTTP_LEVELS,
+        HTTP_LEVELS | IF_IN_LOCATION | LIMIT_EXCEPT,
         ONE_OR_MORE,
         Setter::Level(access_log),
         "File and format of the access log, or `off` (`logs/access.log combined`); `buffer=`, `flush=`, `if=`.",

@@ -5,11 +5,15 @@ mod classes;
 pub mod client;
 pub mod content;
 pub mod core;
+pub mod error_page;
+pub mod geo;
 pub mod location;
 pub mod log;
 pub mod map;
 pub mod proxy;
 pub mod proxy_answer;
+pub mod ranges;
+pub mod rewrite;
 pub mod server;
 pub mod upstream;
 
@@ -29,7 +33,10 @@ pub const SUPPORTED: &[&[Directive]] = &[
     proxy_answer::TABLE,
     upstream::TABLE,
     map::TABLE,
+    geo::TABLE,
     content::TABLE,
+    rewrite::TABLE,
+    error_page::TABLE,
     client::TABLE,
     access::TABLE,
     log::TABLE,
@@ -81,10 +88,10 @@ mod tests {
             let Class::Supported(setter) = directive.class else { continue };
             let contexts = match setter {
                 Setter::Process(_) => MAIN | EVENTS,
-                Setter::Level(_) => HTTP_LEVELS,
+                Setter::Level(_) => HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION | LIMIT_EXCEPT,
                 Setter::Http(_) => HTTP,
                 Setter::Server(_) => SERVER,
-                Setter::Location(_) => LOCATION,
+                Setter::Location(_) => LOCATION | IF_IN_LOCATION | LIMIT_EXCEPT,
                 Setter::Upstream(_) => UPSTREAM,
                 Setter::Block(_) | Setter::Include => continue,
             };

@@ -34,7 +34,7 @@ const fn level(
 pub const TABLE: &[Directive] = &[
     supported(
         "proxy_pass",
-        LOCATION,
+        LOCATION | IF_IN_LOCATION | LIMIT_EXCEPT,
         ONE,
         Setter::Location(proxy_pass),
         "Passes requests on to a group, a host or a unix socket; WebSocket upgrades need nothing else.",
@@ -65,6 +65,12 @@ pub const TABLE: &[Directive] = &[
         "How long a peer may take nothing while bytes wait for it (60s); acts on tunnels only when it is written.",
     ),
     level("proxy_buffer_size", ONE, buffer_size, "Largest head of an answer (4k)."),
+    level(
+        "proxy_intercept_errors",
+        FLAG,
+        |level, line| line.flag(&mut level.proxy.intercept_errors),
+        "Answers from 300 on give way to the `error_page` for their status (off).",
+    ),
 ];
 
 fn proxy_pass(location: &mut RawLocation, line: &Line) -> Recorded {
@@ -127,6 +133,7 @@ pub fn defaults() -> Proxy {
         send_timeout: Duration::from_secs(60),
         read_timeout_is_explicit: false,
         send_timeout_is_explicit: false,
+        intercept_errors: false,
         buffer_bytes: 4 << 10,
         answer: proxy_answer::defaults(),
     }
@@ -139,6 +146,7 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         && raw.connect_timeout.is_none()
         && raw.read_timeout.is_none()
         && raw.send_timeout.is_none()
+        && raw.intercept_errors.is_none()
         && raw.buffer_size.is_none()
         && raw.answer.is_empty();
     if is_empty {
@@ -160,6 +168,7 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         send_timeout: raw.send_timeout.unwrap_or(around.send_timeout),
         read_timeout_is_explicit: raw.read_timeout.is_some() || around.read_timeout_is_explicit,
         send_timeout_is_explicit: raw.send_timeout.is_some() || around.send_timeout_is_explicit,
+        intercept_errors: raw.intercept_errors.unwrap_or(around.intercept_errors),
         buffer_bytes: raw.buffer_size.unwrap_or(around.buffer_bytes),
         answer: proxy_answer::resolve(&raw.answer, &around.answer, scope),
     })
@@ -186,7 +195,7 @@ fn static_pass(target: &Word, location: &RawLocation, scope: &mut Scope<'_>) -> 
     let (authority, uri) = address::split_uri(&target.text);
     let (name, replaces_bytes) = match &location.matching {
         RawMatching::Exact | RawMatching::Prefix | RawMatching::PrefixBeforeRegex => (None, location.name.len()),
-        RawMatching::Regex(_) | RawMatching::Named => (Some(&location.name), 0),
+        RawMatching::Regex(_) | RawMatching::Named | RawMatching::Inner => (Some(&location.name), 0),
     };
     if name.is_some() && !uri.is_empty() {
         let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, \
@@ -227,7 +236,7 @@ fn default_redirect(target: &str, uri: &str, location: &RawLocation) -> OwnRedir
     }
     let path = match &location.matching {
         RawMatching::Exact | RawMatching::Prefix | RawMatching::PrefixBeforeRegex => location.name.as_bytes(),
-        RawMatching::Regex(_) | RawMatching::Named => b"",
+        RawMatching::Regex(_) | RawMatching::Named | RawMatching::Inner => b"",
     };
     OwnRedirect { begin: format!("http://{target}").into_bytes().into(), replacement: path.into() }
 }

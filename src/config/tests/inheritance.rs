@@ -76,12 +76,11 @@ fn folders_and_indexes_are_inherited() {
 }
 
 #[test]
-fn proxy_pass_return_and_internal_are_not_inherited() {
+fn proxy_pass_and_return_are_not_inherited() {
     let found = locations(
         "http { server { return 404; location / { internal; proxy_pass http://localhost; location /a {} } } }",
     );
     assert!(matches!(found[0].content, crate::model::Content::Proxy(_)));
     assert!(matches!(found[0].children[0].content, crate::model::Content::Files));
-    assert!(found[0].internal && !found[0].children[0].internal);
     assert!(found[0].steps.is_empty());
 }

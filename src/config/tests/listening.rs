@@ -95,7 +95,7 @@ fn names_have_their_kinds() {
         })
         .collect();
     assert_eq!(kinds, [".example.com", "*.a.b", "c.*", "~^(?<u>d)$", "=_", "=", "=edge1"]);
-    assert_eq!(http.slot_count, 1);
+    assert_eq!(http.slots.len(), 1);
 }
 
 #[test]

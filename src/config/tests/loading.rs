@@ -189,5 +189,5 @@ fn the_list_names_each_supported_directive() {
     for name in ["worker_processes", "listen", "location", "proxy_pass", "map", "access_log"] {
         assert!(list.contains(&format!("| `{name}` | ")), "{name}");
     }
-    assert!(list.contains("| `proxy_pass` | location | "), "{list}");
+    assert!(list.contains("| `proxy_pass` | location, if in location, limit_except | "), "{list}");
 }

@@ -168,19 +168,6 @@ fn logs_have_formats_and_buffers() {
 }
 
 #[test]
-fn return_takes_a_status_or_a_url() {
-    let step = |lines: &str| match &location("", "", lines).steps[0] {
-        Step::Return(given) => given.clone(),
-    };
-    assert_eq!((step("return 204;").status, step("return 204;").text), (204, None));
-    assert_eq!(step("return 200 ok;").text, Some(Template::text(b"ok")));
-    assert_eq!(step("return https://x/;").status, 302);
-    assert_eq!(step("return $scheme://x/;").text.unwrap().parts.len(), 2);
-    assert_eq!(location_fault("return 1000;"), "invalid return code \"1000\"");
-    assert_eq!(location_fault("return x y;"), "invalid return code \"x\"");
-}
-
-#[test]
 fn locations_have_their_kinds() {
     let found = locations(
         "http { server { location = /a {} location ^~ /b { location /b/c {} } location ~* \\.X$ {} location @n {} location =/d {} } }",

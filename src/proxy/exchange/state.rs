@@ -12,6 +12,7 @@ use crate::http::{Fields, RequestHead};
 use crate::model::{Location, LogLevel};
 use crate::net::accept::PeerAddr;
 use crate::observe::error_log;
+use crate::observe::outcome::ExchangeEnd;
 use crate::proxy::Shard;
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
@@ -85,6 +86,23 @@ pub struct Exchange<'c> {
     pub request_id: OnceCell<String>,
     /// `WWW-Authenticate` of a 401.
     pub challenge: Option<Box<[u8]>>,
+    /// Something inside chose the path: `internal` locations are open.
+    pub is_internal: bool,
+    /// A `break` ended the steps: the path is not measured by its location, `proxy_pass` takes it whole.
+    pub has_own_path: bool,
+    /// Rewrites, indexes and error pages so far.
+    pub redirect_count: usize,
+    pub had_error_page: bool,
+    /// The status an error page is shown with.
+    pub shown_status: Option<u16>,
+    /// Fields of the first answer that its error page shows too: `Content-Range`.
+    pub carried_fields: Fields,
+    /// `Location` of the last redirect: the page that takes the place of its answer shows it too.
+    pub redirect_to: Option<Vec<u8>>,
+    /// The connection closes after the answer, whatever location gives it.
+    pub must_close: bool,
+    /// How the first failure is counted.
+    pub end: Option<ExchangeEnd>,
 }
 
 /// The two directions of the client's connection during one exchange.
@@ -130,6 +148,15 @@ impl<'c> Exchange<'c> {
             upstream_text: None,
             request_id: OnceCell::new(),
             challenge: None,
+            is_internal: false,
+            has_own_path: false,
+            redirect_count: 0,
+            had_error_page: false,
+            shown_status: None,
+            carried_fields: Fields::new(),
+            redirect_to: None,
+            must_close: false,
+            end: None,
         }
     }
 

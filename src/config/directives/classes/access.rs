@@ -7,7 +7,6 @@ use crate::config::table::{
     THREE, TWO, TWO_OR_MORE, accepted, block, by_value, refused,
 };
 
-const FIREWALL: &str = "Guard the port with a firewall or the service behind, then remove the line.";
 const ASK_SERVICE: &str =
     "Let the service behind check the request, then remove the line; WebSocket handshakes reach it with all fields.";
 const SUBREQUEST: &str = "asking another service for leave is not built yet, and dropping it would let everybody in";
@@ -78,13 +77,6 @@ pub const TABLE: &[Directive] = &[
         ASK_SERVICE,
     ),
     refused("oidc_provider", HTTP, block(ONE), COMMERCIAL_AUTH, ASK_SERVICE),
-    refused(
-        "limit_except",
-        LOCATION,
-        block(ONE_OR_MORE),
-        "rules by method are not built yet, and dropping them would let everybody in",
-        FIREWALL,
-    ),
     refused(
         "limit_conn",
         HTTP_LEVELS,

@@ -1,15 +1,14 @@
 //! Directives of nginx's http core module: memory, files, connections and limits.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_FOUR, SERVER,
-    TWO, TWO_OR_MORE, UPSTREAM, accepted, by_value, refused,
+    Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_FOUR, SERVER, TWO,
+    UPSTREAM, accepted, by_value, refused,
 };
 
 const HASH: &str = "it sizes a table inside nginx; lookups here have no such limit";
 const FILES: &str = "it tunes how nginx reads files; clients get the same bytes";
 const OPEN_FILES: &str = "files are opened for each request, so what is sent is never out of date";
 const LINGERING: &str = "longhaul bounds by itself how long it reads what a closing client still sends";
-const ERROR_PAGES: &str = "it acts only together with `error_page`, which is refused";
 const RESOLVER: &str = "names are resolved when the configuration is loaded, not for each request";
 
 pub const TABLE: &[Directive] = &[
@@ -129,41 +128,12 @@ pub const TABLE: &[Directive] = &[
     ),
     accepted("msie_padding", HTTP_LEVELS, FLAG, "it concerns faults of old Internet Explorers"),
     accepted("msie_refresh", HTTP_LEVELS, FLAG, "it concerns faults of old Internet Explorers"),
-    accepted(
-        "log_not_found",
-        HTTP_LEVELS,
-        FLAG,
-        "it chooses only whether a missing file is a line of the error log; answers are the same",
-    ),
-    accepted("recursive_error_pages", HTTP_LEVELS, FLAG, ERROR_PAGES),
-    refused(
-        "error_page",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        TWO_OR_MORE,
-        "pages of one's own for errors are not built yet",
-        "Remove the line: the status stays, with the built-in page, and errors of a peer pass with the peer's page.",
-    ),
     refused(
         "post_action",
         HTTP_LEVELS | IF_IN_LOCATION,
         ONE,
         "requests that follow a finished one are not built",
         "Remove the line; let the service act on its own, or read the access log.",
-    ),
-    by_value(
-        "if_modified_since",
-        HTTP_LEVELS,
-        ONE,
-        &["exact"],
-        "it is the default",
-        "another way of comparing `If-Modified-Since` is not built yet",
-        "Write `if_modified_since exact;` or remove the line.",
-    ),
-    accepted(
-        "max_ranges",
-        HTTP_LEVELS,
-        ONE,
-        "a server may answer a request for ranges with the whole file, and clients must take it",
     ),
     by_value(
         "chunked_transfer_encoding",
@@ -198,20 +168,6 @@ pub const TABLE: &[Directive] = &[
         "it is the default",
         "refusing symbolic links under `root` is not built yet, and without it files outside could be read",
         "Keep links out of the folder, or let another server send these files.",
-    ),
-    refused(
-        "alias",
-        LOCATION,
-        ONE,
-        "replacing the matched part of a path by a folder is not built yet",
-        "Use `root` with a folder tree that repeats the location's path.",
-    ),
-    refused(
-        "try_files",
-        SERVER | LOCATION,
-        TWO_OR_MORE,
-        "trying several files in turn is not built yet",
-        "Remove `try_files $uri $uri/ =404;`, `root` alone does that; else `proxy_pass` to a file server.",
     ),
     refused(
         "resolver",

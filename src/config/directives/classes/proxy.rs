@@ -86,7 +86,6 @@ pub const TABLE: &[Directive] = &[
         "finishing a request whose client is gone is not built",
         "Let the service behind finish its work by itself, then remove the line.",
     ),
-    accepted("proxy_intercept_errors", HTTP_LEVELS, FLAG, "it acts only together with `error_page`, which is refused"),
     refused(
         "proxy_set_body",
         HTTP_LEVELS,

@@ -1,14 +1,11 @@
-//! Changing the target and the answer: the rewrite module, headers, bodies. What only tunes a refused directive is
+//! Changing the answer: headers, bodies. What only tunes a refused directive is
 //! accepted.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, IF_IN_SERVER, LOCATION, NO_ARGS, ONE, ONE_OR_MORE, ONE_OR_TWO,
-    ONE_TO_THREE, SERVER, TWO, TWO_OR_THREE, accepted, block, by_value, refused,
+    Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, LOCATION, NO_ARGS, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_THREE,
+    SERVER, TWO, TWO_OR_THREE, accepted, block, by_value, refused,
 };
 
-const REWRITE: &str = "changing the target of a request is not built yet, only `return` is";
-const REWRITE_INSTEAD: &str =
-    "Write a `location` for each target, with `return` or with a `proxy_pass` whose URI takes the place of the prefix.";
 const REPLACE: &str = "replacing text in answers is not built";
 const ONLY_SUB: &str = "it acts only together with `sub_filter`, which is refused";
 const ONLY_SSI: &str = "it acts only together with `ssi on`, which is refused";
@@ -22,34 +19,6 @@ const BROWSER: &str =
 const SERVICE: &str = "Let the service behind do it, then remove the line.";
 
 pub const TABLE: &[Directive] = &[
-    refused("rewrite", SERVER | LOCATION | IF_IN_SERVER | IF_IN_LOCATION, TWO_OR_THREE, REWRITE, REWRITE_INSTEAD),
-    refused("break", SERVER | LOCATION | IF_IN_SERVER | IF_IN_LOCATION, NO_ARGS, REWRITE, REWRITE_INSTEAD),
-    refused(
-        "set",
-        SERVER | LOCATION | IF_IN_SERVER | IF_IN_LOCATION,
-        TWO,
-        "setting variables while a request runs is not built yet",
-        "Use a `map`: its second value becomes the variable.",
-    ),
-    refused(
-        "if",
-        SERVER | LOCATION,
-        block(ONE_OR_MORE),
-        "conditions are not built yet",
-        "Use a `map` for values that depend on the request, and `location` or `server_name` for paths and hosts.",
-    ),
-    accepted(
-        "rewrite_log",
-        HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION,
-        FLAG,
-        "it chooses only what the error log says about rewriting",
-    ),
-    accepted(
-        "uninitialized_variable_warn",
-        HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION,
-        FLAG,
-        "it chooses only what the error log says about rewriting",
-    ),
     by_value(
         "expires",
         HTTP_LEVELS | IF_IN_LOCATION,

@@ -98,7 +98,6 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
 fn what_guards_or_changes_answers_is_refused() {
     let lines = [
         ("auth_request", LOCATION, "/auth"),
-        ("limit_except", LOCATION, "GET"),
         ("limit_conn", SERVER, "addr 10"),
         ("limit_req", LOCATION, "zone=one"),
         ("valid_referers", LOCATION, "none"),
@@ -109,10 +108,6 @@ fn what_guards_or_changes_answers_is_refused() {
         ("proxy_ssl_verify", LOCATION, "on"),
         ("proxy_cache", LOCATION, "one"),
         ("proxy_next_upstream", LOCATION, "error http_502"),
-        ("rewrite", SERVER, "^ /x"),
-        ("try_files", LOCATION, "$uri =404"),
-        ("error_page", HTTP, "404 /404.html"),
-        ("alias", LOCATION, "/srv"),
         ("ip_hash", UPSTREAM, ""),
         ("least_conn", UPSTREAM, ""),
         ("check", UPSTREAM, "interval=3000"),
@@ -138,7 +133,6 @@ fn a_value_decides_where_only_one_is_harmless() {
 #[test]
 fn shapes_are_those_of_nginx() {
     assert_eq!(entry("ssl_certificate_cache", SERVER).arity, ONE_TO_THREE);
-    assert_eq!(entry("geo", HTTP).arity, block(ONE_OR_TWO));
     assert_eq!(entry("sendfile", IF_IN_LOCATION).arity, FLAG);
     assert_eq!(entry("resolver", HTTP).contexts, HTTP_LEVELS | UPSTREAM);
     assert_eq!(entry("ssl_certificate", SERVER).contexts, HTTP | SERVER);

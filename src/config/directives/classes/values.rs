@@ -1,4 +1,4 @@
-//! What gives variables a value, and scripts: geo, split_clients, keyval, GeoIP, Perl, njs.
+//! What gives variables a value, and scripts: keyval, GeoIP, Perl, njs.
 
 use crate::config::table::{
     ANY, Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, LIMIT_EXCEPT, LOCATION, MAIN, ONE, ONE_OR_MORE,
@@ -13,20 +13,6 @@ const GEOIP: &str = "it acts only through the `$geoip_…` variables, which are 
 const KEYVAL: &str = "it belongs to the commercial nginx and is not built";
 
 pub const TABLE: &[Directive] = &[
-    refused(
-        "geo",
-        HTTP,
-        block(ONE_OR_TWO),
-        "variables by address are not built yet",
-        "Use `map $remote_addr $NAME { … }` with whole addresses or an expression such as `~^10\\.`.",
-    ),
-    refused(
-        "split_clients",
-        HTTP,
-        block(TWO),
-        "sharing out clients by a hash is not built yet",
-        "Use `map` with an expression, such as `map $request_id $NAME { ~^[0-7] one; default two; }`.",
-    ),
     refused(
         "num_map",
         HTTP,

@@ -1,0 +1,63 @@
+//! Variables that the configuration computes from an address or a hash: `geo` and `split_clients`.
+
+use std::net::IpAddr;
+
+use super::exchange::Exchange;
+use crate::http::forwarded;
+use crate::limits::MAP_DEPTH_MAX;
+use crate::model::{Geo, GeoId, Network, SplitId};
+use crate::net::accept::PeerAddr;
+use crate::route;
+
+impl Exchange<'_> {
+    /// The value that a `geo` block gives.
+    pub(super) fn append_geo(&self, id: GeoId, out: &mut Vec<u8>) -> bool {
+        let generation = &self.shard.generation;
+        let Some(geo) = generation.http.geos.get(usize::from(id.0)) else { return false };
+        let value = self.deeper(|| route::geo::lookup(geo, self.geo_address(geo)));
+        out.extend_from_slice(value.unwrap_or_default());
+        value.is_some()
+    }
+
+    /// The value that a `split_clients` block gives.
+    pub(super) fn append_split(&self, id: SplitId, out: &mut Vec<u8>) -> bool {
+        let generation = &self.shard.generation;
+        let Some(split) = generation.http.splits.get(usize::from(id.0)) else { return false };
+        let value = self.deeper(|| route::split::lookup(split, &self.evaluate(&split.source)));
+        out.extend_from_slice(value.unwrap_or_default());
+        value.is_some()
+    }
+
+    /// Runs what may evaluate variables again, unless that has gone too deep: then they use each other in a ring.
+    fn deeper<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
+        let depth = self.map_depth.get();
+        if depth >= MAP_DEPTH_MAX {
+            return None;
+        }
+        self.map_depth.set(depth + 1);
+        let found = run();
+        self.map_depth.set(depth);
+        Some(found)
+    }
+
+    fn geo_address(&self, geo: &Geo) -> Option<IpAddr> {
+        let address = match &geo.source {
+            Some(source) => forwarded::address(&self.evaluate(source))?.ip(),
+            None => match self.remote {
+                PeerAddr::Ip(address) => address.ip(),
+                PeerAddr::Unix => return None,
+            },
+        };
+        let trusts = |address| is_in(&geo.proxies, address);
+        if !trusts(address) {
+            return Some(address);
+        }
+        let values: Vec<&[u8]> = self.head.fields.all(b"x-forwarded-for").collect();
+        let forwarded = forwarded::client(values.into_iter(), trusts, geo.proxy_recursive);
+        Some(forwarded.map_or(address, |forwarded| forwarded.ip()))
+    }
+}
+
+fn is_in(networks: &[Network], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(address))
+}

@@ -1,0 +1,249 @@
+//! The phases of an exchange, and how they begin again: after a rewrite, an index, `try_files` or an error page.
+//!
+//! Which phase comes next is decided here; what happens in one is another module's.
+
+use std::sync::Arc;
+
+use super::{ClientSide, Exchange, Next};
+use crate::http::Method;
+use crate::limits::INTERNAL_REDIRECTS_MAX;
+use crate::model::{Content, ErrorPage, LastResort, Location, Matching, PageStatus, Target, TryFiles};
+use crate::proxy::failure::{Cause, Failure};
+use crate::proxy::steps::{Given, Ran};
+use crate::proxy::{admission, files, pass, respond};
+use crate::route;
+
+/// Where the phases begin again.
+pub enum Entry {
+    /// The steps of the server, then the location of the path.
+    Server,
+    /// The location of the path.
+    Path,
+    /// This location.
+    Named(Arc<Location>),
+}
+
+/// What one way through the phases gave.
+pub enum Turn {
+    Done(Next),
+    Again(Entry),
+}
+
+impl Exchange<'_> {
+    /// Goes through the phases until there is an answer, that of an error included.
+    pub async fn go(&mut self, side: &mut ClientSide<'_>, begun: Result<(), Failure>) -> Next {
+        let mut turn = begun.map(|()| Turn::Again(Entry::Server));
+        loop {
+            turn = match turn {
+                Ok(Turn::Done(next)) => return next,
+                Ok(Turn::Again(entry)) => self.turn(side, entry).await,
+                Err(failure) => self.fail(side, failure).await,
+            };
+        }
+    }
+
+    async fn turn(&mut self, side: &mut ClientSide<'_>, entry: Entry) -> Result<Turn, Failure> {
+        if let Entry::Server = entry {
+            self.has_own_path = false;
+            self.location = Arc::clone(&self.server.root);
+            if let Ran::Answer(given) = self.run_steps(&Arc::clone(&self.location))? {
+                return self.give(side, given).await;
+            }
+        }
+        match entry {
+            Entry::Server | Entry::Path => self.locate(side)?,
+            Entry::Named(location) => {
+                self.location = location;
+                self.apply_client_settings(side);
+            }
+        }
+        if !matches!(self.location.matching, Matching::Server) {
+            match self.run_steps(&Arc::clone(&self.location))? {
+                Ran::On => {}
+                Ran::Answer(given) => return self.give(side, given).await,
+                Ran::Relocated => {
+                    self.count_redirect()?;
+                    return Ok(Turn::Again(Entry::Path));
+                }
+            }
+            // An `if` may have changed them.
+            self.apply_client_settings(side);
+        }
+        admission::check(self).await?;
+        let location = Arc::clone(&self.location);
+        if let Some(tries) = &location.try_files
+            && let Some(turn) = self.try_files(tries)?
+        {
+            return Ok(turn);
+        }
+        match &location.content {
+            Content::Proxy(to) => pass::run(self, side, to).await.map(Turn::Done),
+            Content::Files => match files::run(self, side).await? {
+                files::Served::Answered(next) => Ok(Turn::Done(next)),
+                files::Served::Index(path) => {
+                    self.change_path(path);
+                    self.count_redirect()?;
+                    Ok(Turn::Again(Entry::Server))
+                }
+            },
+        }
+    }
+
+    /// The answer of a step.
+    async fn give(&mut self, side: &mut ClientSide<'_>, given: Given) -> Result<Turn, Failure> {
+        match given {
+            Given::Returned(answer) => respond::returned(self, side, &answer).await.map(Turn::Done),
+            Given::Redirect(status, to) => Err(self.failure(Cause::Redirect(status, to))),
+        }
+    }
+
+    fn try_files(&mut self, tries: &TryFiles) -> Result<Option<Turn>, Failure> {
+        for file in &tries.files {
+            let name = self.evaluate(&file.name);
+            let (file_path, path) = files::below(self, &name);
+            let found = std::fs::metadata(file_path);
+            if found.is_ok_and(|metadata| metadata.is_dir() == file.is_folder) {
+                self.path = path;
+                self.raw_path = None;
+                return Ok(None);
+            }
+        }
+        match &tries.last {
+            LastResort::Status(status) => Err(self.failure(Cause::Status(*status))),
+            LastResort::Target(Target::Named(name)) => self.enter_named(name).map(Some),
+            LastResort::Target(Target::Uri(template)) => {
+                let uri = self.evaluate(template);
+                self.redirect_inside(&uri).map(Some)
+            }
+        }
+    }
+
+    /// Goes on at a named location.
+    fn enter_named(&mut self, name: &str) -> Result<Turn, Failure> {
+        self.count_redirect()?;
+        self.is_internal = true;
+        match route::named(&self.server, name) {
+            Some(location) => Ok(Turn::Again(Entry::Named(Arc::clone(location)))),
+            None => Err(self.failure(Cause::NoSuchLocation(name.into()))),
+        }
+    }
+
+    /// Goes on at another path, with the arguments that stand behind it.
+    pub(in crate::proxy) fn redirect_inside(&mut self, uri: &[u8]) -> Result<Turn, Failure> {
+        let mut parts = uri.splitn(2, |byte| *byte == b'?');
+        let path = parts.next().unwrap_or_default().to_vec();
+        self.args = parts.next().map(<[u8]>::to_vec);
+        self.change_path(path);
+        self.count_redirect()?;
+        Ok(Turn::Again(Entry::Server))
+    }
+
+    /// What the client sent no longer stands for the path.
+    fn change_path(&mut self, path: Vec<u8>) {
+        self.path = path;
+        self.raw_path = None;
+        self.is_internal = true;
+    }
+
+    fn count_redirect(&mut self) -> Result<(), Failure> {
+        self.redirect_count += 1;
+        if self.redirect_count <= INTERNAL_REDIRECTS_MAX {
+            return Ok(());
+        }
+        Err(self.failure(Cause::Refused(500, "rewrite or internal redirection cycle")))
+    }
+
+    /// What becomes of a failure: its line in the log, then its error page, the built-in page, or silence.
+    async fn fail(&mut self, side: &mut ClientSide<'_>, failure: Failure) -> Result<Turn, Failure> {
+        let status = failure.status();
+        if self.is_worth_a_line(&failure) {
+            self.report(failure.level(), format_args!("{failure}"));
+        }
+        self.end.get_or_insert(failure.end());
+        let is_lost = side.responder.has_begun() || !failure.leaves_client();
+        if is_lost || status == respond::CLOSE_WITHOUT_ANSWER {
+            if !side.responder.has_begun() {
+                side.responder.sent.status = status;
+            }
+            return Ok(Turn::Done(Next::Drop));
+        }
+        if respond::closes_connection(status) {
+            self.must_close = true;
+            side.responder.keep_alive = false;
+        }
+        if let Cause::Redirect(_, to) = &failure.cause {
+            self.redirect_to = Some(respond::absolute(self, to));
+        }
+        let location = Arc::clone(&self.location);
+        if self.may_have_error_page()
+            && let Some(page) = error_page_of(&location, status)
+        {
+            self.had_error_page = true;
+            return self.enter_error_page(side, status, page).await;
+        }
+        self.show_status(side, None);
+        let next = respond::error_page(self, side, status).await;
+        Ok(Turn::Done(next.unwrap_or(Next::Drop)))
+    }
+
+    fn is_worth_a_line(&self, failure: &Failure) -> bool {
+        match &failure.cause {
+            Cause::Status(_) | Cause::Redirect(..) => false,
+            Cause::File(404, _) => self.location.log_not_found,
+            _ => true,
+        }
+    }
+
+    fn may_have_error_page(&self) -> bool {
+        (!self.had_error_page || self.location.error_pages.recursive) && self.redirect_count < INTERNAL_REDIRECTS_MAX
+    }
+
+    /// Whether an answer of that status would give way to an error page.
+    pub(in crate::proxy) fn has_error_page(&self, status: u16) -> bool {
+        self.may_have_error_page() && error_page_of(&self.location, status).is_some()
+    }
+
+    async fn enter_error_page(
+        &mut self,
+        side: &mut ClientSide<'_>,
+        status: u16,
+        page: &ErrorPage,
+    ) -> Result<Turn, Failure> {
+        self.show_status(
+            side,
+            match page.answers_with {
+                PageStatus::Same => Some(status),
+                PageStatus::OfPage => None,
+                PageStatus::Is(status) => Some(status),
+            },
+        );
+        let uri = match &page.target {
+            Target::Named(name) => return self.enter_named(name),
+            Target::Uri(template) => self.evaluate(template),
+        };
+        if uri.starts_with(b"/") {
+            if self.head.method != Method::Head {
+                self.head.method = Method::Get;
+            }
+            return self.redirect_inside(&uri);
+        }
+        let code = match self.shown_status {
+            Some(code @ (301 | 302 | 303 | 307 | 308)) => code,
+            Some(_) | None => 302,
+        };
+        self.show_status(side, None);
+        self.redirect_to = Some(respond::absolute(self, &uri));
+        let next = respond::error_page(self, side, code).await;
+        Ok(Turn::Done(next.unwrap_or(Next::Drop)))
+    }
+
+    /// The status that the client is told, whatever the page answers with.
+    fn show_status(&mut self, side: &mut ClientSide<'_>, status: Option<u16>) {
+        self.shown_status = status;
+        side.responder.shown_status = status;
+    }
+}
+
+fn error_page_of(location: &Location, status: u16) -> Option<&ErrorPage> {
+    location.error_pages.pages.iter().find(|page| page.status == status)
+}

@@ -1,0 +1,221 @@
+//! Conditional requests and ranges of a file (RFC 9110, 13 and 14), decided without touching it. Pure.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::http::Fields;
+use crate::model::{Client, IfModifiedSince};
+
+/// What a file is known by.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// Whole seconds, as `Last-Modified` has it.
+    pub modified: SystemTime,
+    pub etag: Option<String>,
+    pub length: u64,
+}
+
+/// What the client gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Whole,
+    /// Offset and length.
+    Part(u64, u64),
+    /// 304.
+    NotModified,
+    /// 412.
+    Failed,
+    /// 416.
+    NotSatisfiable,
+}
+
+impl Version {
+    /// A version from the time of the last change and the length.
+    #[must_use]
+    pub fn new(modified: SystemTime, length: u64, has_etag: bool) -> Self {
+        let seconds = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let etag = has_etag.then(|| format!("\"{seconds:x}-{length:x}\""));
+        Self { modified: UNIX_EPOCH + Duration::from_secs(seconds), etag, length }
+    }
+
+    fn is_named(&self, list: &[u8], is_weak_enough: bool) -> bool {
+        if list.trim_ascii() == b"*" {
+            return true;
+        }
+        let Some(own) = &self.etag else { return false };
+        list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|tag| match tag.strip_prefix(b"W/") {
+            Some(tag) => is_weak_enough && tag == own.as_bytes(),
+            None => tag == own.as_bytes(),
+        })
+    }
+}
+
+/// Judges the fields of a request for a file. The order of the conditions is that of RFC 9110, 13.2.2.
+#[must_use]
+pub fn judge(fields: &Fields, version: &Version, settings: &Client) -> Verdict {
+    match fields.first(b"if-match") {
+        Some(list) if !version.is_named(list, false) => return Verdict::Failed,
+        Some(_) => {}
+        None => {
+            let unmodified_since = fields.first(b"if-unmodified-since").and_then(date);
+            if unmodified_since.is_some_and(|time| version.modified > time) {
+                return Verdict::Failed;
+            }
+        }
+    }
+    let is_known_by_tag = fields.first(b"if-none-match").map(|list| version.is_named(list, true));
+    let is_known_by_date = fields.first(b"if-modified-since").map(|value| is_unchanged(value, version, settings));
+    // nginx asks both where both are there.
+    match (is_known_by_tag, is_known_by_date) {
+        (None, None) | (Some(false), _) | (_, Some(false)) => range(fields, version, settings),
+        (Some(true), _) | (None, Some(true)) => Verdict::NotModified,
+    }
+}
+
+fn date(value: &[u8]) -> Option<SystemTime> {
+    httpdate::parse_http_date(std::str::from_utf8(value).ok()?).ok()
+}
+
+fn is_unchanged(value: &[u8], version: &Version, settings: &Client) -> bool {
+    let Some(since) = date(value) else { return false };
+    match settings.if_modified_since {
+        IfModifiedSince::Off => false,
+        IfModifiedSince::Exact => since == version.modified,
+        IfModifiedSince::Before => since >= version.modified,
+    }
+}
+
+fn range(fields: &Fields, version: &Version, settings: &Client) -> Verdict {
+    let Some(wanted) = fields.first(b"range").filter(|_| settings.max_ranges != Some(0)) else {
+        return Verdict::Whole;
+    };
+    if let Some(condition) = fields.first(b"if-range") {
+        let holds = if condition.ends_with(b"\"") {
+            !condition.starts_with(b"W/") && version.is_named(condition, false)
+        } else {
+            date(condition) == Some(version.modified)
+        };
+        if !holds {
+            return Verdict::Whole;
+        }
+    }
+    let Some((unit, ranges)) = wanted.split_at_checked(6) else { return Verdict::Whole };
+    if !unit.eq_ignore_ascii_case(b"bytes=") {
+        return Verdict::Whole;
+    }
+    // Several ranges may be answered with the whole file (RFC 9110, 14.2).
+    if ranges.contains(&b',') {
+        return Verdict::Whole;
+    }
+    one_range(ranges.trim_ascii(), version.length)
+}
+
+/// `first-last`, `first-` or `-length`.
+fn one_range(text: &[u8], length: u64) -> Verdict {
+    let number = |digits: &[u8]| -> Option<u64> {
+        let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+        text.parse().ok()
+    };
+    let Some(dash) = text.iter().position(|byte| *byte == b'-') else { return Verdict::NotSatisfiable };
+    let (first, last) = (text[..dash].trim_ascii(), text[dash + 1..].trim_ascii());
+    let (start, end) = match (first, last) {
+        (b"", last) => match number(last) {
+            Some(n) if n > 0 => (length.saturating_sub(n), length),
+            Some(_) | None => return Verdict::NotSatisfiable,
+        },
+        (first, b"") => match number(first) {
+            Some(start) => (start, length),
+            None => return Verdict::NotSatisfiable,
+        },
+        (first, last) => match (number(first), number(last)) {
+            (Some(start), Some(last)) if start <= last => (start, last.saturating_add(1).min(length)),
+            _ => return Verdict::NotSatisfiable,
+        },
+    };
+    if start < end { Verdict::Part(start, end - start) } else { Verdict::NotSatisfiable }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+    fn settings() -> Client {
+        Client { if_modified_since: IfModifiedSince::Exact, ..Client::default() }
+    }
+
+    fn judged_with(fields: &[(&str, &str)], settings: &Client) -> Verdict {
+        let mut head = Fields::new();
+        for (name, value) in fields {
+            head.push(name.as_bytes(), value.as_bytes());
+        }
+        let version = Version::new(httpdate::parse_http_date(MODIFIED).unwrap(), 100, true);
+        judge(&head, &version, settings)
+    }
+
+    fn judged(fields: &[(&str, &str)]) -> Verdict {
+        judged_with(fields, &settings())
+    }
+
+    fn tag() -> String {
+        Version::new(httpdate::parse_http_date(MODIFIED).unwrap(), 100, true).etag.unwrap()
+    }
+
+    #[test]
+    fn dates_and_tags_say_whether_the_client_has_the_file() {
+        assert_eq!(judged(&[]), Verdict::Whole);
+        assert_eq!(judged(&[("If-Modified-Since", MODIFIED)]), Verdict::NotModified);
+        assert_eq!(judged(&[("If-Modified-Since", "Sun, 06 Nov 1994 08:49:38 GMT")]), Verdict::Whole);
+        assert_eq!(judged(&[("If-Modified-Since", "yesterday")]), Verdict::Whole);
+        assert_eq!(judged(&[("If-None-Match", &tag())]), Verdict::NotModified);
+        assert_eq!(judged(&[("If-None-Match", &format!("\"x\", W/{}", tag()))]), Verdict::NotModified);
+        assert_eq!(judged(&[("If-None-Match", "*")]), Verdict::NotModified);
+        assert_eq!(judged(&[("If-None-Match", "\"x\""), ("If-Modified-Since", MODIFIED)]), Verdict::Whole);
+        assert_eq!(judged(&[("If-Match", "\"x\"")]), Verdict::Failed);
+        assert_eq!(judged(&[("If-Match", &format!("W/{}", tag()))]), Verdict::Failed);
+        assert_eq!(judged(&[("If-Match", &tag())]), Verdict::Whole);
+        assert_eq!(judged(&[("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:36 GMT")]), Verdict::Failed);
+        assert_eq!(judged(&[("If-Unmodified-Since", MODIFIED)]), Verdict::Whole);
+    }
+
+    #[test]
+    fn if_modified_since_is_compared_as_configured() {
+        let later = [("If-Modified-Since", "Sun, 06 Nov 1994 08:49:38 GMT")];
+        let before = Client { if_modified_since: IfModifiedSince::Before, ..settings() };
+        assert_eq!(judged_with(&later, &before), Verdict::NotModified);
+        let off = Client { if_modified_since: IfModifiedSince::Off, ..settings() };
+        assert_eq!(judged_with(&[("If-Modified-Since", MODIFIED)], &off), Verdict::Whole);
+    }
+
+    #[test]
+    fn ranges_are_cut_to_the_file() {
+        for (text, verdict) in [
+            ("bytes=0-9", Verdict::Part(0, 10)),
+            ("bytes=90-", Verdict::Part(90, 10)),
+            ("bytes=90-1000", Verdict::Part(90, 10)),
+            ("bytes=-10", Verdict::Part(90, 10)),
+            ("bytes=-1000", Verdict::Part(0, 100)),
+            ("Bytes = 1-2", Verdict::Whole),
+            ("bytes=100-", Verdict::NotSatisfiable),
+            ("bytes=5-4", Verdict::NotSatisfiable),
+            ("bytes=-0", Verdict::NotSatisfiable),
+            ("bytes=a-b", Verdict::NotSatisfiable),
+            ("bytes=-", Verdict::NotSatisfiable),
+            ("bytes=99999999999999999999-", Verdict::NotSatisfiable),
+            ("bytes=0-0,-1", Verdict::Whole),
+            ("lines=0-9", Verdict::Whole),
+        ] {
+            assert_eq!(judged(&[("Range", text)]), verdict, "{text}");
+        }
+        let none = Client { max_ranges: Some(0), ..settings() };
+        assert_eq!(judged_with(&[("Range", "bytes=0-9")], &none), Verdict::Whole);
+    }
+
+    #[test]
+    fn a_range_of_another_version_is_the_whole_file() {
+        assert_eq!(judged(&[("Range", "bytes=0-9"), ("If-Range", MODIFIED)]), Verdict::Part(0, 10));
+        assert_eq!(judged(&[("Range", "bytes=0-9"), ("If-Range", &tag())]), Verdict::Part(0, 10));
+        assert_eq!(judged(&[("Range", "bytes=0-9"), ("If-Range", "\"other\"")]), Verdict::Whole);
+        assert_eq!(judged(&[("Range", "bytes=0-9"), ("If-Range", "Sun, 06 Nov 1994 08:49:36 GMT")]), Verdict::Whole);
+    }
+}
