@@ -16,7 +16,7 @@ use super::lexer::Word;
 use super::source::Span;
 use crate::model::{
     AccessRule, Affinity, AfterRewrite, Alias, ErrorLog, Escape, FileTest, IfModifiedSince, Keepalive, MediaType,
-    Network, OriginRule, PageStatus, Pattern, SplitPart, Workers,
+    Network, OriginRule, PageStatus, Pattern, SplitPart, TunnelKeepalive, TunnelLifetime, TunnelPing, Workers,
 };
 
 /// A whole configuration.
@@ -47,6 +47,7 @@ pub struct RawLevel {
     pub client: RawClient,
     pub client_head: RawClientHead,
     pub proxy: RawProxy,
+    pub tunnel: RawTunnel,
     pub access: RawAccess,
     pub files: RawFiles,
     pub add_headers: Vec<RawAddHeader>,
@@ -129,6 +130,17 @@ pub struct RawProxy {
     pub buffer_size: Option<usize>,
     pub answer: RawProxyAnswer,
     pub intercept_errors: Option<bool>,
+}
+
+/// `tunnel_*`; the inner `None` is `off`.
+#[derive(Debug, Default)]
+pub struct RawTunnel {
+    pub timeout: Option<Option<Duration>>,
+    pub lifetime: Option<Option<TunnelLifetime>>,
+    pub ping: Option<Option<TunnelPing>>,
+    pub max_message: Option<Option<u32>>,
+    pub keepalive: Option<Option<TunnelKeepalive>>,
+    pub frames: Option<bool>,
 }
 
 /// `proxy_set_header`.

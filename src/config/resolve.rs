@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::diagnostic::Fault;
 use super::directives::access::{self, AccessParts};
 use super::directives::content::{self, Files};
-use super::directives::{client, error_page, geo, log, map, proxy, rewrite, server, upstream};
+use super::directives::{client, error_page, geo, log, map, proxy, rewrite, server, tunnel, upstream};
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
 use super::scope::Scope;
@@ -41,7 +41,7 @@ impl Level {
             client: client::client_defaults(),
             client_head: client::client_head_defaults(),
             proxy: Arc::new(proxy::defaults()),
-            tunnel: Arc::default(),
+            tunnel: Arc::new(tunnel::defaults()),
             access: AccessParts::default(),
             access_logs: log::defaults(prefix, scope),
             add_headers: Arc::default(),
@@ -58,7 +58,7 @@ impl Level {
     fn with(&self, raw: &RawLevel, scope: &Scope<'_>) -> Self {
         let client = client::resolve(&raw.client, &self.client);
         let proxy = proxy::resolve(&raw.proxy, &self.proxy, scope);
-        let tunnel = tunnel(&proxy, &client);
+        let tunnel = tunnel::resolve(&raw.tunnel, &self.tunnel, &proxy, &client);
         Self {
             client_head: client::resolve_head(&raw.client_head, &self.client_head),
             tunnel: if tunnel == *self.tunnel { Arc::clone(&self.tunnel) } else { Arc::new(tunnel) },
@@ -102,16 +102,6 @@ impl Level {
             uninitialized_variable_warn: self.uninitialized_variable_warn,
             log_not_found: self.log_not_found,
         }
-    }
-}
-
-/// What acts on tunnels: the default timeouts of `proxy_*` do not, a quiet tunnel stays open.
-fn tunnel(proxy: &Proxy, client: &Client) -> Tunnel {
-    Tunnel {
-        read_timeout: proxy.read_timeout_is_explicit.then_some(proxy.read_timeout),
-        send_timeout: proxy.send_timeout_is_explicit.then_some(proxy.send_timeout),
-        client_send_timeout: Some(client.send_timeout),
-        ..Tunnel::default()
     }
 }
 

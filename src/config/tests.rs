@@ -9,6 +9,7 @@ mod loading;
 mod messages;
 mod proxying;
 mod steps;
+mod tunnels;
 
 use std::io;
 use std::net::SocketAddr;

@@ -21,6 +21,8 @@ pub struct Tunnel {
     pub max_message: Option<u32>,
     /// `tunnel_keepalive`, on both sockets.
     pub keepalive: Option<TunnelKeepalive>,
+    /// `tunnel_frames`: whether the frames of a WebSocket tunnel are followed.
+    pub frames: bool,
 }
 
 /// The longest a tunnel may last. The jitter, a random part of which is added for each tunnel, keeps those that were

@@ -60,7 +60,7 @@ pub async fn finish(
     Ok(Next::Tunnel(Box::new(Handover {
         upstream: stream,
         to_client: raw,
-        frames: *upgrading == Upgrading::WebSocket,
+        frames: settings.frames && *upgrading == Upgrading::WebSocket,
         settings,
         kept,
     })))

@@ -308,3 +308,36 @@ fn two_descriptors_while_open_and_none_after() {
         (open.from_clients + open.to_peers == 0).then_some(())
     });
 }
+
+#[test]
+fn a_message_over_the_limit_ends_both_sides_with_1009() {
+    let peer = switched(|mut socket| {
+        socket.expect(masked(1, b"four"));
+        // A Close frame with the code and nothing more, masked as a client's: 2 bytes of head, 4 of mask, 2 of code.
+        let close = socket.read_exact(8);
+        assert_eq!(close[..2], [0x88, 0x82]);
+        assert_eq!([close[6] ^ close[2], close[7] ^ close[3]], 1009_u16.to_be_bytes());
+    });
+    let location = "tunnel_max_message 4;
+        server { listen %listen%; location / { proxy_pass http://%peer%; } }";
+    let longhaul = Setup::new().peer(&peer).start(location);
+    let mut client = open(&longhaul);
+    client.send(masked(1, b"four"));
+    client.send(masked(1, b"fives"));
+    client.expect(plain(8, &1009_u16.to_be_bytes()));
+}
+
+#[test]
+fn without_frames_a_limit_of_messages_has_no_hold() {
+    let peer = switched(|mut socket| {
+        socket.expect(masked(1, b"fives"));
+        socket.expect_end();
+    });
+    let location = "tunnel_max_message 4; tunnel_frames off;
+        server { listen %listen%; location / { proxy_pass http://%peer%; } }";
+    let longhaul = Setup::new().peer(&peer).start(location);
+    let mut client = open(&longhaul);
+    client.send(masked(1, b"fives"));
+    client.half_close();
+    client.expect_end();
+}

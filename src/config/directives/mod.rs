@@ -15,6 +15,7 @@ pub mod proxy_answer;
 pub mod ranges;
 pub mod rewrite;
 pub mod server;
+pub mod tunnel;
 pub mod upstream;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     location::TABLE,
     proxy::TABLE,
     proxy_answer::TABLE,
+    tunnel::TABLE,
     upstream::TABLE,
     map::TABLE,
     geo::TABLE,

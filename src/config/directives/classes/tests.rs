@@ -23,8 +23,9 @@ fn is_accepted(name: &str, context: Contexts, arguments: &str) -> bool {
 
 #[test]
 fn the_whole_dialect_is_there() {
-    let count = entries().count();
-    assert!(count >= 900, "{count} entries");
+    // What is supported leaves these tables, but never the dialect.
+    let count = crate::config::directives::all().count();
+    assert!(count >= 1000, "{count} entries");
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn what_guards_or_changes_answers_is_refused() {
         ("stream", MAIN, ""),
         ("tcp", MAIN, ""),
         ("fastcgi_pass", LOCATION, "unix:/run/php.sock"),
-        ("tunnel_ping", LOCATION, "30s"),
+        ("tunnel_drain", LOCATION, "30s"),
     ];
     for (name, context, value) in lines {
         assert!(!is_accepted(name, context, value), "{name} {value}");

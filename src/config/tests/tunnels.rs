@@ -1,0 +1,59 @@
+//! `tunnel_*`.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{TunnelKeepalive, TunnelLifetime, TunnelPing};
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[test]
+fn without_a_line_a_tunnel_is_kept_alive_and_followed_and_never_ended() {
+    let tunnel = &location("", "", "").tunnel;
+    assert_eq!((tunnel.timeout, tunnel.lifetime, tunnel.ping, tunnel.max_message), (None, None, None, None));
+    assert_eq!(tunnel.keepalive.map(|keepalive| keepalive.user_timeout), Some(seconds(180)));
+    assert!(tunnel.frames);
+}
+
+#[test]
+fn each_has_its_value_and_parameters() {
+    let lines = "tunnel_timeout 90s; tunnel_lifetime 6h jitter=10m; tunnel_ping 25s timeout=5s; \
+                 tunnel_max_message 16m; tunnel_keepalive idle=1m count=2; tunnel_frames off;";
+    let tunnel = &location("", "", lines).tunnel;
+    assert_eq!(tunnel.timeout, Some(seconds(90)));
+    assert_eq!(tunnel.lifetime, Some(TunnelLifetime { base: seconds(21_600), jitter: seconds(600) }));
+    assert_eq!(tunnel.ping, Some(TunnelPing { interval: seconds(25), timeout: seconds(5) }));
+    assert_eq!(tunnel.max_message, Some(16 << 20));
+    let (idle, interval, user_timeout) = (seconds(60), seconds(15), seconds(180));
+    assert_eq!(tunnel.keepalive, Some(TunnelKeepalive { idle, interval, count: 2, user_timeout }));
+    assert!(!tunnel.frames);
+}
+
+#[test]
+fn off_takes_back_what_a_level_around_set() {
+    let outer = "tunnel_timeout 90s; tunnel_lifetime 6h; tunnel_ping 25s; tunnel_max_message 1k;";
+    let tunnel = &location(outer, "", "tunnel_timeout off; tunnel_ping off; tunnel_keepalive off;").tunnel;
+    assert_eq!((tunnel.timeout, tunnel.ping, tunnel.keepalive), (None, None, None));
+    assert_eq!(tunnel.lifetime, Some(TunnelLifetime { base: seconds(21_600), jitter: Duration::ZERO }));
+    assert_eq!(tunnel.max_message, Some(1024));
+}
+
+#[test]
+fn what_is_no_value_is_told() {
+    for (line, words) in [
+        ("tunnel_timeout 0;", "invalid time \"0\""),
+        ("tunnel_timeout soon;", "invalid time \"soon\""),
+        ("tunnel_lifetime 1h jiter=1m;", "invalid parameter \"jiter=1m\""),
+        ("tunnel_ping 1m timeout=x;", "invalid time \"x\""),
+        ("tunnel_max_message 5g;", "\"tunnel_max_message\" directive invalid value"),
+        ("tunnel_keepalive count=0;", "invalid parameter \"count=0\""),
+        ("tunnel_keepalive on idle=1m;", "invalid parameter \"on\""),
+        ("tunnel_frames maybe;", "invalid value \"maybe\""),
+        ("tunnel_timeout 1m; tunnel_timeout 1m;", "\"tunnel_timeout\" directive is duplicate"),
+    ] {
+        let fault = location_fault(line);
+        assert!(fault.starts_with(words), "{line} gave {fault}");
+    }
+}
