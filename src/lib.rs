@@ -20,6 +20,7 @@
 //! | [`shard`] | one thread: runtime, listeners, mailbox, counts | the syntax of messages |
 //! | [`proxy`] | a client connection from accept to its end or its tunnel | threads, signals, how a tunnel works |
 //! | [`tunnel`] | pairs of sockets after an upgrade, on a ring of its own | HTTP, logs, configuration |
+//! | [`zones`] | what `limit_conn` and `limit_req` count by key, for all shards | requests |
 //! | [`upstream`] | which peer, and what is known about the peers of all shards | messages |
 //! | [`route`] | (listener, host, path) -> location | messages, connections, time |
 //! | [`observe`] | error log, access logs, counters, the table of endings | connections |
@@ -34,7 +35,7 @@
 //! A module imports only from below; `config` sees `model` and `limits` alone. `tests/tidy.rs` reads the source and holds
 //! this, the lengths of files and functions, and the words.
 //!
-//! `main > cli > control > shard > proxy, tunnel > upstream, route, observe, net > http, model > limits, sys`
+//! `main > cli > control > shard > proxy, tunnel > upstream, zones, route, observe, net > http, model > limits, sys`
 //!
 //! # What always holds
 //!
@@ -62,3 +63,4 @@ pub mod shard;
 pub mod sys;
 pub mod tunnel;
 pub mod upstream;
+pub mod zones;

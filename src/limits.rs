@@ -152,3 +152,13 @@ pub const PASSWORDS_WAITING_MAX: usize = 1024;
 
 /// A file of `auth_basic_user_file` is read at each request: larger ones belong into a database.
 pub const USER_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// What one key of a `limit_*_zone` takes besides its own bytes: a place in a list and one in a table.
+pub const ZONE_ENTRY_BYTES: usize = 96;
+
+/// A zone has a lock for each so many bytes, up to so many: shards seldom meet, and small zones stay whole.
+pub const ZONE_LANE_BYTES: usize = 256 << 10;
+pub const ZONE_LANES_MAX: usize = 32;
+
+/// The longest key that a zone counts, as in nginx.
+pub const ZONE_KEY_BYTES_MAX: usize = 65_535;

@@ -102,6 +102,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
             upstreams: Vec::new(),
             upstream_ids: HashMap::new(),
             log_formats: HashMap::new(),
+            zones: HashMap::new(),
         };
         http = resolve::http(raw, &mut scope);
     }

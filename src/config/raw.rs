@@ -15,8 +15,9 @@ use super::directives::ranges::Ranges;
 use super::lexer::Word;
 use super::source::Span;
 use crate::model::{
-    AccessRule, Affinity, AfterRewrite, Alias, ErrorLog, Escape, FileTest, IfModifiedSince, Keepalive, MediaType,
-    Network, OriginRule, PageStatus, Pattern, SplitPart, TunnelKeepalive, TunnelLifetime, TunnelPing, Workers,
+    AccessRule, Affinity, AfterRewrite, Alias, Counts, ErrorLog, Escape, FileTest, IfModifiedSince, Keepalive,
+    LogLevel, MediaType, Network, OriginRule, PageStatus, Pattern, SplitPart, TunnelKeepalive, TunnelLifetime,
+    TunnelPing, Workers,
 };
 
 /// A whole configuration.
@@ -49,6 +50,7 @@ pub struct RawLevel {
     pub proxy: RawProxy,
     pub tunnel: RawTunnel,
     pub access: RawAccess,
+    pub limits: RawLimits,
     pub files: RawFiles,
     pub add_headers: Vec<RawAddHeader>,
     pub access_logs: Option<Vec<RawAccessLog>>,
@@ -263,6 +265,7 @@ pub struct RawHttp {
     pub upstreams: Vec<RawUpstream>,
     pub maps: Vec<RawMap>,
     pub geos: Vec<RawGeo>,
+    pub zones: Vec<RawZone>,
     pub splits: Vec<RawSplit>,
     pub log_formats: Vec<RawLogFormat>,
 }
@@ -318,6 +321,47 @@ pub struct RawGeo {
     /// With `ranges`; else there are networks.
     pub ranges: Option<Ranges>,
     pub networks: Vec<(Network, Arc<[u8]>)>,
+}
+
+/// `limit_conn` and `limit_req` of a level.
+#[derive(Debug, Default)]
+pub struct RawLimits {
+    pub conns: Vec<RawLimitConn>,
+    pub conn_reply: RawLimitReply,
+    pub reqs: Vec<RawLimitReq>,
+    pub req_reply: RawLimitReply,
+}
+
+/// `limit_conn`.
+#[derive(Debug)]
+pub struct RawLimitConn {
+    pub zone: Word,
+    pub most: u32,
+}
+
+/// `limit_req`; amounts in thousandths of a request.
+#[derive(Debug)]
+pub struct RawLimitReq {
+    pub zone: Word,
+    pub burst: u64,
+    pub delay_above: Option<u64>,
+}
+
+/// `limit_conn_*` and `limit_req_*`.
+#[derive(Debug, Default)]
+pub struct RawLimitReply {
+    pub status: Option<u16>,
+    pub log_level: Option<LogLevel>,
+    pub dry_run: Option<bool>,
+}
+
+/// `limit_conn_zone` and `limit_req_zone`.
+#[derive(Debug)]
+pub struct RawZone {
+    pub name: String,
+    pub key: Word,
+    pub bytes: usize,
+    pub counts: Counts,
 }
 
 /// `split_clients`.

@@ -163,6 +163,7 @@ impl<'a> Recorder<'a> {
                     upstreams: Vec::new(),
                     maps: Vec::new(),
                     geos: Vec::new(),
+                    zones: Vec::new(),
                     splits: Vec::new(),
                     log_formats: Vec::new(),
                 };

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use super::diagnostic::Fault;
 use super::directives::access::{self, AccessParts};
 use super::directives::content::{self, Files};
-use super::directives::{client, error_page, geo, log, map, proxy, rewrite, server, tunnel, upstream};
+use super::directives::{client, error_page, geo, limit, log, map, proxy, rewrite, server, tunnel, upstream};
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
 use super::scope::Scope;
 use crate::model::{
-    AccessLog, AddHeader, Client, ClientHead, Content, ErrorPages, Http, If, LimitExcept, Location, Matching, Proxy,
-    Server, Step, Tunnel,
+    AccessLog, AddHeader, Client, ClientHead, Content, ErrorPages, Http, If, LimitExcept, Limits, Location, Matching,
+    Proxy, Server, Step, Tunnel,
 };
 
 /// All settings of one level.
@@ -25,6 +25,7 @@ struct Level {
     proxy: Arc<Proxy>,
     tunnel: Arc<Tunnel>,
     access: AccessParts,
+    limits: Arc<Limits>,
     access_logs: Arc<[AccessLog]>,
     add_headers: Arc<[AddHeader]>,
     error_pages: ErrorPages,
@@ -43,6 +44,7 @@ impl Level {
             proxy: Arc::new(proxy::defaults()),
             tunnel: Arc::new(tunnel::defaults()),
             access: AccessParts::default(),
+            limits: Arc::default(),
             access_logs: log::defaults(prefix, scope),
             add_headers: Arc::default(),
             error_pages: ErrorPages::default(),
@@ -63,6 +65,7 @@ impl Level {
             client_head: client::resolve_head(&raw.client_head, &self.client_head),
             tunnel: if tunnel == *self.tunnel { Arc::clone(&self.tunnel) } else { Arc::new(tunnel) },
             access: access::resolve(&raw.access, &self.access, scope),
+            limits: limit::resolve(&raw.limits, &self.limits, scope),
             access_logs: log::resolve(raw.access_logs.as_deref(), &self.access_logs, scope),
             add_headers: content::resolve_add_headers(&raw.add_headers, &self.add_headers, scope),
             error_pages: error_page::resolve(raw, &self.error_pages, scope),
@@ -84,6 +87,7 @@ impl Level {
             if_blocks: Vec::new(),
             content: Content::Files,
             access: self.access.access(),
+            limits: self.limits,
             client: self.client,
             proxy: self.proxy,
             tunnel: self.tunnel,
@@ -114,6 +118,7 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
     let maps = raw.maps.into_iter().map(|raw| map::resolve(raw, scope)).collect();
     let geos = raw.geos.into_iter().map(|raw| geo::resolve(raw, scope)).collect();
     let splits = raw.splits.into_iter().map(|raw| geo::resolve_split(raw, scope)).collect();
+    let zones = limit::resolve_zones(raw.zones, scope);
     let prefix = scope.env.prefix.clone();
     let level = Level::defaults(&prefix, scope).with(&raw.level, scope);
     let servers = raw.servers.into_iter().map(|raw| resolve_server(raw, &level, scope)).collect();
@@ -123,6 +128,7 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
         upstreams: std::mem::take(&mut scope.upstreams),
         maps,
         geos,
+        zones,
         splits,
         slots: scope.env.names.borrow().slots(),
     }

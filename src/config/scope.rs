@@ -11,7 +11,7 @@ use super::lexer::Word;
 use super::line::Env;
 use super::names::Unbuilt;
 use super::source::Span;
-use crate::model::{LogFormat, PeerAddress, Template, Upstream, UpstreamId};
+use crate::model::{Counts, LogFormat, PeerAddress, Template, Upstream, UpstreamId, ZoneId};
 
 /// Names of hosts to addresses, while a configuration is loaded.
 pub trait Resolve {
@@ -31,6 +31,8 @@ pub struct Scope<'a> {
     /// By name, in lower case: `upstream` blocks first, then one for each address in a `proxy_pass`.
     pub upstream_ids: HashMap<String, UpstreamId>,
     pub log_formats: HashMap<String, Arc<LogFormat>>,
+    /// Of `limit_conn_zone` and `limit_req_zone`, by name.
+    pub zones: HashMap<String, (ZoneId, Counts)>,
 }
 
 impl Scope<'_> {

@@ -4,6 +4,7 @@ mod access;
 mod computing;
 mod faults;
 mod inheritance;
+mod limiting;
 mod listening;
 mod loading;
 mod messages;

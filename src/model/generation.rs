@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Geo, Listener, Map, Process, Split, Upstream};
+use super::{Geo, Listener, Map, Process, Split, Upstream, Zone};
 
 /// Everything one configuration says. Built once, shared by all shards, replaced as a whole on reload.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Http {
     pub geos: Vec<Geo>,
     /// Indexed by [`super::SplitId`].
     pub splits: Vec<Split>,
+    /// Indexed by [`super::ZoneId`].
+    pub zones: Vec<Zone>,
     /// Indexed by [`super::SlotId`]: names of the variables that a request gives a value.
     pub slots: Vec<Slot>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Access, AccessLog, ErrorPages, Pattern, Proxy, ProxyPass, Step, Template, TryFiles, Tunnel};
+use super::{Access, AccessLog, ErrorPages, Limits, Pattern, Proxy, ProxyPass, Step, Template, TryFiles, Tunnel};
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Location {
     pub if_blocks: Vec<Arc<Location>>,
     pub content: Content,
     pub access: Arc<Access>,
+    pub limits: Arc<Limits>,
     pub client: Client,
     pub proxy: Arc<Proxy>,
     pub tunnel: Arc<Tunnel>,

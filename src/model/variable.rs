@@ -44,6 +44,8 @@ pub enum Variable {
     Http(Box<[u8]>),
     Https,
     IsArgs,
+    LimitConnStatus,
+    LimitReqStatus,
     Map(MapId),
     Msec,
     NginxVersion,

@@ -1,9 +1,11 @@
-//! Whether a request may go on: the rules by address, by password and by origin of its location, in nginx's order.
+//! Whether a request may go on: limits first, then the rules by address, by password and by origin of its location, in
+//! nginx's order.
 //!
 //! They hold for upgrades as for everything else: nothing is sent to a peer, and nothing served, before this has said
 //! yes.
 
 mod basic;
+mod counting;
 mod md5_crypt;
 mod origin;
 mod passwords;
@@ -24,6 +26,11 @@ use crate::net::accept::PeerAddr;
 /// # Errors
 /// The answer for whoever may not go on.
 pub async fn check(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
+    let wait = counting::check_requests(exchange)?;
+    if !wait.is_zero() {
+        pause(exchange, wait).await?;
+    }
+    counting::check_connections(exchange)?;
     let access = Arc::clone(&exchange.location.access);
     if access.is_open() {
         return Ok(());

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::pin::pin;
+use std::time::Duration;
 
 use super::answer_fields;
 use super::body::Body;
@@ -15,6 +16,7 @@ use super::rewrite::Upgrading;
 use crate::http::framing::{self, BodyLength};
 use crate::http::upgrade::Asked;
 use crate::http::{Method, ResponseHead, Version, parse};
+use crate::limits::WATCH_CLIENT_AFTER;
 use crate::model::{OwnRedirect, Proxy};
 use crate::net::buffer;
 use crate::net::stream::{Stream, within};
@@ -120,7 +122,10 @@ impl Reading<'_, '_, '_> {
                 }
                 continue;
             }
-            answer_or_client_gone(self.stream, &self.exchange.client.stream, watches_client, timeout).await?;
+            // A client that is counted by `limit_conn` gives its place back the moment it leaves.
+            let after = if self.exchange.places.is_empty() { WATCH_CLIENT_AFTER } else { Duration::ZERO };
+            let watch_after = watches_client.then_some(after);
+            answer_or_client_gone(self.stream, &self.exchange.client.stream, watch_after, timeout).await?;
             self.exchange.phase = Phase::ReadingResponseHead;
             self.raw.reserve(max.saturating_sub(self.raw.len()).max(1));
             let read = self.stream.read_now(self.raw, usize::MAX);

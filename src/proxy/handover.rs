@@ -12,6 +12,7 @@ use crate::net::stream::Stream;
 use crate::observe::deferred::Lines;
 use crate::observe::outcome::{ExchangeEnd, TunnelRecord};
 use crate::upstream::Lease;
+use crate::zones::Place;
 
 /// What a tunnel keeps of its exchange: as little as its end needs.
 pub struct Kept {
@@ -19,27 +20,29 @@ pub struct Kept {
     lease: Lease,
     /// Access log lines, if there are any to write.
     lines: Option<Box<Lines>>,
+    /// Counts the tunnel in the zones of `limit_conn`.
+    places: Box<[Place]>,
 }
 
 impl Kept {
     /// Keeps what the end of the tunnel will need, and counts the tunnel.
-    pub(super) fn new(shard: &Shard, lease: Lease, lines: Option<Lines>) -> Self {
+    pub(super) fn new(shard: &Shard, lease: Lease, lines: Option<Lines>, places: Vec<Place>) -> Self {
         let own = shard.own_metrics();
         own.exchange_ended(ExchangeEnd::Upgraded);
         own.tunnels_opened.add(1);
         own.tunnels.raise();
-        Self { lease, lines: lines.map(Box::new) }
+        Self { lease, lines: lines.map(Box::new), places: places.into() }
     }
 
     /// The tunnel has ended: writes its lines and gives its place at the peer back.
     pub fn finish(self, shard: &Shard, record: &TunnelRecord) {
-        let Self { lease, lines } = self;
+        let Self { lease, lines, places } = self;
         if let Some(lines) = lines {
             lines.write(&shard.logs, record);
         }
         shard.own_metrics().tunnels.lower();
         shard.own_metrics().tunnel_ended(record.ended);
-        drop(lease);
+        drop((lease, places));
     }
 }
 

@@ -18,6 +18,7 @@ mod facts;
 mod failure;
 mod files;
 mod handover;
+mod limit_status;
 mod pass;
 mod peer;
 mod replace;

@@ -194,21 +194,22 @@ impl<'f> Sending<'f> {
 pub async fn answer_or_client_gone(
     peer: &Stream,
     client: &Stream,
-    watches_client: bool,
+    watch_after: Option<Duration>,
     timeout: Duration,
 ) -> Result<(), Failure> {
-    use crate::limits::WATCH_CLIENT_AFTER;
     use crate::net::stream::within;
     let failed = |error| Failure::upstream(Phase::ReadingResponseHead, "recv()", error);
-    if !watches_client || timeout <= WATCH_CLIENT_AFTER {
+    let Some(watch_after) = watch_after.filter(|after| *after < timeout) else {
         return within(timeout, peer.readable()).await.map_err(failed);
-    }
-    match within(WATCH_CLIENT_AFTER, peer.readable()).await {
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-        result => return result.map_err(failed),
+    };
+    if !watch_after.is_zero() {
+        match within(watch_after, peer.readable()).await {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            result => return result.map_err(failed),
+        }
     }
     let mut gone = pin!(client.gone());
-    let mut readable = pin!(within(timeout - WATCH_CLIENT_AFTER, peer.readable()));
+    let mut readable = pin!(within(timeout - watch_after, peer.readable()));
     poll_fn(|cx| {
         if let Poll::Ready(result) = readable.as_mut().poll(cx) {
             return Poll::Ready(result.map_err(failed));

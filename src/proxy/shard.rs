@@ -15,6 +15,7 @@ use crate::observe::metrics::{Metrics, ShardMetrics};
 use crate::route::Router;
 use crate::upstream::Groups;
 use crate::upstream::idle::Pool;
+use crate::zones::Zones;
 
 /// Serial numbers of connections, over all shards and generations: `$connection`.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
@@ -27,6 +28,7 @@ pub struct ShardParts {
     /// By index of the generation's listeners.
     pub routers: Arc<[Router]>,
     pub groups: Arc<Groups>,
+    pub zones: Arc<Zones>,
     pub logs: Arc<AccessLogs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
@@ -37,6 +39,7 @@ pub struct Shard {
     pub number: usize,
     pub generation: Arc<Generation>,
     pub groups: Arc<Groups>,
+    pub zones: Arc<Zones>,
     pub logs: Arc<AccessLogs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
@@ -63,12 +66,13 @@ impl Drop for Waiting<'_> {
 impl Shard {
     #[must_use]
     pub fn new(parts: ShardParts) -> Rc<Self> {
-        let ShardParts { number, generation, routers, groups, logs, metrics, hostname } = parts;
+        let ShardParts { number, generation, routers, groups, zones, logs, metrics, hostname } = parts;
         let idle = Pool::new(&generation.http);
         Rc::new(Self {
             number,
             generation,
             groups,
+            zones,
             logs,
             metrics,
             hostname,

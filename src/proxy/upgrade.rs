@@ -56,7 +56,8 @@ pub async fn finish(
     exchange.sent = side.responder.sent.clone();
     let PeerConnection { stream, raw, lease, .. } = peer;
     let settings = Arc::clone(&exchange.location.tunnel);
-    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines());
+    let places = std::mem::take(&mut exchange.places);
+    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places);
     Ok(Next::Tunnel(Box::new(Handover {
         upstream: stream,
         to_client: raw,

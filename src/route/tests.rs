@@ -19,6 +19,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         if_blocks: Vec::new(),
         content,
         access: Arc::default(),
+        limits: Arc::default(),
         client: Client::default(),
         proxy: Arc::default(),
         tunnel: Arc::new(Tunnel::default()),

@@ -16,6 +16,7 @@ use crate::proxy::{self, Ends, Kept, ShardParts};
 use crate::route::{self, Router};
 use crate::tunnel::{Ending, Reason, Record, Seed, Side};
 use crate::upstream::Groups;
+use crate::zones::Zones;
 
 /// What all shards share of one generation.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct Parts {
     pub generation: Arc<Generation>,
     routers: Arc<[Router]>,
     groups: Arc<Groups>,
+    zones: Arc<Zones>,
     logs: Arc<AccessLogs>,
     metrics: Arc<Metrics>,
     hostname: Arc<str>,
@@ -37,6 +39,7 @@ impl Parts {
             generation: Arc::clone(generation),
             routers: route::build(&generation.http).into(),
             groups: Arc::new(Groups::new(&generation.http, before.map(|before| &*before.groups))),
+            zones: Arc::new(Zones::new(&generation.http, before.map(|before| &*before.zones))),
             logs,
             metrics: before.map_or_else(|| Arc::new(Metrics::new(shard_count)), |before| Arc::clone(&before.metrics)),
             hostname: before.map_or_else(hostname, |before| Arc::clone(&before.hostname)),
@@ -92,9 +95,9 @@ impl Service for Proxying {
     type Kept = Kept;
 
     fn begin(shard: usize, parts: Parts) -> Rc<Self> {
-        let Parts { generation, routers, groups, logs, metrics, hostname } = parts;
+        let Parts { generation, routers, groups, zones, logs, metrics, hostname } = parts;
         let cells = Cells { metrics: Arc::clone(&metrics), shard };
-        let parts = ShardParts { number: shard, generation, routers, groups, logs, metrics, hostname };
+        let parts = ShardParts { number: shard, generation, routers, groups, zones, logs, metrics, hostname };
         Rc::new(Self { shard: proxy::Shard::new(parts), metrics: cells })
     }
 

@@ -22,6 +22,7 @@ mod forward;
 mod framing;
 mod hostile_heads;
 mod hosts;
+mod limits;
 mod locations;
 mod logs;
 mod maps;

@@ -7,6 +7,7 @@ pub mod content;
 pub mod core;
 pub mod error_page;
 pub mod geo;
+pub mod limit;
 pub mod location;
 pub mod log;
 pub mod map;
@@ -41,6 +42,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     error_page::TABLE,
     client::TABLE,
     access::TABLE,
+    limit::TABLE,
     log::TABLE,
 ];
 

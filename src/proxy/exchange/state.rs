@@ -19,8 +19,10 @@ use crate::proxy::client::Client;
 use crate::proxy::facts::Facts;
 use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::proxy::handover::Handover;
+use crate::proxy::limit_status::LimitStatus;
 use crate::proxy::responder::{Answer, Responder, Sent};
 use crate::route;
+use crate::zones::Place;
 
 /// What becomes of the client's connection after an exchange.
 pub enum Next {
@@ -103,6 +105,11 @@ pub struct Exchange<'c> {
     pub must_close: bool,
     /// How the first failure is counted.
     pub end: Option<ExchangeEnd>,
+    /// What came of the limits, once they were asked.
+    pub limit_conn_status: Option<LimitStatus>,
+    pub limit_req_status: Option<LimitStatus>,
+    /// Of `limit_conn`; given back with the exchange or with its tunnel.
+    pub places: Vec<Place>,
 }
 
 /// The two directions of the client's connection during one exchange.
@@ -157,6 +164,9 @@ impl<'c> Exchange<'c> {
             redirect_to: None,
             must_close: false,
             end: None,
+            limit_conn_status: None,
+            limit_req_status: None,
+            places: Vec::new(),
         }
     }
 

@@ -3,19 +3,16 @@
 //! stands for all.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, LIMIT_EXCEPT, LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_THREE, SERVER,
-    THREE, TWO, TWO_OR_MORE, accepted, block, by_value, refused,
+    Directive, FLAG, HTTP, HTTP_LEVELS, LIMIT_EXCEPT, LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, SERVER, THREE, TWO,
+    TWO_OR_MORE, accepted, block, by_value, refused,
 };
 
 const ASK_SERVICE: &str =
     "Let the service behind check the request, then remove the line; WebSocket handshakes reach it with all fields.";
 const SUBREQUEST: &str = "asking another service for leave is not built yet, and dropping it would let everybody in";
 const TOKENS: &str = "checking tokens is not built, and dropping the check would let everybody in";
-const LIMITS: &str = "limits are not built yet, and without them one client may take all";
 const COMMERCIAL_AUTH: &str =
     "it belongs to the commercial nginx and is not built, and dropping it would let everybody in";
-const ONLY_LIMIT_CONN: &str = "it acts only together with `limit_conn`, which is refused";
-const ONLY_LIMIT_REQ: &str = "it acts only together with `limit_req`, which is refused";
 const ONLY_REALIP: &str = "it acts only together with `set_real_ip_from`, which is refused";
 const ONLY_JWT: &str = "it acts only together with `auth_jwt`, which is refused";
 const ONLY_REFERERS: &str = "it acts only together with `valid_referers`, which is refused";
@@ -78,28 +75,12 @@ pub const TABLE: &[Directive] = &[
     ),
     refused("oidc_provider", HTTP, block(ONE), COMMERCIAL_AUTH, ASK_SERVICE),
     refused(
-        "limit_conn",
-        HTTP_LEVELS,
-        TWO,
-        LIMITS,
-        "Remove the line, and bound the whole with `worker_connections` or `max_conns=` of a peer's `server`.",
+        "limit_zone",
+        HTTP,
+        THREE,
+        "nginx has given it up, and without it the limit would be lost",
+        "Write `limit_conn_zone KEY zone=NAME:SIZE;`.",
     ),
-    accepted("limit_conn_zone", HTTP, TWO, ONLY_LIMIT_CONN),
-    accepted("limit_conn_log_level", HTTP_LEVELS, ONE, ONLY_LIMIT_CONN),
-    accepted("limit_conn_status", HTTP_LEVELS, ONE, ONLY_LIMIT_CONN),
-    accepted("limit_conn_dry_run", HTTP_LEVELS, FLAG, ONLY_LIMIT_CONN),
-    accepted("limit_zone", HTTP, THREE, ONLY_LIMIT_CONN),
-    refused(
-        "limit_req",
-        HTTP_LEVELS,
-        ONE_TO_THREE,
-        LIMITS,
-        "Remove the line, and let the service behind or a firewall bound the rate.",
-    ),
-    accepted("limit_req_zone", HTTP, THREE, ONLY_LIMIT_REQ),
-    accepted("limit_req_log_level", HTTP_LEVELS, ONE, ONLY_LIMIT_REQ),
-    accepted("limit_req_status", HTTP_LEVELS, ONE, ONLY_LIMIT_REQ),
-    accepted("limit_req_dry_run", HTTP_LEVELS, FLAG, ONLY_LIMIT_REQ),
     refused(
         "set_real_ip_from",
         HTTP_LEVELS,

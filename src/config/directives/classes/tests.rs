@@ -99,8 +99,6 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
 fn what_guards_or_changes_answers_is_refused() {
     let lines = [
         ("auth_request", LOCATION, "/auth"),
-        ("limit_conn", SERVER, "addr 10"),
-        ("limit_req", LOCATION, "zone=one"),
         ("valid_referers", LOCATION, "none"),
         ("set_real_ip_from", HTTP, "10.0.0.0/8"),
         ("ssl_certificate", SERVER, "cert.pem"),
