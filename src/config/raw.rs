@@ -59,6 +59,7 @@ pub struct RawLevel {
     pub rewrite_log: Option<bool>,
     pub uninitialized_variable_warn: Option<bool>,
     pub log_not_found: Option<bool>,
+    pub stub_status: bool,
     pub error_pages: Option<Vec<RawErrorPage>>,
     pub recursive_error_pages: Option<bool>,
     pub try_files: Option<RawTryFiles>,
@@ -156,7 +157,7 @@ pub struct RawSetHeader {
 #[derive(Debug, Default)]
 pub struct RawFiles {
     pub root: Option<RawRoot>,
-    pub index: Vec<String>,
+    pub index: Vec<Word>,
     pub default_type: Option<String>,
     pub types: Option<Vec<MediaType>>,
 }

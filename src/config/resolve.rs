@@ -142,6 +142,9 @@ fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> 
     let client_head = level.client_head.clone();
     let mut root = level.location(Matching::Server, children);
     root.steps = steps;
+    if raw.level.stub_status {
+        root.content = Content::StubStatus;
+    }
     root.try_files = raw.level.try_files.as_ref().map(|raw| error_page::resolve_try_files(raw, scope));
     let written_names = raw.names.iter().map(|name| (name.text.clone(), name.span)).collect();
     let (names, name) = server::resolve_names(raw.names);
@@ -189,7 +192,8 @@ fn resolve_location(mut raw: RawLocation, around: &Level, scope: &mut Scope<'_>)
 /// Who answers: what the block says, else what the location around it says.
 fn resolve_content(raw: &mut RawLocation, around: Option<&Content>, scope: &mut Scope<'_>) -> Content {
     let pass = raw.proxy_pass.take().and_then(|pass| proxy::resolve_pass(&pass, raw, scope));
-    pass.map(Content::Proxy).or_else(|| around.cloned()).unwrap_or(Content::Files)
+    let status = raw.level.stub_status.then_some(Content::StubStatus);
+    pass.map(Content::Proxy).or(status).or_else(|| around.cloned()).unwrap_or(Content::Files)
 }
 
 /// The settings of an `if` or `limit_except` block. `try_files` and nested locations stay with the location around it.

@@ -31,7 +31,7 @@ pub struct Location {
     pub root: Template,
     pub alias: Alias,
     /// `index` names, tried in order for a target that ends in `/`.
-    pub index: Arc<[Box<str>]>,
+    pub index: Arc<[Template]>,
     /// `default_type`.
     pub default_type: Box<str>,
     /// `types`; `None` uses the built-in list.
@@ -104,6 +104,8 @@ pub enum Content {
     /// Static files under `root`.
     Files,
     Proxy(ProxyPass),
+    /// `stub_status`: the numbers of connections and requests.
+    StubStatus,
 }
 
 /// How the client's connection is treated.

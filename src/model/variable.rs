@@ -31,6 +31,11 @@ pub enum Variable {
     Connection,
     ConnectionRequests,
     ConnectionTime,
+    /// `$connections_active` and kin, of all shards.
+    ConnectionsActive,
+    ConnectionsReading,
+    ConnectionsWaiting,
+    ConnectionsWriting,
     ContentLength,
     ContentType,
     /// `$cookie_NAME`.

@@ -72,6 +72,13 @@ impl Level {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Raises it for as long as the result lives.
+    #[must_use]
+    pub fn raised(&self) -> Raised<'_> {
+        self.raise();
+        Raised(self)
+    }
+
     pub fn lower(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -79,6 +86,16 @@ impl Level {
     #[must_use]
     pub fn value(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A level that is one higher until this is dropped.
+#[derive(Debug)]
+pub struct Raised<'l>(&'l Level);
+
+impl Drop for Raised<'_> {
+    fn drop(&mut self) {
+        self.0.lower();
     }
 }
 

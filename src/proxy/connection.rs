@@ -151,6 +151,7 @@ async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Arrival
         }
     }
     let started = Instant::now();
+    let _counted = shard.own_metrics().reading.raised();
     let reading = read_head(client, raw, rules, started, pipelined);
     match within(rules.timeout, async { Ok(reading.await) }).await {
         Ok(arrival) => arrival,

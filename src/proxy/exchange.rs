@@ -36,13 +36,14 @@ impl Exchange<'_> {
             responder: Responder::new(stream, self.head.version, self.head.method == Method::Head),
             expects_continue: false,
         };
+        let metrics = self.shard.own_metrics();
+        metrics.requests.add(1);
+        let _counted = metrics.writing.raised();
         let begun = match early {
             Some(failure) => Err(failure),
             None => self.read_head(&mut side),
         };
         let next = self.go(&mut side, begun).await;
-        let metrics = self.shard.own_metrics();
-        metrics.requests.add(1);
         if let Next::Tunnel(handover) = next {
             return Next::Tunnel(handover);
         }

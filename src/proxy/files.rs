@@ -94,11 +94,13 @@ pub fn path_of(name: Vec<u8>) -> PathBuf {
 /// The first `index` that exists. Whether it can be read shows when it is served.
 fn index(exchange: &Exchange<'_>) -> Result<Vec<u8>, Failure> {
     for name in exchange.location.index.iter() {
-        if name.starts_with('/') {
-            return Ok(name.as_bytes().to_vec());
+        let name = exchange.evaluate(name);
+        match name.first() {
+            Some(b'/') => return Ok(name),
+            Some(_) => {}
+            None => continue,
         }
-        let mut path = exchange.path.clone();
-        path.extend_from_slice(name.as_bytes());
+        let path = [exchange.path.as_slice(), &name].concat();
         if path_of(name_of(exchange, &path)).exists() {
             return Ok(path);
         }

@@ -27,6 +27,7 @@ mod respond;
 mod responder;
 mod rewrite;
 mod shard;
+mod status_page;
 mod steps;
 mod upgrade;
 mod variables;

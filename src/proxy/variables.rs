@@ -121,6 +121,13 @@ impl Exchange<'_> {
             Variable::Connection => print(out, format_args!("{}", client.number)),
             Variable::ConnectionRequests => print(out, format_args!("{}", client.requests.get())),
             Variable::ConnectionTime => print_seconds(out, client.accepted_at.elapsed()),
+            Variable::ConnectionsActive => print(out, format_args!("{}", self.shard.metrics.totals().active)),
+            Variable::ConnectionsReading => print(out, format_args!("{}", self.shard.metrics.totals().reading)),
+            Variable::ConnectionsWaiting => print(out, format_args!("{}", self.shard.metrics.totals().waiting)),
+            Variable::ConnectionsWriting => {
+                let totals = self.shard.metrics.totals();
+                print(out, format_args!("{}", totals.writing + totals.tunnels))
+            }
             Variable::Scheme => put(out, b"http"),
             Variable::Https => put(out, b""),
             Variable::Pipe => put(out, if self.pipelined { b"p" } else { b"." }),

@@ -106,6 +106,8 @@ impl Service for Proxying {
         let ends = proxy::connection::serve(Rc::clone(&self.shard), listener, accepted).await?;
         // The client's connection stays open: from here on the tunnel answers for it.
         open.leave_to_tunnel();
+        self.metrics.own().tunnels_opened.add(1);
+        self.metrics.own().tunnels.raise();
         let Ends { client, upstream, to_upstream, to_client, frames, settings, kept } = ends;
         // The proxy has written the head of the 101.
         let head = Vec::new();
@@ -120,6 +122,7 @@ impl Service for Proxying {
             duration: record.duration,
         };
         kept.finish(&self.shard, &record);
+        self.metrics.own().tunnels.lower();
         self.metrics.own().active.lower();
     }
 

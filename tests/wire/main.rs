@@ -28,6 +28,7 @@ mod logs;
 mod maps;
 mod rewrite;
 mod signals;
+mod status_page;
 mod steps;
 mod targets;
 mod timeouts;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
-use crate::config::names::has_variables;
 use crate::config::parser::Node;
 use crate::config::raw::{RawAddHeader, RawFiles, RawLevel, RawLocation, RawMatching, RawRoot};
 use crate::config::scope::Scope;
@@ -51,6 +50,16 @@ pub const TABLE: &[Directive] = &[
         FLAG,
         Setter::Level(|level, line| line.flag(&mut level.log_not_found)),
         "Whether a missing file is told in the error log (on).",
+    ),
+    supported(
+        "stub_status",
+        SERVER | LOCATION,
+        NONE_OR_ONE,
+        Setter::Level(|level, _| {
+            level.stub_status = true;
+            Ok(())
+        }),
+        "Answers with the numbers of connections and requests.",
     ),
     supported(
         "add_header",
@@ -101,11 +110,7 @@ fn index(level: &mut RawLevel, line: &Line) -> Recorded {
             let message = format!("index \"{}\" in \"index\" directive is invalid", word.text);
             return Err(Fault::new(word.span, message));
         }
-        if has_variables(word) {
-            let fault = Fault::new(word.span, "variables in \"index\" are not supported yet");
-            return Err(fault.help("name the files, as in `index index.html;`"));
-        }
-        level.files.index.push(word.text.clone());
+        level.files.index.push(word.clone());
     }
     Ok(())
 }
@@ -188,7 +193,7 @@ pub fn resolve_add_headers(raw: &[RawAddHeader], around: &Arc<[AddHeader]>, scop
 pub struct Files {
     pub root: Template,
     pub alias: Alias,
-    pub index: Arc<[Box<str>]>,
+    pub index: Arc<[Template]>,
     pub default_type: Box<str>,
     pub types: Option<Arc<[MediaType]>>,
 }
@@ -199,7 +204,7 @@ pub fn files_defaults(prefix: &Path) -> Files {
     Files {
         root: Template::text(prefix.join(ROOT).as_os_str().as_encoded_bytes()),
         alias: Alias::No,
-        index: Arc::new([INDEX.into()]),
+        index: Arc::new([Template::text(INDEX.as_bytes())]),
         default_type: DEFAULT_TYPE.into(),
         types: None,
     }
@@ -226,7 +231,7 @@ pub fn resolve_files(raw: &RawFiles, around: &Files, scope: &Scope<'_>) -> Files
         index: if raw.index.is_empty() {
             Arc::clone(&around.index)
         } else {
-            raw.index.iter().map(|name| name.as_str().into()).collect()
+            raw.index.iter().map(|name| scope.template(name)).collect()
         },
         default_type: raw.default_type.as_deref().map_or_else(|| around.default_type.clone(), Into::into),
         types: raw.types.as_ref().map_or_else(|| around.types.clone(), |list| Some(list.as_slice().into())),

@@ -69,7 +69,7 @@ fn levels_that_change_nothing_share_their_settings() {
 fn folders_and_indexes_are_inherited() {
     let found = location("root /a/;", "index x y; index z;", "");
     assert_eq!(found.root.as_text(), Some(&b"/a"[..]));
-    assert_eq!(found.index.iter().map(|name| &**name).collect::<Vec<_>>(), ["x", "y", "z"]);
+    assert_eq!(found.index.iter().map(|name| name.as_text().unwrap()).collect::<Vec<_>>(), [b"x", b"y", b"z"]);
     let found = location("root /a;", "", "root b/$host; index one;");
     assert_eq!(found.root.parts.len(), 2);
     assert_eq!(found.index.len(), 1);

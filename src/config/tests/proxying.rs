@@ -13,7 +13,7 @@ fn pass(lines: &str) -> (ProxyPass, Vec<Arc<Upstream>>) {
     let location = Arc::into_inner(server.root).unwrap().children.remove(0);
     match Arc::into_inner(location).unwrap().content {
         Content::Proxy(pass) => (pass, http.upstreams),
-        Content::Files => panic!("no proxy_pass"),
+        Content::Files | Content::StubStatus => panic!("no proxy_pass"),
     }
 }
 

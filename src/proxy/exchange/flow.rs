@@ -10,7 +10,7 @@ use crate::limits::INTERNAL_REDIRECTS_MAX;
 use crate::model::{Content, ErrorPage, LastResort, Location, Matching, PageStatus, Target, TryFiles};
 use crate::proxy::failure::{Cause, Failure};
 use crate::proxy::steps::{Given, Ran};
-use crate::proxy::{admission, files, pass, respond};
+use crate::proxy::{admission, files, pass, respond, status_page};
 use crate::route;
 
 /// Where the phases begin again.
@@ -78,6 +78,7 @@ impl Exchange<'_> {
         }
         match &location.content {
             Content::Proxy(to) => pass::run(self, side, to).await.map(Turn::Done),
+            Content::StubStatus => status_page::run(self, side).await.map(Turn::Done),
             Content::Files => match files::run(self, side).await? {
                 files::Served::Answered(next) => Ok(Turn::Done(next)),
                 files::Served::Index(path) => {

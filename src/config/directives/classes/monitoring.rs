@@ -12,7 +12,6 @@ const TRACES_INSTEAD: &str = "Let the service behind trace; `traceparent` reache
 const ONLY_TRACES: &str = "it acts only together with `otel_trace`, which is refused unless it is off";
 
 pub const TABLE: &[Directive] = &[
-    refused("stub_status", SERVER | LOCATION, NONE_OR_ONE, "the status page is not built yet", PAGE_INSTEAD),
     refused("status", LOCATION, NO_ARGS, "it belongs to the commercial nginx and is not built", PAGE_INSTEAD),
     refused("api", LOCATION, NONE_OR_ONE, "it belongs to the commercial nginx and is not built", PAGE_INSTEAD),
     refused("upstream_conf", LOCATION, NO_ARGS, "it belongs to the commercial nginx and is not built", PAGE_INSTEAD),

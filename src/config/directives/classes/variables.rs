@@ -9,7 +9,6 @@ const STREAM: &str = "it exists in `stream` alone, which is not built yet";
 const SCRIPT: &str = "the FastCGI protocol is not built";
 const PROXY_PROTOCOL: &str = "the PROXY protocol is not read yet";
 const CACHE: &str = "answers are not cached";
-const STATUS: &str = "the counters of the status page are not built yet";
 const BROWSER: &str = "telling browsers apart is not built; use `map $http_user_agent`";
 const USERID: &str = "`userid` is not built";
 const REALIP: &str = "`set_real_ip_from` is not built yet; `$remote_addr` is the address of the connection";
@@ -27,10 +26,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("acme_certificate_key", ACME),
     ("ancient_browser", BROWSER),
     ("bytes_received", STREAM),
-    ("connections_active", STATUS),
-    ("connections_reading", STATUS),
-    ("connections_waiting", STATUS),
-    ("connections_writing", STATUS),
     ("date_gmt", "server side includes are not built; use `$time_iso8601`"),
     ("date_local", "server side includes are not built; use `$time_iso8601`"),
     ("fastcgi_path_info", SCRIPT),

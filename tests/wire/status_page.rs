@@ -1,0 +1,36 @@
+//! `stub_status` and `$connections_*`: what the counters say while connections are in each state.
+
+use super::support::{Setup, Socket, wait_for};
+
+fn answered(longhaul: &super::support::Longhaul) -> String {
+    let answer = longhaul.get("/status");
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or(answer)
+}
+
+#[test]
+fn connections_are_counted_in_their_states() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen%; location = /status { stub_status; add_header X-Active $connections_active; } }",
+    );
+    let first = longhaul.get("/status");
+    assert!(first.contains("\r\nX-Active: 1\r\n") && first.contains("\r\nContent-Type: text/plain\r\n"), "{first}");
+    assert!(
+        first.ends_with(
+            "Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n"
+        ),
+        "{first}"
+    );
+    let mut waiting: Socket = longhaul.connect();
+    wait_for("a connection that waits", || {
+        answered(&longhaul).contains("Reading: 0 Writing: 1 Waiting: 1").then_some(())
+    });
+    waiting.send("GET / HTTP/1.1\r\nHost:");
+    wait_for("a head being read", || answered(&longhaul).contains("Reading: 1 Writing: 1 Waiting: 0").then_some(()));
+    drop(waiting);
+    wait_for("its end", || answered(&longhaul).starts_with("Active connections: 1 ").then_some(()));
+    assert!(
+        longhaul
+            .exchange("POST /status HTTP/1.0\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            .starts_with(b"HTTP/1.1 405 ")
+    );
+}
