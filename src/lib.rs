@@ -39,8 +39,8 @@
 //!
 //! # What always holds
 //!
-//! - One loaded configuration is a *generation*: immutable, shared by all shards, replaced as a whole. A connection stays
-//!   with the generation it was accepted by; a tunnel keeps only its own settings.
+//! - One loaded configuration is a *generation*: immutable, shared by all shards, replaced as a whole. A connection, and
+//!   the tunnel it may become, stays with the generation it was accepted by.
 //! - A client's bytes after an upgrade request reach the peer after a verified 101, or nobody. A connection that carried
 //!   an upgrade is used for nothing else after it.
 //! - A message whose end two parsers could see in two places is refused, from either side.

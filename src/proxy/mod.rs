@@ -1,6 +1,6 @@
 //! The life of a client connection: requests in, answers out, peers in between, until it ends or becomes a tunnel.
 //!
-//! Begin with [`exchange`]. This module decides through `http`, `route` and `upstream` and moves bytes through `net`;
+//! Begin with `exchange`. This module decides through `http`, `route` and `upstream` and moves bytes through `net`;
 //! it knows nothing of threads, signals, the configuration's text, or how a tunnel works.
 
 mod access;

@@ -1,6 +1,6 @@
 //! The error log: nginx's lines, written through `tracing`.
 //!
-//! [`write`] makes a `tracing` event that carries nginx's level; the layer installed here turns each event, ours or a
+//! `write` makes a `tracing` event that carries nginx's level; the layer installed here turns each event, ours or a
 //! library's, into a line for every configured target. Until [`use_targets`], lines go to stderr as
 //! `longhaul: [level] text`; after it, those of `warn` and more important go there too until [`leave_console`], as a
 //! process that starts owes its caller the reason when it fails.
