@@ -134,17 +134,14 @@ pub const INTERNAL_REDIRECTS_MAX: usize = 10;
 /// Bytes of a file that one call sends: reading them may wait for a disk, and the whole shard with it.
 pub const FILE_STEP_BYTES: usize = 512 << 10;
 
-/// A chunked body for a peer that speaks HTTP/1.0 has to be held in memory; longer ones are refused.
-pub const UNCHUNKED_BODY_BYTES_MAX: usize = 16 << 20;
+/// Names tried for a new temporary file: those of an earlier process may still be there.
+pub const SPOOL_NAME_ATTEMPTS_MAX: usize = 10_000;
 
 /// A peer that has not answered for this long makes it worth watching whether the client is still there. Answers that
 /// are faster pay nothing for the watch.
 pub const WATCH_CLIENT_AFTER: Duration = Duration::from_millis(100);
 
-/// After an answer that ends a connection, what the client still sends is dropped for this long, with this longest
-/// pause, and up to this much (nginx: `lingering_time`, `lingering_timeout`).
-pub const LINGER_TIME: Duration = Duration::from_secs(30);
-pub const LINGER_READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// After an answer that ends a connection, what the client still sends is dropped up to this much.
 pub const LINGER_BYTES_MAX: usize = 1 << 20;
 
 /// Passwords that wait for the one thread that compares them; each takes milliseconds, and later ones would time out.

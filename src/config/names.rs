@@ -57,6 +57,8 @@ const FIXED: &[(&str, Variable)] = &[
     ("remote_port", Variable::RemotePort),
     ("remote_user", Variable::RemoteUser),
     ("request", Variable::Request),
+    ("request_body", Variable::RequestBody),
+    ("request_body_file", Variable::RequestBodyFile),
     ("request_completion", Variable::RequestCompletion),
     ("request_filename", Variable::RequestFilename),
     ("request_id", Variable::RequestId),

@@ -4,7 +4,9 @@
 
 mod proxy;
 
-pub use self::proxy::{RawCookieFlags, RawFind, RawProxyAnswer, RawRedirect, RawReplace};
+pub use self::proxy::{
+    RawCookieFlags, RawFind, RawProxyAnswer, RawProxyRequest, RawProxyRetry, RawRedirect, RawReplace,
+};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,9 +17,9 @@ use super::directives::ranges::Ranges;
 use super::lexer::Word;
 use super::source::Span;
 use crate::model::{
-    AccessRule, Affinity, AfterRewrite, Alias, Counts, ErrorLog, Escape, FileTest, IfModifiedSince, Keepalive,
-    LogLevel, MediaType, Network, OriginRule, PageStatus, Pattern, SplitPart, TunnelKeepalive, TunnelLifetime,
-    TunnelPing, Workers,
+    AccessRule, Affinity, AfterRewrite, Alias, BodyFile, Counts, ErrorLog, Escape, FileTest, IfModifiedSince,
+    Keepalive, LogLevel, MediaType, Network, OriginRule, PageStatus, Pattern, SplitPart, TunnelKeepalive,
+    TunnelLifetime, TunnelPing, Workers,
 };
 
 /// A whole configuration.
@@ -71,6 +73,11 @@ pub struct RawClient {
     pub max_body_size: Option<u64>,
     pub body_timeout: Option<Duration>,
     pub body_buffer_size: Option<usize>,
+    pub body_temp_path: Option<(PathBuf, Vec<usize>)>,
+    pub body_in_file_only: Option<BodyFile>,
+    pub lingering_close: Option<Option<bool>>,
+    pub lingering_time: Option<Duration>,
+    pub lingering_timeout: Option<Duration>,
     pub send_timeout: Option<Duration>,
     pub keepalive_timeout: Option<(Duration, Option<Duration>)>,
     pub keepalive_requests: Option<u64>,
@@ -119,6 +126,7 @@ pub struct RawClientHead {
     pub large_buffers: Option<(usize, usize)>,
     pub underscores_in_headers: Option<bool>,
     pub ignore_invalid_headers: Option<bool>,
+    pub max_headers: Option<u64>,
     pub merge_slashes: Option<bool>,
 }
 
@@ -131,8 +139,10 @@ pub struct RawProxy {
     pub read_timeout: Option<Duration>,
     pub send_timeout: Option<Duration>,
     pub buffer_size: Option<usize>,
+    pub request: RawProxyRequest,
     pub answer: RawProxyAnswer,
     pub intercept_errors: Option<bool>,
+    pub next_upstream: RawProxyRetry,
 }
 
 /// `tunnel_*`; the inner `None` is `off`.

@@ -39,7 +39,7 @@ struct Level {
 impl Level {
     fn defaults(prefix: &Path, scope: &Scope<'_>) -> Self {
         Self {
-            client: client::client_defaults(),
+            client: client::client_defaults(prefix),
             client_head: client::client_head_defaults(),
             proxy: Arc::new(proxy::defaults()),
             tunnel: Arc::new(tunnel::defaults()),

@@ -77,7 +77,10 @@ impl RequestError {
             Self::LineTooLong => 414,
             Self::HeadTooLarge | Self::Field(FieldError::TooMany) => 494,
             Self::Field(FieldError::Folded | FieldError::Name | FieldError::Value | FieldError::BareCr) => 400,
-            Self::Method | Self::Line | Self::Method09 | Self::Target(_) | Self::Host(_) | Self::Framing(_) => 400,
+            Self::Method | Self::Line | Self::Method09 | Self::Target(_) | Self::Host(_) => 400,
+            // nginx's word for a coding that it does not know; the connection is closed as with the others.
+            Self::Framing(FramingError::UnknownEncoding) => 501,
+            Self::Framing(_) => 400,
         }
     }
 

@@ -6,8 +6,9 @@ use super::method::Method;
 use super::version::Version;
 
 /// How the end of a body is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BodyLength {
+    #[default]
     None,
     Length(u64),
     Chunked,

@@ -1,5 +1,6 @@
 //! `location` and all that may stand in it, after inheritance.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,6 +118,12 @@ pub struct Client {
     pub body_timeout: Duration,
     /// `client_body_buffer_size`.
     pub body_buffer_bytes: usize,
+    /// `client_body_temp_path`: folder of bodies that memory does not hold, and the lengths of the names of folders in it.
+    pub body_temp_path: Arc<(PathBuf, Box<[usize]>)>,
+    /// `client_body_in_file_only`.
+    pub body_in_file_only: BodyFile,
+    /// `lingering_close`, `lingering_time`, `lingering_timeout`.
+    pub lingering: Lingering,
     /// `send_timeout`: between two writes.
     pub send_timeout: Duration,
     /// `keepalive_timeout`: how long a connection may wait for its next request; zero closes after each answer.
@@ -149,6 +156,27 @@ pub enum IfModifiedSince {
     Off,
     Exact,
     Before,
+}
+
+/// Whether a body lies in a file even if memory would hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BodyFile {
+    #[default]
+    Off,
+    /// And stays there.
+    On,
+    /// And is removed with the request.
+    Clean,
+}
+
+/// What becomes of bytes that a client still sends when its connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lingering {
+    /// `None` is `lingering_close off`; `Some(true)` is `always`, also when nothing is known to be under way.
+    pub close: Option<bool>,
+    /// Longest time in all, and longest pause.
+    pub time: Duration,
+    pub timeout: Duration,
 }
 
 /// `add_header`.

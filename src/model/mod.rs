@@ -19,6 +19,7 @@ mod pattern;
 mod process;
 mod proxy;
 mod proxy_answer;
+mod proxy_request;
 mod server;
 mod step;
 mod template;
@@ -34,13 +35,16 @@ pub use generation::{Generation, Http, Slot};
 pub use geo::{Geo, GeoRange, Split, SplitPart};
 pub use limit::{Counts, LimitConn, LimitReply, LimitReq, Limits, Zone, ZoneId};
 pub use listener::{Keepalive, Listener};
-pub use location::{AddHeader, Alias, Client, Content, IfModifiedSince, LimitExcept, Location, Matching, MediaType};
+pub use location::{
+    AddHeader, Alias, BodyFile, Client, Content, IfModifiedSince, LimitExcept, Lingering, Location, Matching, MediaType,
+};
 pub use map::{Map, MapValue};
 pub use network::Network;
 pub use pattern::{NamedCapture, Pattern};
 pub use process::{Affinity, ErrorLog, ErrorLogTarget, LogLevel, Process, Workers};
 pub use proxy::{Destination, OwnRedirect, Proxy, ProxyPass, Scheme, SetHeader};
 pub use proxy_answer::{CookieFlags, Find, ProxyAnswer, Redirect, Replace};
+pub use proxy_request::{ProxyRequest, ProxyRetry};
 pub use server::{ClientHead, Server, ServerName};
 pub use step::{AfterRewrite, Condition, FileTest, If, Return, Rewrite, Set, SetTarget, Step};
 pub use template::{Part, Template};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ProxyAnswer, Template, UpstreamId};
+use super::{ProxyAnswer, ProxyRequest, ProxyRetry, Template, UpstreamId};
 
 /// `proxy_pass`: where a request of this location goes.
 #[derive(Debug, Clone)]
@@ -62,7 +62,9 @@ pub struct Proxy {
     pub intercept_errors: bool,
     /// `proxy_buffer_size`: bound of an answer's head.
     pub buffer_bytes: usize,
+    pub request: ProxyRequest,
     pub answer: ProxyAnswer,
+    pub next_upstream: ProxyRetry,
 }
 
 /// `proxy_set_header`.

@@ -32,7 +32,7 @@ pub enum ServerName {
 }
 
 /// How request heads are read. The default server's settings act until the host is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClientHead {
     /// `client_header_timeout`: for the whole head.
     pub timeout: Duration,
@@ -46,6 +46,8 @@ pub struct ClientHead {
     pub underscores: bool,
     /// `ignore_invalid_headers`.
     pub ignore_invalid: bool,
+    /// `max_headers`: most fields of a head.
+    pub max_headers: usize,
     /// `merge_slashes`.
     pub merge_slashes: bool,
 }

@@ -64,6 +64,10 @@ pub enum Variable {
     RemotePort,
     RemoteUser,
     Request,
+    /// There when memory holds the body.
+    RequestBody,
+    /// There when a file holds it.
+    RequestBodyFile,
     RequestCompletion,
     RequestFilename,
     RequestId,

@@ -1,6 +1,7 @@
 //! Connections to peers. Addresses only: names were resolved when the generation was built.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -8,11 +9,20 @@ use crate::model::PeerAddress;
 use crate::net::stream::{Stream, within};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+/// How a connection begins on our side.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct From {
+    /// Local address; port 0 leaves the port to the system.
+    pub address: Option<SocketAddr>,
+    /// TCP keep-alive probes.
+    pub keepalive: bool,
+}
+
 /// Connects to a peer.
 ///
 /// # Errors
 /// The system's, or `TimedOut`.
-pub async fn connect(address: &PeerAddress, timeout: Duration) -> io::Result<Stream> {
+pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io::Result<Stream> {
     let family = match address {
         PeerAddress::Ip(ip) if ip.is_ipv4() => AddressFamily::INET,
         PeerAddress::Ip(_) => AddressFamily::INET6,
@@ -20,6 +30,12 @@ pub async fn connect(address: &PeerAddress, timeout: Duration) -> io::Result<Str
     };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    if let (Some(local), PeerAddress::Ip(_)) = (from.address, address) {
+        rustix::net::bind(&socket, &local)?;
+    }
+    if from.keepalive && matches!(address, PeerAddress::Ip(_)) {
+        rustix::net::sockopt::set_socket_keepalive(&socket, true)?;
+    }
     let pending = match begin(&socket, address) {
         Ok(()) => false,
         Err(rustix::io::Errno::INPROGRESS) => true,

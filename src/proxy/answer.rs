@@ -9,10 +9,10 @@ use super::body::Body;
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
 use super::peer::{PeerConnection, Rest, Sending, Upload, answer_or_client_gone, of_peer};
-use super::request_body::Prepared;
 use super::respond;
 use super::responder::{Answer, Responder};
 use super::rewrite::Upgrading;
+use super::spool::Prepared;
 use crate::http::framing::{self, BodyLength};
 use crate::http::upgrade::Asked;
 use crate::http::{Method, ResponseHead, Version, parse};
@@ -27,6 +27,8 @@ pub enum Answered {
     Done,
     /// The answer is through, the connection is at its end.
     DoneAndClose,
+    /// A status that another peer may do better than. Nothing of it was passed on.
+    NextPeer(u16),
     /// A verified 101.
     Upgraded(ResponseHead),
 }
@@ -34,6 +36,10 @@ pub enum Answered {
 /// One request as every peer gets it.
 pub struct Passed<'p> {
     pub head: &'p [u8],
+    /// As the peer gets it.
+    pub method: &'p Method,
+    /// Statuses for which another peer is tried in place of passing the answer on.
+    pub next_on: &'p [u16],
     pub prepared: &'p Prepared,
     pub proxy: &'p Proxy,
     pub asked: &'p Asked,
@@ -68,7 +74,13 @@ impl Passed<'_> {
             used_bytes: self.prepared.first.len() as u64,
             received: &received,
         });
-        let upload = Upload { head: self.head, first: &self.prepared.first, rest, length: self.prepared.length };
+        let upload = Upload {
+            head: self.head,
+            first: &self.prepared.first,
+            file: self.prepared.file.as_ref(),
+            rest,
+            length: self.prepared.length,
+        };
         let stream = &*stream;
         let mut sending_future = pin!(upload.send(stream, self.proxy, &sent));
         let mut sending = Sending::new(sending_future.as_mut());
@@ -79,6 +91,10 @@ impl Passed<'_> {
             Ok(response) if response.status == 101 => {
                 reading.exchange.note_sent(sent.get(), received.get());
                 return reading.verified(response).map(Answered::Upgraded);
+            }
+            Ok(response) if !streams_body && self.next_on.contains(&response.status) => {
+                reading.exchange.note_sent(sent.get(), received.get());
+                return Ok(Answered::NextPeer(response.status));
             }
             Ok(response) => {
                 lease.succeeded();
@@ -178,7 +194,7 @@ impl Reading<'_, '_, '_> {
             }
             return Err(exchange.failure(Cause::Status(status)));
         }
-        let length = framing::response(&exchange.head.method, &response)
+        let length = framing::response(self.passed.method, &response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
         let mut fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, &response);
         respond::add_headers(exchange, response.status, &mut fields);
@@ -201,13 +217,13 @@ impl Reading<'_, '_, '_> {
         let mut body = Body::new(length);
         loop {
             let mut piece = buffer::take();
-            let before = piece.len();
-            match body.next_now(self.stream, self.raw, &mut piece).map_err(of_peer)? {
+            let read_before = body.read_bytes;
+            let more = body.next_now(self.stream, self.raw, &mut piece);
+            self.note_received(usize::try_from(body.read_bytes - read_before).unwrap_or(usize::MAX));
+            match more.map_err(of_peer)? {
                 Some(true) => {
-                    let n = piece.len() - before;
                     if let Some(attempt) = self.exchange.attempts.last_mut() {
-                        attempt.response_bytes += n as u64;
-                        attempt.bytes_received += n as u64;
+                        attempt.response_bytes += piece.len() as u64;
                     }
                     self.responder.data(&piece).await.map_err(lost)?;
                 }

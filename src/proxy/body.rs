@@ -12,6 +12,8 @@ use crate::net::stream::{Stream, within};
 /// The part of a body that has not been read yet.
 pub struct Body {
     rest: Rest,
+    /// Bytes read from the stream so far, framing included.
+    pub read_bytes: u64,
 }
 
 enum Rest {
@@ -49,7 +51,7 @@ impl Body {
             BodyLength::Chunked => Rest::Chunked(Box::default()),
             BodyLength::UntilClose => Rest::UntilClose,
         };
-        Self { rest }
+        Self { rest, read_bytes: 0 }
     }
 
     /// Whether nothing is left to read.
@@ -111,6 +113,7 @@ impl Body {
                 Rest::Nothing | Rest::Chunked(_) | Rest::UntilClose => usize::MAX,
             };
             let Some(n) = stream.read_now(into, max)? else { return Ok(None) };
+            self.read_bytes += n as u64;
             match &mut self.rest {
                 Rest::UntilClose if n == 0 => {
                     self.rest = Rest::Nothing;
@@ -128,6 +131,18 @@ impl Body {
                 Rest::Nothing | Rest::Chunked(_) => {}
             }
         }
+    }
+
+    /// Drops what `raw` holds of the body: an answer that does not want it is given only if that much of it is sound.
+    ///
+    /// # Errors
+    /// As [`Body::next`].
+    pub fn skim(&mut self, raw: &mut Vec<u8>) -> Result<(), BodyError> {
+        while !raw.is_empty() && !self.is_done() {
+            let mut piece = buffer::take();
+            self.next_of(raw, &mut piece)?;
+        }
+        Ok(())
     }
 
     /// Reads to the end of the body and drops it; `false` when that fails or would take too much.

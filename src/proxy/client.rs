@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::model::Lingering;
 use crate::net::accept::PeerAddr;
 use crate::net::stream::Stream;
 
@@ -22,6 +23,8 @@ pub struct Client {
     pub listener: usize,
     /// `keepalive_timeout` of the last location; none before the first request.
     pub keepalive_timeout: Cell<Option<Duration>>,
+    /// `lingering_*` of the last location; none before the first request.
+    pub lingering: Cell<Option<Lingering>>,
     local: OnceCell<Option<SocketAddr>>,
 }
 
@@ -36,6 +39,7 @@ impl Client {
             accepted_at: Instant::now(),
             listener,
             keepalive_timeout: Cell::new(None),
+            lingering: Cell::new(None),
             local: OnceCell::new(),
         }
     }

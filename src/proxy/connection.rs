@@ -11,8 +11,8 @@ use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, Handover};
 use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
-use crate::limits::{LINGER_BYTES_MAX, LINGER_READ_TIMEOUT, LINGER_TIME};
-use crate::model::{ClientHead, LogLevel};
+use crate::limits::LINGER_BYTES_MAX;
+use crate::model::{ClientHead, Lingering, LogLevel};
 use crate::net::accept::{Accepted, PeerAddr};
 use crate::net::buffer;
 use crate::net::stream::{Stream, within};
@@ -78,12 +78,12 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
                 shard.own_metrics().connection_ended(ConnectionEnd::Failed);
                 return None;
             }
-            Next::Close if client.stream.is_quiet() => {
+            Next::Close if client.stream.is_quiet() && lingering(&shard, &client).close != Some(true) => {
                 shard.own_metrics().connection_ended(ConnectionEnd::Answered);
                 return None;
             }
             Next::Close | Next::Linger => {
-                linger(&client, raw).await;
+                linger(&client, lingering(&shard, &client), raw).await;
                 shard.own_metrics().connection_ended(ConnectionEnd::Answered);
                 return None;
             }
@@ -181,6 +181,11 @@ async fn read_head(
     loop {
         if !raw.is_empty() {
             match scanner.push(raw) {
+                Ok(Some((head, bytes))) if head.fields.len() > settings.max_headers => {
+                    let cause = Cause::Refused(400, "client sent too many header lines");
+                    let failure = Failure::new(Phase::ReadingRequestHead, cause);
+                    return Arrival::Broken { failure, line: head.line, bytes, started };
+                }
                 Ok(Some((head, bytes))) => {
                     raw.drain(..bytes);
                     return Arrival::Head(Arrived { head, bytes, started, pipelined });
@@ -221,19 +226,24 @@ fn first_line(raw: &[u8]) -> Box<[u8]> {
     line.strip_suffix(b"\r").unwrap_or(line).into()
 }
 
+/// `lingering_*` of the location, or of the server that answers while none is known.
+fn lingering(shard: &Shard, client: &Client) -> Lingering {
+    client.lingering.get().unwrap_or_else(|| shard.default_server(client.listener).root.client.lingering)
+}
+
 /// Reads and drops what is still under way from the client, so that the kernel does not answer it with a reset that
 /// overtakes our last bytes.
-async fn linger(client: &Client, raw: Vec<u8>) {
+async fn linger(client: &Client, settings: Lingering, raw: Vec<u8>) {
     drop(raw);
-    if client.stream.shutdown_write().is_err() {
+    if settings.close.is_none() || client.stream.shutdown_write().is_err() {
         return;
     }
     let began = Instant::now();
     let mut dropped = 0;
     let mut piece = buffer::take();
-    while began.elapsed() < LINGER_TIME && dropped < LINGER_BYTES_MAX {
+    while began.elapsed() < settings.time && dropped < LINGER_BYTES_MAX {
         piece.clear();
-        match client.stream.read(&mut piece, usize::MAX, LINGER_READ_TIMEOUT).await {
+        match client.stream.read(&mut piece, usize::MAX, settings.timeout).await {
             Ok(n) if n > 0 => dropped += n,
             Ok(_) | Err(_) => return,
         }

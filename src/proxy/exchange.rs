@@ -129,7 +129,6 @@ impl Exchange<'_> {
         let length = framing::request(&self.head).map_err(|error| self.failure(Cause::Request(error.into())))?;
         side.body = Body::new(length);
         side.expects_continue = self.head.version == Version::Http11
-            && !side.body.is_done()
             && self.head.fields.first(b"expect").is_some_and(|v| v.eq_ignore_ascii_case(b"100-continue"));
         self.apply_client_settings(side);
         Ok(())
@@ -138,6 +137,7 @@ impl Exchange<'_> {
     /// The location's settings of the client's connection; the connection stays open only if all agree.
     fn apply_client_settings(&self, side: &mut ClientSide<'_>) {
         let settings = &self.location.client;
+        self.client.lingering.set(Some(settings.lingering));
         side.responder.timeout = settings.send_timeout;
         side.responder.keep_alive_header = settings.keepalive_header;
         let asked = match self.head.version {

@@ -1,5 +1,6 @@
 //! `proxy_pass`: an exchange that a peer answers.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::answer::{Answered, Passed};
@@ -7,12 +8,13 @@ use super::destination::{self, Destination};
 use super::exchange::{Attempt, ClientSide, Exchange, Next};
 use super::failure::{Failure, Phase};
 use super::peer::PeerConnection;
+use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
 use super::{request_body, respond, upgrade};
 use crate::http::Method;
 use crate::http::upgrade as handshake;
-use crate::model::{PeerAddress, Proxy, ProxyPass};
-use crate::net::connect::connect;
+use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
+use crate::net::connect::{From, connect};
 use crate::net::stream::{Stream, within};
 use crate::upstream::Tried;
 use crate::upstream::idle::Age;
@@ -31,16 +33,18 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
         side.responder.keep_alive = false;
     }
     let prepared = request_body::prepare(exchange, side, &proxy).await?;
+    let prepared = request_body::for_peer(exchange, &proxy, prepared);
+    let method = method(exchange, &proxy);
     let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
-    let head = rewrite::request(exchange, &proxy, &uri, prepared.length, &upgrading);
+    let head = rewrite::request(exchange, &proxy, &method, &uri, prepared.length, &upgrading);
     let mut tried = Tried::default();
-    let mut tries_left = destination.group.attempts_max();
+    let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
     loop {
         let mut peer = match choose(exchange, &destination, &mut tried, &proxy, &uri, &upgrading).await {
             Ok(peer) => peer,
-            Err(failure) if failure.is_of_peer() && tries_left > 1 => {
+            Err(failure) if retry.allows(&failure, false) => {
                 exchange.report(failure.level(), format_args!("{failure}"));
-                tries_left -= 1;
+                retry.used();
                 continue;
             }
             Err(failure) => return Err(failure),
@@ -48,6 +52,8 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
         let was_reused = peer.was_reused();
         let request = Passed {
             head: &head,
+            method: &method,
+            next_on: retry.statuses(),
             prepared: &prepared,
             proxy: &proxy,
             asked: &asked,
@@ -65,30 +71,67 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
             Ok(Answered::Upgraded(response)) => {
                 return upgrade::finish(exchange, side, peer, &response, &upgrading).await;
             }
-            Err(failure) => {
-                if failure.is_of_peer() && !was_reused {
+            Ok(Answered::NextPeer(status)) => {
+                // What a peer does not have or does not give says nothing against the peer.
+                if !matches!(status, 403 | 404) {
                     peer.lease.failed(Instant::now());
                 }
-                let may_retry = failure.is_of_peer()
-                    && !side.responder.has_begun()
-                    && side.body.is_done()
-                    && (was_reused || tries_left > 1)
-                    && (is_repeatable(&exchange.head.method) || (was_reused && peer.raw.is_empty()));
-                if !may_retry {
+                retry.used();
+            }
+            Err(failure) => {
+                if !may_go_on(exchange, side, &peer, &retry, &failure) {
                     return Err(failure);
                 }
                 exchange.report(failure.level(), format_args!("{failure}"));
                 if !was_reused {
-                    tries_left -= 1;
+                    retry.used();
                 }
             }
         }
     }
 }
 
-/// Methods that may reach a peer twice. The others are not sent again once a peer may have acted on them.
-fn is_repeatable(method: &Method) -> bool {
-    !matches!(method.as_bytes(), b"POST" | b"LOCK" | b"PATCH")
+/// Whether the request is sent again after a failure, over another connection. The peer's standing takes note.
+fn may_go_on(
+    exchange: &mut Exchange<'_>,
+    side: &ClientSide<'_>,
+    peer: &PeerConnection,
+    retry: &Retry<'_>,
+    failure: &Failure,
+) -> bool {
+    let was_reused = peer.was_reused();
+    if failure.is_of_peer() {
+        if let Some(attempt) = exchange.attempts.last_mut() {
+            attempt.status.get_or_insert(failure.status());
+        }
+        if !was_reused {
+            peer.lease.failed(Instant::now());
+        }
+    }
+    let is_whole = !side.responder.has_begun() && side.body.is_done();
+    // A peer may close an idle connection when it likes; the request has not been seen by it.
+    let died_asleep = failure.is_of_peer() && was_reused && (retry.may_repeat() || peer.raw.is_empty());
+    is_whole && (died_asleep || retry.allows(failure, true))
+}
+
+/// `proxy_method`, or the client's.
+fn method(exchange: &Exchange<'_>, proxy: &Proxy) -> Method {
+    let set = proxy.request.method.as_ref().map(|method| exchange.evaluate(method));
+    match set {
+        Some(name) if !name.is_empty() && name.iter().all(u8::is_ascii_graphic) => Method::of(&name),
+        Some(_) | None => exchange.head.method.clone(),
+    }
+}
+
+/// Where a connection to a peer comes from.
+fn origin(exchange: &Exchange<'_>, proxy: &Proxy) -> From {
+    let text = proxy.request.bind.as_ref().map(|bind| exchange.evaluate(bind)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let address = text.parse().ok().or_else(|| text.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 0)));
+    if address.is_none() && !text.is_empty() {
+        exchange.report(LogLevel::Error, format_args!("invalid local address \"{text}\""));
+    }
+    From { address, keepalive: proxy.request.socket_keepalive }
 }
 
 /// Picks a peer, and a connection to it: one that is idle, or a new one.
@@ -113,7 +156,7 @@ async fn choose(
         exchange.set_connect_time();
         return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
     }
-    match connect(&address, proxy.connect_timeout).await {
+    match connect(&address, origin(exchange, proxy), proxy.connect_timeout).await {
         Ok(stream) => {
             exchange.set_connect_time();
             Ok(PeerConnection::fresh(stream, lease))

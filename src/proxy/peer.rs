@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::body::{Body, BodyError};
 use super::failure::{Cause, Failure, Phase};
+use super::spool::Spool;
 use crate::http::chunked;
 use crate::http::framing::BodyLength;
 use crate::model::{PeerAddress, Proxy};
@@ -49,6 +50,7 @@ impl PeerConnection {
 pub struct Upload<'u> {
     pub head: &'u [u8],
     pub first: &'u [u8],
+    pub file: Option<&'u Spool>,
     /// The client's side, when not all of the body has been read.
     pub rest: Option<Rest<'u>>,
     pub length: BodyLength,
@@ -85,15 +87,33 @@ impl Upload<'_> {
         let result = peer.write_parts(&parts, proxy.send_timeout, &mut written).await;
         sent.set(sent.get() + written);
         result.map_err(lost)?;
+        if let Some(file) = self.file {
+            send_file(file, peer, proxy, sent).await?;
+        }
         if let Some(rest) = self.rest {
             rest.send(peer, proxy, sent, is_chunked).await?;
         }
-        if is_chunked {
-            let result = peer.write_all(chunked::LAST_CHUNK, proxy.send_timeout, &mut written).await;
-            result.map_err(lost)?;
-        }
         Ok(())
     }
+}
+
+/// Sends a body that a file holds; its length was announced.
+async fn send_file(file: &Spool, peer: &Stream, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
+    let mut piece = buffer::take();
+    let mut at = 0;
+    while at < file.len() {
+        piece.clear();
+        let own = |error| Failure::new(Phase::SendingRequest, Cause::Own("pread()", error));
+        match file.read_at(at, &mut piece).map_err(own)? {
+            0 => return Err(own(io::ErrorKind::UnexpectedEof.into())),
+            n => at += n as u64,
+        }
+        let mut written = 0;
+        let result = peer.write_all(&piece, proxy.send_timeout, &mut written).await;
+        sent.set(sent.get() + written);
+        result.map_err(|error| Failure::upstream(Phase::SendingRequest, "send()", error))?;
+    }
+    Ok(())
 }
 
 impl Rest<'_> {
@@ -103,12 +123,22 @@ impl Rest<'_> {
         while self.next(&mut piece).await? {
             let mut written = 0;
             let mut size = Vec::new();
-            let mut parts: [&[u8]; 3] = [b"", &piece, b""];
+            let mut parts: [&[u8]; 4] = [b"", &piece, b"", b""];
+            let is_last = self.body.is_done();
             if is_chunked {
                 chunked::chunk_head(piece.len(), &mut size);
-                parts = [&size, &piece, b"\r\n"];
+                parts = [&size, &piece, b"\r\n", if is_last { chunked::LAST_CHUNK } else { b"" }];
             }
             let result = peer.write_parts(&parts, proxy.send_timeout, &mut written).await;
+            sent.set(sent.get() + written);
+            result.map_err(lost)?;
+            if is_last {
+                return Ok(());
+            }
+        }
+        if is_chunked {
+            let mut written = 0;
+            let result = peer.write_all(chunked::LAST_CHUNK, proxy.send_timeout, &mut written).await;
             sent.set(sent.get() + written);
             result.map_err(lost)?;
         }

@@ -1,19 +1,20 @@
-//! A request's body before it goes to a peer: as much of it as one buffer holds, and how it will be framed.
+//! A request's body before it goes to a peer: gathered in memory or in a file, or as much as is there, and how it will
+//! be framed.
+
+use std::io;
+use std::rc::Rc;
 
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
 use super::peer::of_client;
+use super::spool::{Prepared, Spool};
 use crate::http::framing::BodyLength;
-use crate::model::Proxy;
+use crate::limits::BODY_BUFFER_BYTES;
+use crate::model::{BodyFile, LogLevel, Proxy};
+use crate::net::buffer;
 
-/// What of the request's body is here, and how it will be framed for the peer.
-pub struct Prepared {
-    /// What has been read: all of it, or the beginning.
-    pub first: Vec<u8>,
-    pub length: BodyLength,
-}
-
-/// Reads the request's body as far as one buffer goes. A body that fits can be sent to another peer again.
+/// Reads the request's body: all of it, or with `proxy_request_buffering off` what has come already. A body that is
+/// here as a whole can be sent to another peer again.
 ///
 /// # Errors
 /// The client's failures, and the limits of a body.
@@ -21,46 +22,128 @@ pub async fn prepare(
     exchange: &mut Exchange<'_>,
     side: &mut ClientSide<'_>,
     proxy: &Proxy,
-) -> Result<Prepared, Failure> {
-    let declared = side.body.length();
-    let mut first = Vec::new();
-    if side.body.is_done() {
-        let has_length = exchange.head.fields.first(b"content-length").is_some();
-        let length = if has_length { BodyLength::Length(0) } else { BodyLength::None };
-        return Ok(Prepared { first, length });
+) -> Result<Rc<Prepared>, Failure> {
+    if let Some(known) = &exchange.request_body {
+        // What was passed on as it came is not here any more: an error page's peer gets none of it.
+        return Ok(if side.body.is_done() { Rc::clone(known) } else { Rc::default() });
     }
     exchange.phase = Phase::ReadingRequestBody;
     continue_if_expected(side).await?;
-    let settings = &exchange.location.client;
-    let (max, room) = (settings.max_body_bytes, settings.body_buffer_bytes);
-    // A peer that speaks HTTP/1.0 must be told the length, so all of the body has to be here first.
-    let needs_all = proxy.http_1_0 && declared.is_none();
-    let room = if needs_all { usize::MAX } else { room };
-    while !side.body.is_done() && first.len() < room {
-        let before = first.len();
-        first.reserve(room.saturating_sub(before).clamp(1, crate::limits::BODY_BUFFER_BYTES));
-        let timeout = settings.body_timeout;
-        let more = side.body.next(&exchange.client.stream, side.raw, &mut first, timeout).await.map_err(of_client)?;
-        exchange.request_bytes.set(exchange.request_bytes.get() + (first.len() - before) as u64);
-        if max > 0 && first.len() as u64 > max {
-            return Err(exchange.failure(Cause::BodyTooLarge(None)));
+    let declared = side.body.length();
+    let mut prepared = Prepared::default();
+    let is_empty = side.body.is_done();
+    if is_empty {
+        let has_length = exchange.head.fields.first(b"content-length").is_some();
+        prepared.length = if has_length { BodyLength::Length(0) } else { BodyLength::None };
+    } else {
+        let request = &proxy.request;
+        // A peer that speaks HTTP/1.0 must be told the length, so all of the body has to be here first.
+        let needs_all = (proxy.http_1_0 && declared.is_none()) || request.set_body.is_some() || request.drops_body;
+        if request.is_unbuffered && !needs_all {
+            read_what_is_there(exchange, side, &mut prepared)?;
+        } else {
+            read_all(exchange, side, &mut prepared).await?;
         }
-        if needs_all && first.len() > crate::limits::UNCHUNKED_BODY_BYTES_MAX {
-            return Err(exchange.failure(Cause::Refused(411, "client sent a chunked body too long for HTTP/1.0")));
+        let held = prepared.file.as_ref().map_or(prepared.first.len() as u64, Spool::len);
+        prepared.length = match declared {
+            Some(length) => BodyLength::Length(length),
+            None if side.body.is_done() => BodyLength::Length(held),
+            None => BodyLength::Chunked,
+        };
+    }
+    exchange.phase = Phase::ProcessingRequest;
+    let prepared = Rc::new(prepared);
+    exchange.request_body = Some(Rc::clone(&prepared));
+    Ok(prepared)
+}
+
+/// What a peer gets of it: `proxy_set_body`, or nothing, or the body.
+#[must_use]
+pub fn for_peer(exchange: &Exchange<'_>, proxy: &Proxy, prepared: Rc<Prepared>) -> Rc<Prepared> {
+    match &proxy.request.set_body {
+        Some(body) => {
+            let first = exchange.evaluate(body);
+            let length = BodyLength::Length(first.len() as u64);
+            Rc::new(Prepared { first, file: None, length })
+        }
+        None if proxy.request.drops_body => Rc::default(),
+        None => prepared,
+    }
+}
+
+/// Reads to the end, into memory as far as `client_body_buffer_size` goes.
+async fn read_all(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, prepared: &mut Prepared) -> Result<(), Failure> {
+    let settings = &exchange.location.client;
+    let failed = |error: io::Error| exchange.failure(Cause::Own("pwrite()", error));
+    let mut taken = 0;
+    if settings.body_in_file_only != BodyFile::Off {
+        prepared.file = Some(spool(exchange)?);
+    }
+    let mut piece = buffer::take();
+    while !side.body.is_done() {
+        piece.clear();
+        let timeout = settings.body_timeout;
+        let more = side.body.next(&exchange.client.stream, side.raw, &mut piece, timeout).await.map_err(of_client)?;
+        note(exchange, &mut taken, piece.len())?;
+        if prepared.file.is_none() && prepared.first.len() + piece.len() > settings.body_buffer_bytes {
+            let mut file = spool(exchange)?;
+            file.write(&std::mem::take(&mut prepared.first)).map_err(failed)?;
+            prepared.file = Some(file);
+        }
+        match &mut prepared.file {
+            Some(file) => file.write(&piece).map_err(failed)?,
+            None => prepared.first.extend_from_slice(&piece),
         }
         if !more {
             break;
         }
     }
-    let length = match declared {
-        Some(length) => BodyLength::Length(length),
-        None if side.body.is_done() => BodyLength::Length(first.len() as u64),
-        None => BodyLength::Chunked,
-    };
-    Ok(Prepared { first, length })
+    Ok(())
+}
+
+/// Takes what has come already, at most `client_body_buffer_size`.
+fn read_what_is_there(
+    exchange: &Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    prepared: &mut Prepared,
+) -> Result<(), Failure> {
+    let room = exchange.location.client.body_buffer_bytes;
+    let first = &mut prepared.first;
+    let mut taken = 0;
+    while !side.body.is_done() && first.len() < room {
+        let before = first.len();
+        first.reserve(room.saturating_sub(before).clamp(1, BODY_BUFFER_BYTES));
+        let any = side.body.next_now(&exchange.client.stream, side.raw, first).map_err(of_client)?;
+        note(exchange, &mut taken, first.len() - before)?;
+        if any != Some(true) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Counts bytes of the body against `client_max_body_size`.
+fn note(exchange: &Exchange<'_>, taken: &mut u64, more: usize) -> Result<(), Failure> {
+    *taken += more as u64;
+    exchange.request_bytes.set(exchange.request_bytes.get() + more as u64);
+    let max = exchange.location.client.max_body_bytes;
+    if max > 0 && *taken > max { Err(exchange.failure(Cause::BodyTooLarge(None))) } else { Ok(()) }
+}
+
+fn spool(exchange: &Exchange<'_>) -> Result<Spool, Failure> {
+    let settings = &exchange.location.client;
+    let (folder, levels) = &*settings.body_temp_path;
+    let file = Spool::create(folder, levels, settings.body_in_file_only)
+        .map_err(|error| exchange.failure(Cause::Own("open()", error)))?;
+    if settings.body_in_file_only == BodyFile::Off {
+        let text = format_args!("a client request body is buffered to a temporary file {}", file.path().display());
+        exchange.report(LogLevel::Warn, text);
+    }
+    Ok(file)
 }
 
 async fn continue_if_expected(side: &mut ClientSide<'_>) -> Result<(), Failure> {
+    // A client that has begun to send the body does not wait for leave.
     if side.expects_continue && side.raw.is_empty() {
         let sent = side.responder.interim(b"HTTP/1.1 100 Continue\r\n\r\n").await;
         sent.map_err(|error| Failure::client(Phase::ReadingRequestBody, "send()", error))?;

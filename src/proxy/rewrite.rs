@@ -2,7 +2,7 @@
 
 use super::exchange::Exchange;
 use crate::http::framing::BodyLength;
-use crate::http::{Fields, encode, hop_by_hop, target};
+use crate::http::{Fields, Method, encode, hop_by_hop, target};
 use crate::model::{Proxy, ProxyPass};
 
 /// What the request's upgrade becomes towards the peer.
@@ -20,13 +20,14 @@ pub enum Upgrading {
 pub fn request(
     exchange: &Exchange<'_>,
     proxy: &Proxy,
+    method: &Method,
     uri: &[u8],
     length: BodyLength,
     upgrading: &Upgrading,
 ) -> Vec<u8> {
     let head = &exchange.head;
     let mut out = Vec::with_capacity(512);
-    encode::request_line(&mut out, &head.method, uri, !proxy.http_1_0);
+    encode::request_line(&mut out, method, uri, !proxy.http_1_0);
     let set: Vec<(&[u8], Vec<u8>)> =
         proxy.set_headers.iter().map(|header| (&*header.name, exchange.evaluate(&header.value))).collect();
     let is_set = |name: &[u8]| set.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -52,7 +53,8 @@ pub fn request(
         BodyLength::None | BodyLength::UntilClose => {}
     }
     let dropped = hop_by_hop::of_request(&head.fields);
-    for (name, value) in head.fields.iter() {
+    let passes = |name: &[u8]| !proxy.request.drops_headers || is_of_upgrade(name, upgrading);
+    for (name, value) in head.fields.iter().filter(|(name, _)| passes(name)) {
         if !is_made_anew(name) && !dropped.contains(name) && !is_set(name) {
             encode::field(&mut out, name, value);
         }
@@ -76,6 +78,12 @@ fn is_ours(name: &[u8], upgrading: &Upgrading) -> bool {
     let framing = name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding");
     let upgrade = name.eq_ignore_ascii_case(b"upgrade") || name.eq_ignore_ascii_case(b"connection");
     framing || (upgrade && *upgrading == Upgrading::WebSocket)
+}
+
+/// Without these a handshake is none.
+fn is_of_upgrade(name: &[u8], upgrading: &Upgrading) -> bool {
+    let is_own = name.get(..14).is_some_and(|begin| begin.eq_ignore_ascii_case(b"sec-websocket-"));
+    is_own && *upgrading == Upgrading::WebSocket
 }
 
 /// Fields of the client's request that never go on as they came.

@@ -76,6 +76,15 @@ impl Exchange<'_> {
             Variable::ServerProtocol => put(out, self.head.version.as_str().as_bytes()),
             Variable::RequestLength => print(out, format_args!("{}", self.request_bytes.get())),
             Variable::RequestTime => print_seconds(out, self.started.elapsed()),
+            Variable::RequestBody => {
+                let body = self.request_body.as_ref().filter(|body| body.file.is_none());
+                put_some(out, body.map(|body| &*body.first).filter(|body| !body.is_empty()))
+            }
+            Variable::RequestBodyFile => {
+                use std::os::unix::ffi::OsStrExt;
+                let file = self.request_body.as_ref().and_then(|body| body.file.as_ref());
+                put_some(out, file.map(|file| file.path().as_os_str().as_bytes()))
+            }
             Variable::RequestId => put(out, self.request_id().as_bytes()),
             Variable::RequestFilename => put(out, &super::files::name_of(self, &self.path)),
             Variable::DocumentRoot => put(out, &self.evaluate(&self.location.root)),

@@ -1,7 +1,6 @@
 //! nginx's rules for virtual servers and locations, each as a small configuration in model form.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -75,15 +74,7 @@ fn model_server(name: &str, names: Vec<ServerName>, locations: Vec<Arc<Location>
     Arc::new(model::Server {
         names,
         name: name.into(),
-        client_head: ClientHead {
-            timeout: Duration::ZERO,
-            buffer_bytes: 0,
-            large_buffer_count: 0,
-            large_buffer_bytes: 0,
-            underscores: false,
-            ignore_invalid: true,
-            merge_slashes: true,
-        },
+        client_head: ClientHead::default(),
         root: place(Matching::Server, Content::Files, locations),
     })
 }

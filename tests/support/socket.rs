@@ -46,6 +46,13 @@ impl Socket {
         }
     }
 
+    pub fn remote_address(&self) -> SocketAddr {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.peer_addr().expect("connected"),
+            Stream::Unix(_) => panic!("a unix socket has no port"),
+        }
+    }
+
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let result = match &mut self.stream {

@@ -1,7 +1,9 @@
 //! How the client's connection, its heads and its bodies are treated.
 
+use std::path::Path;
 use std::time::Duration;
 
+use super::body;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawClient, RawClientHead, RawLevel};
 use crate::config::table::*;
@@ -131,6 +133,12 @@ pub const TABLE: &[Directive] = &[
         "Drop fields with names that are not valid, instead of refusing the request (on).",
     ),
     head(
+        "max_headers",
+        ONE,
+        |level, line| line.number(&mut level.client_head.max_headers),
+        "Most fields of a head (1000; never more than 256).",
+    ),
+    head(
         "merge_slashes",
         FLAG,
         |level, line| line.flag(&mut level.client_head.merge_slashes),
@@ -196,8 +204,8 @@ fn large_buffers(level: &mut RawLevel, line: &Line) -> Recorded {
 
 /// nginx's defaults.
 #[must_use]
-pub fn client_defaults() -> Client {
-    Client {
+pub fn client_defaults(prefix: &Path) -> Client {
+    let mut client = Client {
         max_body_bytes: 1 << 20,
         body_timeout: Duration::from_secs(60),
         body_buffer_bytes: 8 << 10,
@@ -214,7 +222,10 @@ pub fn client_defaults() -> Client {
         absolute_redirect: true,
         server_name_in_redirect: false,
         port_in_redirect: true,
-    }
+        ..Client::default()
+    };
+    body::set_defaults(&mut client, prefix);
+    client
 }
 
 /// nginx's defaults.
@@ -227,6 +238,7 @@ pub fn client_head_defaults() -> ClientHead {
         large_buffer_bytes: 8 << 10,
         underscores: false,
         ignore_invalid: true,
+        max_headers: 1000,
         merge_slashes: true,
     }
 }
@@ -236,7 +248,7 @@ pub fn client_head_defaults() -> ClientHead {
 pub fn resolve(raw: &RawClient, around: &Client) -> Client {
     let (keepalive_timeout, keepalive_header) =
         raw.keepalive_timeout.unwrap_or((around.keepalive_timeout, around.keepalive_header));
-    Client {
+    let mut client = Client {
         max_body_bytes: raw.max_body_size.unwrap_or(around.max_body_bytes),
         body_timeout: raw.body_timeout.unwrap_or(around.body_timeout),
         body_buffer_bytes: raw.body_buffer_size.unwrap_or(around.body_buffer_bytes),
@@ -253,7 +265,10 @@ pub fn resolve(raw: &RawClient, around: &Client) -> Client {
         absolute_redirect: raw.absolute_redirect.unwrap_or(around.absolute_redirect),
         server_name_in_redirect: raw.server_name_in_redirect.unwrap_or(around.server_name_in_redirect),
         port_in_redirect: raw.port_in_redirect.unwrap_or(around.port_in_redirect),
-    }
+        ..around.clone()
+    };
+    body::resolve(raw, &mut client);
+    client
 }
 
 /// The same for what acts before the location is known.
@@ -267,6 +282,7 @@ pub fn resolve_head(raw: &RawClientHead, around: &ClientHead) -> ClientHead {
         large_buffer_count,
         large_buffer_bytes,
         underscores: raw.underscores_in_headers.unwrap_or(around.underscores),
+        max_headers: raw.max_headers.map_or(around.max_headers, |count| usize::try_from(count).unwrap_or(usize::MAX)),
         ignore_invalid: raw.ignore_invalid_headers.unwrap_or(around.ignore_invalid),
         merge_slashes: raw.merge_slashes.unwrap_or(around.merge_slashes),
     }

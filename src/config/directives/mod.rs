@@ -1,6 +1,7 @@
 //! The table of all directives, by topic: one entry each, and nothing else knows their names.
 
 pub mod access;
+pub mod body;
 mod classes;
 pub mod client;
 pub mod content;
@@ -13,6 +14,7 @@ pub mod log;
 pub mod map;
 pub mod proxy;
 pub mod proxy_answer;
+pub mod proxy_request;
 pub mod ranges;
 pub mod rewrite;
 pub mod server;
@@ -32,6 +34,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     server::TABLE,
     location::TABLE,
     proxy::TABLE,
+    proxy_request::TABLE,
     proxy_answer::TABLE,
     tunnel::TABLE,
     upstream::TABLE,
@@ -41,6 +44,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     rewrite::TABLE,
     error_page::TABLE,
     client::TABLE,
+    body::TABLE,
     access::TABLE,
     limit::TABLE,
     log::TABLE,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::content::field;
-use super::proxy_answer;
+use super::{proxy_answer, proxy_request};
 use crate::config::address::{self, Address};
 use crate::config::diagnostic::{Fault, nearest};
 use crate::config::lexer::Word;
@@ -15,8 +15,8 @@ use crate::config::source::Span;
 use crate::config::table::*;
 use crate::config::value;
 use crate::model::{
-    Balance, Destination, OwnRedirect, Peer, Proxy, ProxyPass, Scheme, SetHeader, Template, Upstream, UpstreamId,
-    UpstreamKeepalive,
+    Balance, Destination, OwnRedirect, Peer, Proxy, ProxyPass, ProxyRequest, Scheme, SetHeader, Template, Upstream,
+    UpstreamId, UpstreamKeepalive,
 };
 
 /// Port of `http://` without a port.
@@ -135,7 +135,9 @@ pub fn defaults() -> Proxy {
         send_timeout_is_explicit: false,
         intercept_errors: false,
         buffer_bytes: 4 << 10,
+        request: ProxyRequest::default(),
         answer: proxy_answer::defaults(),
+        next_upstream: proxy_request::retry_defaults(),
     }
 }
 
@@ -148,7 +150,9 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         && raw.send_timeout.is_none()
         && raw.intercept_errors.is_none()
         && raw.buffer_size.is_none()
-        && raw.answer.is_empty();
+        && raw.request.is_empty()
+        && raw.answer.is_empty()
+        && raw.next_upstream.is_empty();
     if is_empty {
         return Arc::clone(around);
     }
@@ -170,6 +174,8 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         send_timeout_is_explicit: raw.send_timeout.is_some() || around.send_timeout_is_explicit,
         intercept_errors: raw.intercept_errors.unwrap_or(around.intercept_errors),
         buffer_bytes: raw.buffer_size.unwrap_or(around.buffer_bytes),
+        request: proxy_request::resolve(&raw.request, &around.request, scope),
+        next_upstream: proxy_request::resolve_retry(&raw.next_upstream, &around.next_upstream),
         answer: proxy_answer::resolve(&raw.answer, &around.answer, scope),
     })
 }

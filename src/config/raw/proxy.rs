@@ -1,6 +1,7 @@
 //! What the user wrote of the directives that change a request or an answer on its way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::lexer::Word;
 use crate::model::Pattern;
@@ -46,4 +47,26 @@ pub enum RawFind {
 pub struct RawCookieFlags {
     pub name: RawFind,
     pub flags: Vec<Word>,
+}
+
+/// Directives that act on the request.
+#[derive(Debug, Default)]
+pub struct RawProxyRequest {
+    pub method: Option<Word>,
+    pub pass_request_headers: Option<bool>,
+    pub pass_request_body: Option<bool>,
+    pub set_body: Option<Word>,
+    pub request_buffering: Option<bool>,
+    /// `None` inside is `off`.
+    pub bind: Option<Option<Word>>,
+    pub socket_keepalive: Option<bool>,
+}
+
+/// When another peer is tried.
+#[derive(Debug, Default)]
+pub struct RawProxyRetry {
+    /// Words of `proxy_next_upstream`; empty for `off`.
+    pub on: Option<Vec<String>>,
+    pub tries: Option<u64>,
+    pub timeout: Option<Duration>,
 }

@@ -1,7 +1,7 @@
 //! Directives that change a request or an answer on its way: what is recorded, inherited and refused.
 
 use super::*;
-use crate::model::{Find, Redirect};
+use crate::model::{BodyFile, Find, Redirect};
 
 fn text(find: &Find) -> String {
     match find {
@@ -67,8 +67,43 @@ fn values_are_checked() {
         ("proxy_cookie_path /a;", "invalid parameter \"/a\""),
         ("proxy_cookie_flags a bright;", "invalid parameter \"bright\""),
         ("proxy_ignore_headers X-Other;", "invalid value \"X-Other\""),
+        ("proxy_bind nowhere;", "invalid address \"nowhere\""),
+        ("proxy_bind 127.0.0.1 transparent;", "\"proxy_bind\" with \"transparent\" is refused: it is not built yet"),
+        ("proxy_next_upstream http_418;", "invalid value \"http_418\""),
+        ("proxy_next_upstream_tries few;", "\"proxy_next_upstream_tries\" directive invalid number"),
+        ("client_body_temp_path a 4;", "\"client_body_temp_path\" directive invalid value"),
+        ("client_body_in_file_only maybe;", "invalid value \"maybe\""),
+        ("lingering_close never;", "invalid value \"never\""),
         ("proxy_limit_rate fast;", "\"proxy_limit_rate\" directive invalid value"),
     ] {
         assert_eq!(location_fault(lines), words, "{lines}");
     }
+}
+
+#[test]
+fn requests_are_changed_and_tried_as_written() {
+    let around =
+        "proxy_bind 127.0.0.2; proxy_next_upstream http_404 error non_idempotent; proxy_request_buffering off;";
+    let own = "proxy_bind off; proxy_next_upstream_tries 2; proxy_set_body x$uri; proxy_pass_request_body off;";
+    let location = location("", around, own);
+    let (request, retry) = (&location.proxy.request, &location.proxy.next_upstream);
+    assert!(request.bind.is_none() && request.set_body.is_some() && request.drops_body && request.is_unbuffered);
+    assert!(retry.on_error && !retry.on_timeout && retry.non_idempotent);
+    assert_eq!((&*retry.on_status, retry.tries), ([404].as_slice(), 2));
+    let off = self::location("", around, "proxy_next_upstream off;");
+    assert!(!off.proxy.next_upstream.on_error && off.proxy.next_upstream.on_status.is_empty());
+    assert_eq!(off.proxy.request.bind.as_ref().unwrap().as_text(), Some(b"127.0.0.2".as_slice()));
+}
+
+#[test]
+fn bodies_have_their_folder_and_closing_connections_their_time() {
+    let plain = location("", "", "");
+    assert_eq!(plain.client.body_temp_path.0, path("/etc/l/client_body_temp"));
+    assert_eq!((plain.client.lingering.close, plain.client.lingering.time.as_secs()), (Some(false), 30));
+    let lines = "client_body_temp_path spool 1 2; client_body_in_file_only clean; lingering_timeout 1s;";
+    let own = location("lingering_close off;", "", lines);
+    assert_eq!(own.client.body_temp_path.0, path("/etc/l/spool"));
+    assert_eq!(*own.client.body_temp_path.1, [1, 2]);
+    assert_eq!((own.client.lingering.close, own.client.lingering.timeout.as_secs()), (None, 1));
+    assert_eq!(own.client.body_in_file_only, BodyFile::Clean);
 }

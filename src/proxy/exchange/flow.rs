@@ -9,6 +9,7 @@ use crate::http::Method;
 use crate::limits::INTERNAL_REDIRECTS_MAX;
 use crate::model::{Content, ErrorPage, LastResort, Location, Matching, PageStatus, Target, TryFiles};
 use crate::proxy::failure::{Cause, Failure};
+use crate::proxy::peer::of_client;
 use crate::proxy::steps::{Given, Ran};
 use crate::proxy::{admission, files, pass, respond, status_page};
 use crate::route;
@@ -79,21 +80,27 @@ impl Exchange<'_> {
         match &location.content {
             Content::Proxy(to) => pass::run(self, side, to).await.map(Turn::Done),
             Content::StubStatus => status_page::run(self, side).await.map(Turn::Done),
-            Content::Files => match files::run(self, side).await? {
-                files::Served::Answered(next) => Ok(Turn::Done(next)),
-                files::Served::Index(path) => {
-                    self.change_path(path);
-                    self.count_redirect()?;
-                    Ok(Turn::Again(Entry::Server))
+            Content::Files => {
+                skim(side)?;
+                match files::run(self, side).await? {
+                    files::Served::Answered(next) => Ok(Turn::Done(next)),
+                    files::Served::Index(path) => {
+                        self.change_path(path);
+                        self.count_redirect()?;
+                        Ok(Turn::Again(Entry::Server))
+                    }
                 }
-            },
+            }
         }
     }
 
     /// The answer of a step.
     async fn give(&mut self, side: &mut ClientSide<'_>, given: Given) -> Result<Turn, Failure> {
         match given {
-            Given::Returned(answer) => respond::returned(self, side, &answer).await.map(Turn::Done),
+            Given::Returned(answer) => {
+                skim(side)?;
+                respond::returned(self, side, &answer).await.map(Turn::Done)
+            }
             Given::Redirect(status, to) => Err(self.failure(Cause::Redirect(status, to))),
         }
     }
@@ -243,6 +250,11 @@ impl Exchange<'_> {
         self.shown_status = status;
         side.responder.shown_status = status;
     }
+}
+
+/// An answer that wants no body drops what is here of it; what is no body is refused.
+fn skim(side: &mut ClientSide<'_>) -> Result<(), Failure> {
+    side.body.skim(side.raw).map_err(of_client)
 }
 
 fn error_page_of(location: &Location, status: u16) -> Option<&ErrorPage> {

@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::proxy::handover::Handover;
 use crate::proxy::limit_status::LimitStatus;
 use crate::proxy::responder::{Answer, Responder, Sent};
+use crate::proxy::spool::Prepared;
 use crate::route;
 use crate::zones::Place;
 
@@ -86,6 +88,8 @@ pub struct Exchange<'c> {
     /// `$upstream` of the error log: where the request is being sent.
     pub upstream_text: Option<String>,
     pub request_id: OnceCell<String>,
+    /// The body, once it was read for a peer.
+    pub request_body: Option<Rc<Prepared>>,
     /// `WWW-Authenticate` of a 401.
     pub challenge: Option<Box<[u8]>>,
     /// Something inside chose the path: `internal` locations are open.
@@ -154,6 +158,7 @@ impl<'c> Exchange<'c> {
             phase: Phase::ProcessingRequest,
             upstream_text: None,
             request_id: OnceCell::new(),
+            request_body: None,
             challenge: None,
             is_internal: false,
             has_own_path: false,

@@ -8,7 +8,6 @@ use crate::config::table::{
 const HASH: &str = "it sizes a table inside nginx; lookups here have no such limit";
 const FILES: &str = "it tunes how nginx reads files; clients get the same bytes";
 const OPEN_FILES: &str = "files are opened for each request, so what is sent is never out of date";
-const LINGERING: &str = "longhaul bounds by itself how long it reads what a closing client still sends";
 const RESOLVER: &str = "names are resolved when the configuration is loaded, not for each request";
 
 pub const TABLE: &[Directive] = &[
@@ -22,27 +21,7 @@ pub const TABLE: &[Directive] = &[
     accepted("map_hash_bucket_size", HTTP, ONE, HASH),
     accepted("connection_pool_size", HTTP | SERVER, ONE, "it sizes memory pools inside nginx"),
     accepted("request_pool_size", HTTP | SERVER, ONE, "it sizes memory pools inside nginx"),
-    accepted(
-        "client_body_temp_path",
-        HTTP_LEVELS,
-        ONE_TO_FOUR,
-        "bodies are passed on as they come and never lie in a file",
-    ),
-    accepted(
-        "client_body_in_single_buffer",
-        HTTP_LEVELS,
-        FLAG,
-        "bodies are passed on as they come and are never gathered",
-    ),
-    by_value(
-        "client_body_in_file_only",
-        HTTP_LEVELS,
-        ONE,
-        &["off"],
-        "bodies never lie in a file",
-        "bodies are passed on as they come and never lie in a file",
-        "Write `client_body_in_file_only off;` or remove the line.",
-    ),
+    accepted("client_body_in_single_buffer", HTTP_LEVELS, FLAG, "a body that memory holds is in one buffer anyway"),
     refused(
         "client_body_early_read",
         HTTP | SERVER,
@@ -115,17 +94,6 @@ pub const TABLE: &[Directive] = &[
         ONE_OR_TWO,
         "it concerns faults of Internet Explorer 6 and old Safari; keep-alive stays on, as browsers now expect",
     ),
-    accepted("lingering_time", HTTP_LEVELS, ONE, LINGERING),
-    accepted("lingering_timeout", HTTP_LEVELS, ONE, LINGERING),
-    by_value(
-        "lingering_close",
-        HTTP_LEVELS,
-        ONE,
-        &["on"],
-        LINGERING,
-        "when to wait for a closing client cannot be chosen yet",
-        "Write `lingering_close on;`, which is also the default.",
-    ),
     accepted("msie_padding", HTTP_LEVELS, FLAG, "it concerns faults of old Internet Explorers"),
     accepted("msie_refresh", HTTP_LEVELS, FLAG, "it concerns faults of old Internet Explorers"),
     refused(
@@ -150,15 +118,6 @@ pub const TABLE: &[Directive] = &[
         ONE_OR_MORE,
         "passing on 103 answers by a condition is not built yet",
         "Remove the line: clients lose only the hints.",
-    ),
-    by_value(
-        "max_headers",
-        HTTP | SERVER,
-        ONE,
-        &["1000"],
-        "it is the default",
-        "a bound on the number of fields cannot be chosen yet",
-        "Remove the line: `large_client_header_buffers` bounds the size of a head.",
     ),
     by_value(
         "disable_symlinks",

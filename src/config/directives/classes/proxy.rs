@@ -2,8 +2,8 @@
 //! only tunes a refused directive is accepted, so that one error stands for all.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_FOUR, ONE_TO_THREE, TWO, TWO_OR_MORE,
-    accepted, by_value, refused,
+    Directive, FLAG, HTTP, HTTP_LEVELS, ONE, ONE_OR_MORE, ONE_TO_FOUR, ONE_TO_THREE, TWO, TWO_OR_MORE, accepted,
+    by_value, refused,
 };
 
 const STREAMED: &str =
@@ -17,12 +17,10 @@ const ONLY_HTTPS: &str = "it acts only on `proxy_pass https://…`, which is ref
 const HTTPS: &str = "TLS to peers is not built yet, and dropping this would change whom they trust";
 const HTTPS_INSTEAD: &str =
     "Connect to the peer by `http://` on a trusted network, or through a TLS tunnel beside it, and remove the line.";
-const RETRY: &str = "choosing when another peer is tried is not built yet";
 const DEFAULT: &str = "it is the default";
 
 pub const TABLE: &[Directive] = &[
     accepted("proxy_buffering", HTTP_LEVELS, FLAG, STREAMED),
-    accepted("proxy_request_buffering", HTTP_LEVELS, FLAG, STREAMED),
     accepted("proxy_buffers", HTTP_LEVELS, TWO, STREAMED),
     accepted("proxy_busy_buffers_size", HTTP_LEVELS, ONE, STREAMED),
     accepted("proxy_temp_path", HTTP_LEVELS, ONE_TO_FOUR, STREAMED),
@@ -54,30 +52,6 @@ pub const TABLE: &[Directive] = &[
         "the kernel sizes the buffers of each connection by itself; the bytes are the same",
     ),
     by_value(
-        "proxy_socket_keepalive",
-        HTTP_LEVELS,
-        FLAG,
-        &["off"],
-        DEFAULT,
-        "TCP keep-alive probes to peers are not built yet",
-        "Write `proxy_read_timeout TIME;`: it ends a tunnel whose peer is silent that long.",
-    ),
-    by_value(
-        "proxy_bind",
-        HTTP_LEVELS,
-        ONE_OR_TWO,
-        &["off"],
-        DEFAULT,
-        "choosing the address from which peers are reached is not built yet",
-        "Set the source address by a route: `ip route … src ADDRESS`.",
-    ),
-    accepted(
-        "proxy_bind_dynamic",
-        HTTP_LEVELS,
-        FLAG,
-        "it acts only together with `proxy_bind`, which is refused unless it is off",
-    ),
-    by_value(
         "proxy_ignore_client_abort",
         HTTP_LEVELS,
         FLAG,
@@ -85,38 +59,6 @@ pub const TABLE: &[Directive] = &[
         DEFAULT,
         "finishing a request whose client is gone is not built",
         "Let the service behind finish its work by itself, then remove the line.",
-    ),
-    refused(
-        "proxy_set_body",
-        HTTP_LEVELS,
-        ONE,
-        "changing the method or the body of a request is not built yet",
-        "Let the client or the peer do it, then remove the line.",
-    ),
-    refused(
-        "proxy_method",
-        HTTP_LEVELS,
-        ONE,
-        "changing the method or the body of a request is not built yet",
-        "Let the client or the peer do it, then remove the line.",
-    ),
-    by_value(
-        "proxy_pass_request_headers",
-        HTTP_LEVELS,
-        FLAG,
-        &["on"],
-        DEFAULT,
-        "passing only a part of a request is not built yet",
-        "Write `proxy_set_header NAME \"\";` for each field that the peer shall not see.",
-    ),
-    by_value(
-        "proxy_pass_request_body",
-        HTTP_LEVELS,
-        FLAG,
-        &["on"],
-        DEFAULT,
-        "passing only a part of a request is not built yet",
-        "Let the peer ignore the body, then remove the line.",
     ),
     by_value(
         "proxy_force_ranges",
@@ -126,33 +68,6 @@ pub const TABLE: &[Directive] = &[
         DEFAULT,
         "cutting ranges out of a peer's answers is not built",
         "Let the peer answer ranges, then remove the line.",
-    ),
-    by_value(
-        "proxy_next_upstream",
-        HTTP_LEVELS,
-        ONE_OR_MORE,
-        &["error timeout", "timeout error"],
-        DEFAULT,
-        RETRY,
-        "Write `proxy_next_upstream error timeout;`, which is also the default.",
-    ),
-    by_value(
-        "proxy_next_upstream_tries",
-        HTTP_LEVELS,
-        ONE,
-        &["0"],
-        DEFAULT,
-        RETRY,
-        "Remove the line: at most each peer of the group is tried once.",
-    ),
-    by_value(
-        "proxy_next_upstream_timeout",
-        HTTP_LEVELS,
-        ONE,
-        &["0"],
-        DEFAULT,
-        RETRY,
-        "Remove the line: at most each peer of the group is tried once.",
     ),
     by_value(
         "proxy_request_dynamic",

@@ -84,11 +84,9 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
         ("proxy_buffering", LOCATION, "off"),
         ("proxy_cache_bypass", LOCATION, "$http_upgrade"),
         ("proxy_cache", LOCATION, "off"),
-        ("proxy_next_upstream", LOCATION, "error timeout"),
         ("zone", UPSTREAM, "chat 64k"),
         ("fastcgi_param", HTTP, "SCRIPT_FILENAME $document_root"),
         ("load_module", MAIN, "modules/ngx_http_image_filter_module.so"),
-        ("client_body_temp_path", HTTP, "/tmp/x"),
     ];
     for (name, context, value) in lines {
         assert!(is_accepted(name, context, value), "{name} {value}");
@@ -106,7 +104,6 @@ fn what_guards_or_changes_answers_is_refused() {
         ("ssl", SERVER, "on"),
         ("proxy_ssl_verify", LOCATION, "on"),
         ("proxy_cache", LOCATION, "one"),
-        ("proxy_next_upstream", LOCATION, "error http_502"),
         ("ip_hash", UPSTREAM, ""),
         ("least_conn", UPSTREAM, ""),
         ("check", UPSTREAM, "interval=3000"),

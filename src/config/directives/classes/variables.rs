@@ -14,7 +14,6 @@ const USERID: &str = "`userid` is not built";
 const REALIP: &str = "`set_real_ip_from` is not built yet; `$remote_addr` is the address of the connection";
 const TRACES: &str = "traces are not built";
 const TCP_INFO: &str = "the kernel's figures of a connection are not read yet";
-const BODY: &str = "bodies are passed on as they come and never lie in memory or in a file as a whole";
 const TRAILERS: &str = "fields after the body are not read yet";
 const INTERNAL: &str = "it exists for use inside nginx alone";
 const TOKENS: &str = "tokens are not read";
@@ -79,8 +78,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("proxy_protocol_tlv_", PROXY_PROTOCOL),
     ("realip_remote_addr", REALIP),
     ("realip_remote_port", REALIP),
-    ("request_body", BODY),
-    ("request_body_file", BODY),
     ("request_port", "the port of `Host` is not kept apart yet; use `$http_host`"),
     ("secure_link", "checking signed links is not built"),
     ("secure_link_expires", "checking signed links is not built"),
@@ -161,7 +158,6 @@ mod tests {
         assert_eq!(unbuilt_variable("ssl_protocol"), Some(TLS));
         assert_eq!(unbuilt_variable("proxy_protocol_tlv_unique_id"), Some(PROXY_PROTOCOL));
         assert_eq!(unbuilt_variable("proxy_protocol_tlv_"), Some(PROXY_PROTOCOL));
-        assert_eq!(unbuilt_variable("request_body"), Some(BODY));
     }
 
     #[test]
