@@ -116,6 +116,9 @@ struct RunArgs {
     no_peers: bool,
     #[command(flatten)]
     peers: PeerArgs,
+    /// With tls=true: the certificate to trust (PEM), for the name in --host
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// Needed for a target that is not on loopback: its address again
     #[arg(long, value_name = "ADDRESS")]
     i_own_the_target: Option<String>,
@@ -133,6 +136,8 @@ struct WorkerArgs {
     core: Option<usize>,
     #[arg(long)]
     process: u8,
+    #[arg(long)]
+    certificate: Option<PathBuf>,
 }
 
 fn peer_count(text: &str) -> Result<usize, String> {
@@ -152,8 +157,8 @@ pub fn run(cli: Cli) -> Result<bool, String> {
         Command::Run(args) => run_one(args),
         Command::Peers(args) => peers(&args),
         Command::Report { folder } => report(&folder),
-        Command::Worker(WorkerArgs { target, host, core, process }) => {
-            ends::run(&ends::Options { target, host, core, process }).map(|()| true)
+        Command::Worker(WorkerArgs { target, host, core, process, certificate }) => {
+            ends::run(&ends::Options { target, host, core, process, certificate }).map(|()| true)
         }
         Command::Launch(args) => proxies::launch(&args).map(|()| true),
         Command::BareSockets { count } => ends::hold_bare_sockets(count).map(|()| true),
@@ -171,7 +176,8 @@ fn refuse_debug(allowed: bool) -> Result<(), String> {
 fn peers(args: &PeerArgs) -> Result<bool, String> {
     interrupt::watch()?;
     let target = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), args.peer_port);
-    let plan = Plan { target, host: String::new(), cores: Vec::new(), peers: args.ports(), tunnels: 1 };
+    let plan =
+        Plan { target, host: String::new(), cores: Vec::new(), peers: args.ports(), tunnels: 1, certificate: None };
     let _crew = Crew::start(&plan)?;
     eprintln!("echoing on 127.0.0.1, ports {:?}, until Ctrl-C", args.ports());
     while interrupt::sleep(interrupt::LOOK_EVERY).is_ok() {}
@@ -262,7 +268,12 @@ fn run_one(args: RunArgs) -> Result<bool, String> {
     interrupt::watch()?;
     let scenario = parse(&args.scenario.join(" "))?;
     let peers = if args.no_peers { Vec::new() } else { args.peers.ports() };
-    let plan = Plan { target: args.target, host: args.host, cores: args.load_cores, peers, tunnels: scenario.tunnels };
+    if scenario.tls && args.certificate.is_none() {
+        return Err("tls=true wants the target's certificate: --certificate FILE".to_owned());
+    }
+    let certificate = args.certificate.filter(|_| scenario.tls);
+    let tunnels = scenario.tunnels;
+    let plan = Plan { target: args.target, host: args.host, cores: args.load_cores, peers, tunnels, certificate };
     let mut crew = Crew::start(&plan)?;
     let reason = || "the proxy was not started here, so it is in no cgroup of ours".to_owned();
     let subject = Subject { pid: args.pid, group: Err(reason()), bare_bytes: Err(reason()) };

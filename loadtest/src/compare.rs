@@ -11,12 +11,14 @@ use crate::crew::{Crew, Plan};
 use crate::figure::{Fault, Reading};
 use crate::measure::{self, Stage, Subject};
 use crate::progress::Progress;
-use crate::proxies::{Place, Proxy, start};
+use crate::proxies::{Place, Proxy, certificate, start};
 use crate::scenario::{Mode, Scenario};
 use crate::{host, interrupt};
 
 /// Opens in a second that an estimate counts on.
 const OPENS_PER_SECOND: f64 = 6000.0;
+/// The name in requests and in certificates.
+const HOST: &str = "longhaul-loadtest.test";
 /// More are refused at once, which takes no time.
 const TUNNELS_MAX: u32 = 2_000_000;
 /// Starting and ending of a proxy and of the load.
@@ -127,16 +129,18 @@ fn run_one(
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     refuse_one_core(settings, scenario)?;
-    if scenario.tls {
-        return Err("tls=true is not built yet".to_owned());
-    }
+    let certificate = match scenario.tls {
+        true => Some(certificate::make(&settings.folder, HOST)?),
+        false => None,
+    };
     let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), settings.ports[index]);
     let plan = Plan {
         target: address,
-        host: "longhaul-loadtest.test".to_owned(),
+        host: HOST.to_owned(),
         cores: settings.load_cores.clone(),
         peers: settings.peer_ports.clone(),
         tunnels: scenario.tunnels,
+        certificate: certificate.as_ref().map(|certificate| certificate.certificate.clone()),
     };
     let mut crew = Crew::start(&plan)?;
     let place = Place {
@@ -145,6 +149,7 @@ fn run_one(
         core: settings.proxy_core,
         folder: settings.folder.join(&proxy.name).join(&scenario.name),
         access_log: scenario.log,
+        tls: certificate,
     };
     let mut running = start(proxy, &place)?;
     let subject = Subject {

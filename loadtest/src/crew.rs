@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ pub struct Plan {
     /// Ports on loopback; none when the peers are somebody else's.
     pub peers: Vec<u16>,
     pub tunnels: u32,
+    /// The certificate that clients trust, for a target that speaks TLS.
+    pub certificate: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -220,6 +223,9 @@ impl Worker {
         let mut command = Command::new(program);
         command.args(["worker", "--target", &plan.target.to_string(), "--host", &plan.host]);
         command.args(["--process", &(number + 1).to_string()]);
+        if let Some(certificate) = &plan.certificate {
+            command.arg("--certificate").arg(certificate);
+        }
         if let Some(core) = core {
             command.args(["--core", &core.to_string()]);
         }

@@ -18,6 +18,7 @@ use monoio_http::h1::payload::{FixedPayload, Payload};
 
 use super::counts::Shared;
 use super::echo::{Stop, nanoseconds_since};
+use super::link::Link;
 use super::open::Target;
 
 /// No larger body is made.
@@ -66,7 +67,20 @@ pub async fn ask(target: std::rc::Rc<Target>, bytes: usize, counts: Shared, stop
 }
 
 async fn ask_on_one(target: &Target, path: &str, bytes: usize, counts: &Shared, stop: &Stop) -> Result<(), String> {
-    let stream = target.connect().await.map_err(|error| format!("connect to {}: {error}", target.address))?;
+    match target.connect().await? {
+        Link::Plain(stream) => ask_over(stream, target, path, bytes, counts, stop).await,
+        Link::Tls(stream) => ask_over(*stream, target, path, bytes, counts, stop).await,
+    }
+}
+
+async fn ask_over<S: Split + AsyncReadRent + AsyncWriteRent>(
+    stream: S,
+    target: &Target,
+    path: &str,
+    bytes: usize,
+    counts: &Shared,
+    stop: &Stop,
+) -> Result<(), String> {
     let mut codec = ClientCodec::new(stream);
     let uri: Uri = path.parse().map_err(|error| format!("{path}: {error}"))?;
     while !stop.get() {

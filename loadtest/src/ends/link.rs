@@ -5,21 +5,42 @@
 use std::io;
 
 use monoio::buf::{IoBuf, IoBufMut};
-use monoio::io::{AsyncReadRent, AsyncWriteRentExt, OwnedReadHalf, OwnedWriteHalf, Splitable};
+use monoio::io::{AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::TcpStream;
+use monoio_rustls::ClientTlsStream as TlsStream;
 
 /// The largest piece that is read at once.
 const PIECE_BYTES_MAX: usize = 256 * 1024;
 
-#[derive(Debug)]
-pub struct Reader(OwnedReadHalf<TcpStream>);
+/// With TLS or without, as the target wants it.
+pub enum Link {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
 
-#[derive(Debug)]
-pub struct Writer(OwnedWriteHalf<TcpStream>);
+pub enum Reader {
+    Plain(OwnedReadHalf<TcpStream>),
+    Tls(OwnedReadHalf<TlsStream<TcpStream>>),
+}
 
-pub fn split(stream: TcpStream) -> (Reader, Writer) {
-    let (reader, writer) = stream.into_split();
-    (Reader(reader), Writer(writer))
+pub enum Writer {
+    Plain(OwnedWriteHalf<TcpStream>),
+    Tls(OwnedWriteHalf<TlsStream<TcpStream>>),
+}
+
+impl Link {
+    pub fn split(self) -> (Reader, Writer) {
+        match self {
+            Self::Plain(stream) => {
+                let (reader, writer) = stream.into_split();
+                (Reader::Plain(reader), Writer::Plain(writer))
+            }
+            Self::Tls(stream) => {
+                let (reader, writer) = stream.into_split();
+                (Reader::Tls(reader), Writer::Tls(writer))
+            }
+        }
+    }
 }
 
 /// Why an echo is not what was sent.
@@ -32,8 +53,11 @@ pub enum Flaw {
 }
 
 impl Reader {
-    pub async fn read<B: IoBufMut>(&mut self, buffer: B) -> (io::Result<usize>, B) {
-        self.0.read(buffer).await
+    pub async fn read<B: IoBufMut + 'static>(&mut self, buffer: B) -> (io::Result<usize>, B) {
+        match self {
+            Self::Plain(half) => half.read(buffer).await,
+            Self::Tls(half) => half.read(buffer).await,
+        }
     }
 
     /// Reads one message and compares it. `seen` is told of each piece.
@@ -50,7 +74,7 @@ impl Reader {
         while at < expected.len() {
             let wanted = buffer.capacity().min(expected.len() - at);
             let slice = std::mem::take(buffer).slice_mut(0..wanted);
-            let (result, slice) = self.0.read(slice).await;
+            let (result, slice) = self.read(slice).await;
             *buffer = slice.into_inner();
             let count = match result {
                 Ok(0) => return Err(Flaw::Lost(io::ErrorKind::UnexpectedEof.into())),
@@ -69,6 +93,16 @@ impl Reader {
 
 impl Writer {
     pub async fn write_all<B: IoBuf + 'static>(&mut self, buffer: B) -> (io::Result<usize>, B) {
-        self.0.write_all(buffer).await
+        match self {
+            Self::Plain(half) => half.write_all(buffer).await,
+            Self::Tls(half) => {
+                let (result, buffer) = half.write_all(buffer).await;
+                // TLS may keep the end of a message until it is told that this was one.
+                match (result, half.flush().await) {
+                    (Ok(count), Ok(())) => (Ok(count), buffer),
+                    (Err(error), _) | (Ok(_), Err(error)) => (Err(error), buffer),
+                }
+            }
+        }
     }
 }

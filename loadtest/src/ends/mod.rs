@@ -12,6 +12,7 @@ mod link;
 mod open;
 mod pace;
 mod peers;
+mod tls;
 mod tunnels;
 mod worker;
 

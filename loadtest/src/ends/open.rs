@@ -11,7 +11,8 @@ use std::time::Duration;
 use monoio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::link::{Reader, Writer, split};
+use super::link::{Link, Reader, Writer};
+use super::tls::Tls;
 use crate::wire::handshake::{HEAD_BYTES_MAX, Offer};
 
 /// Nobody waits longer for a tunnel; a proxy that needs more has failed at it.
@@ -20,7 +21,6 @@ const OPEN_TIME_MAX: Duration = Duration::from_secs(10);
 const OPENS_PER_SOURCE: u64 = 64;
 const SOURCES: u64 = 240;
 
-#[derive(Debug)]
 pub struct Tunnel {
     pub number: u32,
     pub reader: Reader,
@@ -28,7 +28,6 @@ pub struct Tunnel {
 }
 
 /// Where tunnels lead, and from which addresses.
-#[derive(Debug)]
 pub struct Target {
     pub address: SocketAddr,
     /// The value of `Host`.
@@ -36,11 +35,12 @@ pub struct Target {
     opened: Cell<u64>,
     /// Tells processes apart: each takes source addresses of its own.
     process: u8,
+    tls: Option<Tls>,
 }
 
 impl Target {
-    pub fn new(address: SocketAddr, host: &str, process: u8) -> Self {
-        Self { address, host: host.to_owned(), opened: Cell::new(0), process }
+    pub fn new(address: SocketAddr, host: &str, process: u8, tls: Option<Tls>) -> Self {
+        Self { address, host: host.to_owned(), opened: Cell::new(0), process, tls }
     }
 
     fn source(&self) -> Option<SocketAddr> {
@@ -52,7 +52,15 @@ impl Target {
         Some(SocketAddr::new(address.into(), 0))
     }
 
-    pub async fn connect(&self) -> io::Result<TcpStream> {
+    pub async fn connect(&self) -> Result<Link, String> {
+        let stream = self.connect_plain().await.map_err(|error| format!("connect to {}: {error}", self.address))?;
+        match &self.tls {
+            Some(tls) => tls.wrap(stream).await,
+            None => Ok(Link::Plain(stream)),
+        }
+    }
+
+    async fn connect_plain(&self) -> io::Result<TcpStream> {
         let source = self.source();
         self.opened.set(self.opened.get() + 1);
         let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP))?;
@@ -86,8 +94,7 @@ impl Target {
     }
 
     async fn open_at_leisure(&self, number: u32) -> Result<Tunnel, String> {
-        let stream = self.connect().await.map_err(|error| format!("connect to {}: {error}", self.address))?;
-        let (mut reader, mut writer) = split(stream);
+        let (mut reader, mut writer) = self.connect().await?.split();
         let mut offer = Offer::new(&self.host, u64::from(number));
         let (result, _) = writer.write_all(std::mem::take(&mut offer.request)).await;
         result.map_err(|error| format!("handshake: {error}"))?;

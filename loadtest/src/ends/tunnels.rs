@@ -3,7 +3,6 @@
 //! A busy tunnel belongs to its task; stopping brings it back. One that does not come back in time is counted as lost.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -45,9 +44,9 @@ pub struct Opened {
 }
 
 impl Tunnels {
-    pub fn new(target: SocketAddr, host: &str, process: u8) -> Self {
+    pub fn new(target: Target, process: u8) -> Self {
         Self {
-            target: Rc::new(Target::new(target, host, process)),
+            target: Rc::new(target),
             counts: Rc::new(RefCell::new(Counts::default())),
             held: Vec::new(),
             busy: Vec::new(),

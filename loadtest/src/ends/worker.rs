@@ -6,13 +6,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::PathBuf;
 
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net::UnixStream;
 use monoio::time::TimeDriver;
 use monoio::{IoUringDriver, Runtime, RuntimeBuilder};
 
+use super::open::Target;
 use super::peers;
+use super::tls::Tls;
 use super::tunnels::{Opened, Tunnels};
 use crate::orders::Line;
 
@@ -28,6 +31,8 @@ pub struct Options {
     pub core: Option<usize>,
     /// Tells the processes of one run apart.
     pub process: u8,
+    /// The certificate that is trusted, for a target that speaks TLS.
+    pub certificate: Option<PathBuf>,
 }
 
 pub fn run(options: &Options) -> Result<(), String> {
@@ -37,7 +42,10 @@ pub fn run(options: &Options) -> Result<(), String> {
     let orders = io::stdin().as_fd().try_clone_to_owned().map_err(|error| format!("standard input: {error}"))?;
     let mut runtime =
         runtime().map_err(|error| format!("io_uring: {error}; is it disabled by kernel.io_uring_disabled?"))?;
-    runtime.block_on(obey(StdUnixStream::from(orders), options)).map_err(|error| format!("orders: {error}"))
+    let tls = options.certificate.as_ref().map(|certificate| Tls::new(certificate, &options.host)).transpose()?;
+    let target = Target::new(options.target, &options.host, options.process, tls);
+    let tunnels = Tunnels::new(target, options.process);
+    runtime.block_on(obey(StdUnixStream::from(orders), tunnels)).map_err(|error| format!("orders: {error}"))
 }
 
 fn runtime() -> io::Result<Runtime<TimeDriver<IoUringDriver>>> {
@@ -53,9 +61,8 @@ fn runtime() -> io::Result<Runtime<TimeDriver<IoUringDriver>>> {
     build(true).or_else(|_| build(false))
 }
 
-async fn obey(orders: StdUnixStream, options: &Options) -> io::Result<()> {
+async fn obey(orders: StdUnixStream, mut tunnels: Tunnels) -> io::Result<()> {
     let mut stream = UnixStream::from_std(orders)?;
-    let mut tunnels = Tunnels::new(options.target, &options.host, options.process);
     let mut text = Vec::new();
     let mut buffer = Vec::with_capacity(4096);
     loop {

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of scenarios beyond what a configuration has to hold. Another proxy joins by a file (`template`).
 
+pub mod certificate;
 mod known;
 mod launch;
 mod running;

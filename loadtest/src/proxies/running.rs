@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::certificate::Certificate;
 use super::known::Proxy;
 use super::launch;
-use super::template::Values;
+use super::template::{TLS, Values};
 use crate::crew::is_free_soon;
 use crate::host::kernel_memory::Group;
 use crate::host::process;
@@ -31,6 +32,7 @@ pub struct Place {
     pub core: usize,
     pub folder: PathBuf,
     pub access_log: bool,
+    pub tls: Option<Certificate>,
 }
 
 #[derive(Debug)]
@@ -59,9 +61,13 @@ pub fn start(proxy: &Proxy, place: &Place) -> Result<Running, String> {
         core: place.core,
         descriptors,
         access_log: place.access_log,
+        tls: place.tls.as_ref(),
     };
     if place.access_log && !proxy.configuration.contains("{{access_log}}") {
         return Err("its configuration here has no access log".to_owned());
+    }
+    if place.tls.is_some() && !proxy.configuration.contains(TLS) {
+        return Err("its configuration here has no TLS".to_owned());
     }
     fs::write(folder.join("proxy.conf"), values.fill(&proxy.configuration)?).map_err(in_place)?;
     let arguments = proxy.arguments.iter().map(|argument| values.fill_line(argument));
@@ -114,12 +120,21 @@ impl Running {
     }
 }
 
-/// What it said last, on one line.
+/// What it said, on one line: what it calls an error, or else its last words.
 fn last_lines(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let from = lines.len().saturating_sub(REASON_LINES_MAX);
-    if lines.is_empty() { "it said nothing".to_owned() } else { lines[from..].join(" | ") }
+    reason(&text)
+}
+
+fn reason(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let is_error = |line: &&&str| ["[emerg]", "[alert]", "[ALERT]"].iter().any(|level| line.contains(level));
+    let errors: Vec<&str> = lines.iter().filter(is_error).take(REASON_LINES_MAX).copied().collect();
+    match (errors.as_slice(), lines.as_slice()) {
+        ([], []) => "it said nothing".to_owned(),
+        ([], lines) => lines[lines.len().saturating_sub(REASON_LINES_MAX)..].join(" | "),
+        (errors, _) => errors.join(" | "),
+    }
 }
 
 fn signal(pid: u32, signal: Signal) {
@@ -142,5 +157,17 @@ impl Drop for Running {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_what_it_calls_an_error() {
+        assert_eq!(reason("p: [warn] a\n\np: [emerg] b in f:3\n  |\n3 | c\n"), "p: [emerg] b in f:3");
+        assert_eq!(reason("one\ntwo\nthree\nfour\n"), "two | three | four");
+        assert_eq!(reason(""), "it said nothing");
     }
 }

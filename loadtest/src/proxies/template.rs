@@ -1,9 +1,11 @@
 //! Configuration texts with `{{name}}` in them.
 //!
-//! A line with `{{peer}}` is there once for each peer, `{{index}}` counts them from 1. An unknown name is an error.
+//! A line with `{{tls}}` is there only when TLS is wanted, one with `{{plain}}` only when not. A line with `{{peer}}` is there once for each peer, `{{index}}` counts them from 1. An unknown name is an error.
 
 use std::net::SocketAddr;
 use std::path::Path;
+
+use super::certificate::Certificate;
 
 /// What can be filled in.
 #[derive(Debug, Clone)]
@@ -15,8 +17,12 @@ pub struct Values<'a> {
     /// The limit of the proxy's process.
     pub descriptors: u64,
     pub access_log: bool,
+    pub tls: Option<&'a Certificate>,
 }
 
+/// Marks of lines that are there only with TLS, or only without.
+pub const TLS: &str = "{{tls}}";
+const PLAIN: &str = "{{plain}}";
 /// Left for listeners, logs and pipes.
 const DESCRIPTORS_SPARE: u64 = 600;
 
@@ -33,13 +39,17 @@ impl Values<'_> {
             "connections" => (self.descriptors.saturating_sub(DESCRIPTORS_SPARE) / 2).to_string(),
             "access_log" if self.access_log => format!("{folder}/access.log combined"),
             "access_log" => "off".to_owned(),
+            "certificate" => self.tls?.certificate.display().to_string(),
+            "key" => self.tls?.key.display().to_string(),
+            "both" => self.tls?.both.display().to_string(),
             _ => return None,
         })
     }
 
     pub fn fill(&self, text: &str) -> Result<String, String> {
         let mut filled = String::with_capacity(text.len());
-        for line in text.lines() {
+        for line in text.lines().filter_map(|line| self.chosen(line)) {
+            let line = line.as_str();
             if !line.contains("{{peer}}") {
                 filled += &self.fill_line(line)?;
                 filled.push('\n');
@@ -54,6 +64,15 @@ impl Values<'_> {
         Ok(filled)
     }
 
+    /// The line without its mark, unless it is for the other case.
+    fn chosen(&self, line: &str) -> Option<String> {
+        match (line.contains(TLS), line.contains(PLAIN)) {
+            (true, _) => self.tls.map(|_| line.replace(TLS, "")),
+            (false, true) => self.tls.is_none().then(|| line.replace(PLAIN, "")),
+            (false, false) => Some(line.to_owned()),
+        }
+    }
+
     pub fn fill_line(&self, line: &str) -> Result<String, String> {
         let mut filled = String::new();
         let mut rest = line;
@@ -62,7 +81,7 @@ impl Values<'_> {
             let value = self.value(name).ok_or_else(|| {
                 format!(
                     "`{{{{{name}}}}}` is no name; known are listen, port, peer, \
-                index, folder, core, affinity, descriptors, connections, access_log"
+                index, folder, core, affinity, descriptors, connections, access_log, tls, plain; with TLS certificate, key, both"
                 )
             })?;
             filled += before;
@@ -87,6 +106,7 @@ mod tests {
             core: 2,
             descriptors: 20_000,
             access_log: false,
+            tls: None,
         }
     }
 
@@ -94,6 +114,15 @@ mod tests {
     fn peers_repeat_their_line() {
         let filled = values().fill("a {{listen}}\n  server s{{index}} {{peer}};\nend {{folder}}/x").unwrap();
         assert_eq!(filled, "a 127.0.0.1:9\n  server s1 127.0.0.1:1;\n  server s2 127.0.0.1:2;\nend /f/x\n");
+    }
+
+    #[test]
+    fn lines_for_tls_are_there_only_with_it() {
+        let text = "{{plain}}listen;\n{{tls}}listen ssl {{key}};\nend";
+        assert_eq!(values().fill(text).unwrap(), "listen;\nend\n");
+        let [certificate, key, both] = ["/c", "/k", "/b"].map(Into::into);
+        let tls = Certificate { certificate, key, both };
+        assert_eq!(Values { tls: Some(&tls), ..values() }.fill(text).unwrap(), "listen ssl /k;\nend\n");
     }
 
     #[test]
