@@ -8,6 +8,7 @@ use super::answer_fields;
 use super::body::Body;
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
+use super::pace::Pace;
 use super::peer::{PeerConnection, Rest, Sending, Upload, answer_or_client_gone, of_peer};
 use super::respond;
 use super::responder::{Answer, Responder};
@@ -215,6 +216,7 @@ impl Reading<'_, '_, '_> {
         let lost = |error| Failure::client(Phase::SendingToClient, "send()", error);
         let timeout = self.passed.proxy.read_timeout;
         let mut body = Body::new(length);
+        let mut pace = self.pace();
         loop {
             let mut piece = buffer::take();
             let read_before = body.read_bytes;
@@ -226,6 +228,11 @@ impl Reading<'_, '_, '_> {
                         attempt.response_bytes += piece.len() as u64;
                     }
                     self.responder.data(&piece).await.map_err(lost)?;
+                    let pause = pace.as_mut().and_then(|pace| pace.pause_after(piece.len()));
+                    drop(piece);
+                    if let Some(pause) = pause {
+                        monoio::time::sleep(pause).await;
+                    }
                 }
                 Some(false) => break,
                 None => {
@@ -236,7 +243,17 @@ impl Reading<'_, '_, '_> {
                 }
             }
         }
+        // Only a client that says so is known to read fields there (RFC 9110 6.5.1).
+        if self.passed.proxy.answer.pass_trailers && self.exchange.head.fields.has_token(b"te", b"trailers") {
+            self.responder.trailers = body.trailers;
+        }
         self.responder.finish().await.map_err(lost)
+    }
+
+    /// `proxy_limit_rate`, if it limits this answer.
+    fn pace(&self) -> Option<Pace> {
+        let rate = self.exchange.evaluate(&self.passed.proxy.answer.limit_rate);
+        Pace::new(&rate)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::http::Fields;
 use crate::http::chunked::Decoder;
 use crate::http::framing::BodyLength;
 use crate::limits::LINGER_BYTES_MAX;
@@ -14,6 +15,8 @@ pub struct Body {
     rest: Rest,
     /// Bytes read from the stream so far, framing included.
     pub read_bytes: u64,
+    /// Fields behind a chunked body, once it is over.
+    pub trailers: Option<Box<Fields>>,
 }
 
 enum Rest {
@@ -51,7 +54,7 @@ impl Body {
             BodyLength::Chunked => Rest::Chunked(Box::default()),
             BodyLength::UntilClose => Rest::UntilClose,
         };
-        Self { rest, read_bytes: 0 }
+        Self { rest, read_bytes: 0, trailers: None }
     }
 
     /// Whether nothing is left to read.
@@ -183,6 +186,7 @@ impl Body {
                 let (used, done) = decoder.decode(raw, piece).map_err(|e| BodyError::Malformed(e.phrase()))?;
                 raw.drain(..used);
                 if done {
+                    self.trailers = (!decoder.trailers().is_empty()).then(|| Box::new(decoder.trailers().clone()));
                     self.rest = Rest::Nothing;
                 }
                 match piece.len() > before {

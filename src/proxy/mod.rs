@@ -19,6 +19,7 @@ mod failure;
 mod files;
 mod handover;
 mod limit_status;
+mod pace;
 mod pass;
 mod peer;
 mod replace;

@@ -55,6 +55,8 @@ pub struct Responder<'c> {
     pub keep_alive_header: Option<Duration>,
     /// The status of an error that a page answers: it takes the place of the page's own.
     pub shown_status: Option<u16>,
+    /// Fields behind the body; they go out where there are chunks.
+    pub trailers: Option<Box<Fields>>,
     pub sent: Sent,
 }
 
@@ -71,6 +73,7 @@ impl<'c> Responder<'c> {
             keep_alive: false,
             keep_alive_header: None,
             shown_status: None,
+            trailers: None,
             sent: Sent::default(),
         }
     }
@@ -196,7 +199,15 @@ impl<'c> Responder<'c> {
     /// As [`Responder::data`].
     pub async fn finish(&mut self) -> io::Result<()> {
         let head = std::mem::take(&mut self.pending);
-        let last: &[u8] = if self.framing == Framing::Chunked { chunked::LAST_CHUNK } else { b"" };
+        let mut with_trailers = Vec::new();
+        let last: &[u8] = match &self.trailers {
+            _ if self.framing != Framing::Chunked => b"",
+            None => chunked::LAST_CHUNK,
+            Some(trailers) => {
+                chunked::last_chunk_with(trailers, &mut with_trailers);
+                &with_trailers
+            }
+        };
         if head.is_empty() && last.is_empty() {
             return Ok(());
         }

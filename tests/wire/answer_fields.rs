@@ -128,3 +128,47 @@ fn a_field_that_stands_once_is_passed_once() {
     );
     assert_eq!(seen, "Expires: first\nETag: *\nLink: a\nLink: b\n\n");
 }
+
+#[test]
+fn fields_behind_a_body_pass_to_a_client_that_reads_them() {
+    for (lines, te, wanted) in [
+        ("proxy_pass_trailers on;", "TE: trailers", "0\r\nX-Sum: 7\r\n\r\n"),
+        ("proxy_pass_trailers on;", "X: y", "0\r\n\r\n"),
+        ("", "TE: trailers", "0\r\n\r\n"),
+    ] {
+        let peer = Peer::start(|connections| {
+            let mut socket = connections.accept();
+            socket.read_head();
+            socket.send(head("HTTP/1.1 200 OK\nTransfer-Encoding: chunked"));
+            socket.send("3\r\nabc\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\n\r\n");
+        });
+        let text = format!("server {{ listen %listen%; location / {{ proxy_pass http://%peer%; {lines} }} }}");
+        let longhaul = Setup::new().peer(&peer).start(&text);
+        let mut client = longhaul.connect();
+        client.send(head(&format!("GET / HTTP/1.1\nHost: a\n{te}")));
+        client.read_head();
+        client.expect(format!("3\r\nabc\r\n{wanted}"));
+    }
+}
+
+#[test]
+fn a_peer_is_read_at_the_rate_that_it_names() {
+    let peer = Peer::once("GET / HTTP/1.1\nHost: %peer%", {
+        let mut answer = head("HTTP/1.1 200 OK\nContent-Length: 3000\nX-Rate: 2000");
+        answer.extend([b'x'; 3000]);
+        answer
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "server { listen %listen%; location / {
+             proxy_pass http://%peer%; proxy_limit_rate $upstream_http_x_rate; } }",
+    );
+    let mut client = longhaul.connect();
+    let began = std::time::Instant::now();
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    client.read_head();
+    client.read_exact(3000);
+    // Another request waits until the pause behind the last bytes is over.
+    client.send(head("GET / HTTP/1.1\nHost: a\nConnection: close"));
+    client.read_head();
+    assert!(began.elapsed().as_millis() >= 500, "{:?}", began.elapsed());
+}
