@@ -159,3 +159,6 @@ pub const ZONE_LANES_MAX: usize = 32;
 
 /// The longest key that a zone counts, as in nginx.
 pub const ZONE_KEY_BYTES_MAX: usize = 65_535;
+
+/// A header of the PROXY protocol, as in nginx: addresses and some further values, such as a client's certificate name.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4096;

@@ -26,6 +26,8 @@ struct Draft {
     address: ListenAddress,
     options: RawListenOptions,
     options_span: Option<Span>,
+    /// One of the lines of the address asks for it.
+    proxy_protocol: bool,
     /// Index into `servers`, and where it was asked for.
     default_server: Option<(usize, Span)>,
     /// Indices into all servers.
@@ -44,6 +46,7 @@ pub fn resolve(servers: Vec<ServerOfListen>, scope: &Scope<'_>) -> Vec<Listener>
                         address,
                         options: RawListenOptions::default(),
                         options_span: None,
+                        proxy_protocol: false,
                         default_server: None,
                         servers: Vec::new(),
                     });
@@ -68,6 +71,7 @@ fn add(draft: &mut Draft, number: usize, listen: &RawListen) -> Result<(), Fault
         return Err(fault.help("a server names an address once"));
     }
     draft.servers.push(number);
+    draft.proxy_protocol |= listen.is_proxy_protocol;
     if listen.options.is_set {
         if let Some(earlier) = draft.options_span {
             let fault = Fault::new(listen.span, format!("duplicate listen options for {address}"));
@@ -134,6 +138,7 @@ fn listener(draft: Draft, servers: &[ServerOfListen]) -> Listener {
         keepalive: draft.options.keepalive,
         receive_buffer_bytes: draft.options.receive_buffer_bytes,
         send_buffer_bytes: draft.options.send_buffer_bytes,
+        proxy_protocol: draft.proxy_protocol,
         servers: draft.servers.iter().map(|number| Arc::clone(&servers[*number].server)).collect(),
         default_server: draft.default_server.map_or(0, |(at, _)| at),
     }

@@ -18,7 +18,7 @@ use super::lexer::Word;
 use super::source::Span;
 use crate::model::{
     AccessRule, Affinity, AfterRewrite, Alias, BodyFile, Counts, ErrorLog, Escape, FileTest, IfModifiedSince,
-    Keepalive, LogLevel, MediaType, Network, OriginRule, PageStatus, Pattern, SplitPart, TunnelKeepalive,
+    Keepalive, LogLevel, MediaType, Network, OriginRule, PageStatus, Pattern, RealIpHeader, SplitPart, TunnelKeepalive,
     TunnelLifetime, TunnelPing, Workers,
 };
 
@@ -53,6 +53,7 @@ pub struct RawLevel {
     pub tunnel: RawTunnel,
     pub access: RawAccess,
     pub limits: RawLimits,
+    pub real_ip: RawRealIp,
     pub files: RawFiles,
     pub add_headers: Vec<RawAddHeader>,
     pub access_logs: Option<Vec<RawAccessLog>>,
@@ -334,6 +335,14 @@ pub struct RawGeo {
     pub networks: Vec<(Network, Arc<[u8]>)>,
 }
 
+/// `set_real_ip_from` and kin.
+#[derive(Debug, Default)]
+pub struct RawRealIp {
+    pub from: Vec<Word>,
+    pub header: Option<RealIpHeader>,
+    pub recursive: Option<bool>,
+}
+
 /// `limit_conn` and `limit_req` of a level.
 #[derive(Debug, Default)]
 pub struct RawLimits {
@@ -432,6 +441,7 @@ pub struct RawListen {
     pub text: String,
     pub target: RawListenTarget,
     pub is_default: bool,
+    pub is_proxy_protocol: bool,
     pub options: RawListenOptions,
 }
 

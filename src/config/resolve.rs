@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::diagnostic::Fault;
 use super::directives::access::{self, AccessParts};
 use super::directives::content::{self, Files};
+use super::directives::real_ip::{self, RealIpParts};
 use super::directives::{client, error_page, geo, limit, log, map, proxy, rewrite, server, tunnel, upstream};
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
@@ -26,6 +27,7 @@ struct Level {
     tunnel: Arc<Tunnel>,
     access: AccessParts,
     limits: Arc<Limits>,
+    real_ip: RealIpParts,
     access_logs: Arc<[AccessLog]>,
     add_headers: Arc<[AddHeader]>,
     error_pages: ErrorPages,
@@ -45,6 +47,7 @@ impl Level {
             tunnel: Arc::new(tunnel::defaults()),
             access: AccessParts::default(),
             limits: Arc::default(),
+            real_ip: RealIpParts::default(),
             access_logs: log::defaults(prefix, scope),
             add_headers: Arc::default(),
             error_pages: ErrorPages::default(),
@@ -66,6 +69,7 @@ impl Level {
             tunnel: if tunnel == *self.tunnel { Arc::clone(&self.tunnel) } else { Arc::new(tunnel) },
             access: access::resolve(&raw.access, &self.access, scope),
             limits: limit::resolve(&raw.limits, &self.limits, scope),
+            real_ip: real_ip::resolve(&raw.real_ip, &self.real_ip, scope),
             access_logs: log::resolve(raw.access_logs.as_deref(), &self.access_logs, scope),
             add_headers: content::resolve_add_headers(&raw.add_headers, &self.add_headers, scope),
             error_pages: error_page::resolve(raw, &self.error_pages, scope),
@@ -88,6 +92,7 @@ impl Level {
             content: Content::Files,
             access: self.access.access(),
             limits: self.limits,
+            real_ip: self.real_ip.settings(),
             client: self.client,
             proxy: self.proxy,
             tunnel: self.tunnel,

@@ -9,6 +9,7 @@ mod listening;
 mod loading;
 mod messages;
 mod proxying;
+mod real_addresses;
 mod steps;
 mod tunnels;
 

@@ -119,6 +119,7 @@ mod tests {
             keepalive: None,
             receive_buffer_bytes: None,
             send_buffer_bytes: None,
+            proxy_protocol: false,
             servers: Vec::new(),
             default_server: 0,
         }

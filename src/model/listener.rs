@@ -18,6 +18,8 @@ pub struct Listener {
     /// `rcvbuf=` and `sndbuf=` in bytes.
     pub receive_buffer_bytes: Option<usize>,
     pub send_buffer_bytes: Option<usize>,
+    /// `proxy_protocol`: connections begin with a header of that protocol.
+    pub proxy_protocol: bool,
     /// All virtual servers of this address, in the order of the file.
     pub servers: Vec<Arc<Server>>,
     /// Index into `servers`: the one for a host that no name matches.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Access, AccessLog, ErrorPages, Limits, Pattern, Proxy, ProxyPass, Step, Template, TryFiles, Tunnel};
+use super::{
+    Access, AccessLog, ErrorPages, Limits, Pattern, Proxy, ProxyPass, RealIp, Step, Template, TryFiles, Tunnel,
+};
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Location {
     pub content: Content,
     pub access: Arc<Access>,
     pub limits: Arc<Limits>,
+    /// `None` where nobody is trusted.
+    pub real_ip: Option<Arc<RealIp>>,
     pub client: Client,
     pub proxy: Arc<Proxy>,
     pub tunnel: Arc<Tunnel>,

@@ -20,6 +20,7 @@ mod process;
 mod proxy;
 mod proxy_answer;
 mod proxy_request;
+mod real_ip;
 mod server;
 mod step;
 mod template;
@@ -45,6 +46,7 @@ pub use process::{Affinity, ErrorLog, ErrorLogTarget, LogLevel, Process, Workers
 pub use proxy::{Destination, OwnRedirect, Proxy, ProxyPass, Scheme, SetHeader};
 pub use proxy_answer::{CookieFlags, Find, ProxyAnswer, Redirect, Replace};
 pub use proxy_request::{ProxyRequest, ProxyRetry};
+pub use real_ip::{RealIp, RealIpHeader};
 pub use server::{ClientHead, Server, ServerName};
 pub use step::{AfterRewrite, Condition, FileTest, If, Return, Rewrite, Set, SetTarget, Step};
 pub use template::{Part, Template};

@@ -198,6 +198,7 @@ mod tests {
             }),
             receive_buffer_bytes: Some(65536),
             send_buffer_bytes: None,
+            proxy_protocol: false,
             servers: Vec::new(),
             default_server: 0,
         }

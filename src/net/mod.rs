@@ -4,4 +4,5 @@ pub mod accept;
 pub mod buffer;
 pub mod connect;
 pub mod listener;
+pub mod proxy_protocol;
 pub mod stream;

@@ -18,6 +18,7 @@ use std::time::Duration;
 use self::said::Said;
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
+use super::real_ip;
 use crate::model::{Access, AccessRule, LogLevel, Source};
 use crate::net::accept::PeerAddr;
 
@@ -26,6 +27,7 @@ use crate::net::accept::PeerAddr;
 /// # Errors
 /// The answer for whoever may not go on.
 pub async fn check(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
+    real_ip::apply(exchange);
     let wait = counting::check_requests(exchange)?;
     if !wait.is_zero() {
         pause(exchange, wait).await?;

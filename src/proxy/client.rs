@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::Lingering;
 use crate::net::accept::PeerAddr;
+use crate::net::proxy_protocol::ProxyHeader;
 use crate::net::stream::Stream;
 
 /// One client connection.
@@ -16,6 +17,8 @@ pub struct Client {
     /// Serial number in this process: `$connection`.
     pub number: u64,
     pub remote: PeerAddr,
+    /// What a proxy in front told before its first request.
+    pub proxy_header: Option<Box<ProxyHeader>>,
     /// Requests so far, the running one included.
     pub requests: Cell<u64>,
     pub accepted_at: Instant,
@@ -35,6 +38,7 @@ impl Client {
             stream: Rc::new(stream),
             number,
             remote,
+            proxy_header: None,
             requests: Cell::new(0),
             accepted_at: Instant::now(),
             listener,

@@ -1,11 +1,11 @@
-//! Variables that the configuration computes from an address or a hash: `geo` and `split_clients`.
+//! Variables that are computed from an address or a hash (`geo` and `split_clients`), and those of the PROXY protocol.
 
 use std::net::IpAddr;
 
 use super::exchange::Exchange;
 use crate::http::forwarded;
 use crate::limits::MAP_DEPTH_MAX;
-use crate::model::{Geo, GeoId, Network, SplitId};
+use crate::model::{Geo, GeoId, Network, SplitId, Variable};
 use crate::net::accept::PeerAddr;
 use crate::route;
 
@@ -26,6 +26,25 @@ impl Exchange<'_> {
         let value = self.deeper(|| route::split::lookup(split, &self.evaluate(&split.source)));
         out.extend_from_slice(value.unwrap_or_default());
         value.is_some()
+    }
+
+    /// What the proxy in front told when it connected.
+    pub(super) fn append_of_proxy_header(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
+        let Some(header) = &self.client.proxy_header else { return false };
+        let text = match variable {
+            Variable::ProxyProtocolAddr => header.source.ip().to_string(),
+            Variable::ProxyProtocolPort => header.source.port().to_string(),
+            Variable::ProxyProtocolServerAddr => header.destination.ip().to_string(),
+            Variable::ProxyProtocolServerPort => header.destination.port().to_string(),
+            Variable::ProxyProtocolTlv(name) => {
+                let value = std::str::from_utf8(name).ok().and_then(|name| header.value(name));
+                out.extend_from_slice(value.as_deref().unwrap_or_default());
+                return value.is_some();
+            }
+            _ => return false,
+        };
+        out.extend_from_slice(text.as_bytes());
+        true
     }
 
     /// Runs what may evaluate variables again, unless that has gone too deep: then they use each other in a ring.

@@ -9,6 +9,7 @@ use super::client::Client;
 use super::exchange::{Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, Handover};
+use super::preface;
 use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
 use crate::limits::LINGER_BYTES_MAX;
@@ -50,11 +51,15 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
             return None;
         }
     };
-    let client = Client::new(stream, shard.next_connection_number(), accepted.peer, listener);
+    let mut client = Client::new(stream, shard.next_connection_number(), accepted.peer, listener);
     if let PeerAddr::Ip(_) = client.remote {
         client.stream.set_nodelay();
     }
     let mut raw = Vec::new();
+    if !preface::read(&shard, &mut client, &mut raw).await {
+        shard.own_metrics().connection_ended(ConnectionEnd::Failed);
+        return None;
+    }
     loop {
         let arrival = next_head(&shard, &client, &mut raw).await;
         // The exchange's state is large and lives only while there is one.
@@ -136,7 +141,7 @@ async fn broken(
 /// Waits for a request and reads its head.
 async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Arrival {
     let rules = &shard.default_server(client.listener).client_head;
-    let pipelined = !raw.is_empty();
+    let pipelined = !raw.is_empty() && client.requests.get() > 0;
     if raw.is_empty() {
         *raw = Vec::new();
         if shard.is_draining() && client.requests.get() > 0 {

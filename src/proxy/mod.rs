@@ -22,6 +22,8 @@ mod limit_status;
 mod pace;
 mod pass;
 mod peer;
+mod preface;
+mod real_ip;
 mod replace;
 mod request_body;
 mod respond;

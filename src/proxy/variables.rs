@@ -127,6 +127,16 @@ impl Exchange<'_> {
                 Some(ip) => print(out, format_args!("{}", ip.port())),
                 None => put(out, b""),
             },
+            Variable::RealipRemoteAddr => print(out, format_args!("{}", client.remote)),
+            Variable::RealipRemotePort => match client.remote {
+                PeerAddr::Ip(ip) => print(out, format_args!("{}", ip.port())),
+                PeerAddr::Unix => put(out, b""),
+            },
+            Variable::ProxyProtocolAddr
+            | Variable::ProxyProtocolPort
+            | Variable::ProxyProtocolServerAddr
+            | Variable::ProxyProtocolServerPort
+            | Variable::ProxyProtocolTlv(_) => self.append_of_proxy_header(variable, out),
             Variable::Connection => print(out, format_args!("{}", client.number)),
             Variable::ConnectionRequests => print(out, format_args!("{}", client.requests.get())),
             Variable::ConnectionTime => print_seconds(out, client.accepted_at.elapsed()),

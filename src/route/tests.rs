@@ -19,6 +19,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         content,
         access: Arc::default(),
         limits: Arc::default(),
+        real_ip: None,
         client: Client::default(),
         proxy: Arc::default(),
         tunnel: Arc::new(Tunnel::default()),
@@ -114,6 +115,7 @@ fn listener(servers: Vec<Arc<model::Server>>, default_server: usize) -> Listener
         keepalive: None,
         receive_buffer_bytes: None,
         send_buffer_bytes: None,
+        proxy_protocol: false,
         servers,
         default_server,
     }

@@ -67,6 +67,7 @@ fn listener(address: SocketAddr) -> Listener {
         keepalive: None,
         receive_buffer_bytes: None,
         send_buffer_bytes: None,
+        proxy_protocol: false,
         servers: Vec::new(),
         default_server: 0,
     }

@@ -27,6 +27,7 @@ mod limits;
 mod locations;
 mod logs;
 mod maps;
+mod real_addresses;
 mod retries;
 mod rewrite;
 mod signals;

@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod proxy_answer;
 pub mod proxy_request;
 pub mod ranges;
+pub mod real_ip;
 pub mod rewrite;
 pub mod server;
 pub mod tunnel;
@@ -47,6 +48,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     body::TABLE,
     access::TABLE,
     limit::TABLE,
+    real_ip::TABLE,
     log::TABLE,
 ];
 

@@ -20,7 +20,7 @@ pub const TABLE: &[Directive] = &[
         ONE_OR_MORE,
         Setter::Server(listen),
         "An address, port or `unix:` path; `default_server`, `backlog=`, `reuseport`, `so_keepalive=`, `ipv6only=`, \
-         `rcvbuf=`, `sndbuf=`, `bind` (`*:80`, or `*:8000` without privileges).",
+         `proxy_protocol`, `rcvbuf=`, `sndbuf=`, `bind` (`*:80`, or `*:8000` without privileges).",
     ),
     supported(
         "server_name",
@@ -46,6 +46,7 @@ fn listen(server: &mut RawServer, line: &Line) -> Recorded {
             Listen::Name { name, ports } => RawListenTarget::Name { name, ports },
         },
         is_default: false,
+        is_proxy_protocol: false,
         options: RawListenOptions::default(),
     };
     for word in &line.args()[1..] {
@@ -101,7 +102,8 @@ fn listen_parameter(listen: &mut RawListen, word: &Word, line: &Line) -> Recorde
         ("http2" | "spdy", None) => return later("HTTP/2 comes with a later version: remove the parameter"),
         ("quic", None) => return later("HTTP/3 is not there: remove the line"),
         ("proxy_protocol", None) => {
-            return later("the PROXY protocol comes with a later version: remove the parameter");
+            listen.is_proxy_protocol = true;
+            return Ok(());
         }
         _ => return Err(line.invalid_parameter(word)),
     }
@@ -141,6 +143,7 @@ pub fn default_listen(span: Span, is_privileged: bool) -> RawListen {
         text: format!("*:{port}"),
         target: RawListenTarget::Ip { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ports: (port, port) },
         is_default: false,
+        is_proxy_protocol: false,
         options: RawListenOptions::default(),
     }
 }

@@ -67,7 +67,6 @@ fn addresses_and_parameters_are_checked() {
         ("listen 80; listen *:80;", "a duplicate listen 0.0.0.0:80"),
         ("listen 443 ssl http2;", "the \"ssl\" parameter of \"listen\" is not supported yet"),
         ("listen 80 http2;", "the \"http2\" parameter of \"listen\" is not supported yet"),
-        ("listen 80 proxy_protocol;", "the \"proxy_protocol\" parameter of \"listen\" is not supported yet"),
     ] {
         assert_eq!(server_fault(lines), words, "{lines}");
     }

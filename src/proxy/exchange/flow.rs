@@ -11,7 +11,7 @@ use crate::model::{Content, ErrorPage, LastResort, Location, Matching, PageStatu
 use crate::proxy::failure::{Cause, Failure};
 use crate::proxy::peer::of_client;
 use crate::proxy::steps::{Given, Ran};
-use crate::proxy::{admission, files, pass, respond, status_page};
+use crate::proxy::{admission, files, pass, real_ip, respond, status_page};
 use crate::route;
 
 /// Where the phases begin again.
@@ -47,6 +47,7 @@ impl Exchange<'_> {
         if let Entry::Server = entry {
             self.has_own_path = false;
             self.location = Arc::clone(&self.server.root);
+            real_ip::apply(self);
             if let Ran::Answer(given) = self.run_steps(&Arc::clone(&self.location))? {
                 return self.give(side, given).await;
             }

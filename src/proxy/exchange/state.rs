@@ -60,6 +60,8 @@ pub struct Exchange<'c> {
     pub client: &'c Client,
     /// Who asks: the address of the connection, or what a trusted proxy says in its stead.
     pub remote: PeerAddr,
+    /// A trusted proxy has said so.
+    pub has_real_ip: bool,
     pub head: RequestHead,
     pub host: Option<Host>,
     /// Path as routed: normalized, and changed by internal redirects.
@@ -136,6 +138,7 @@ impl<'c> Exchange<'c> {
             shard,
             client,
             remote: client.remote,
+            has_real_ip: false,
             head,
             host: None,
             path: Vec::new(),

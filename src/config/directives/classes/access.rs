@@ -13,7 +13,6 @@ const SUBREQUEST: &str = "asking another service for leave is not built yet, and
 const TOKENS: &str = "checking tokens is not built, and dropping the check would let everybody in";
 const COMMERCIAL_AUTH: &str =
     "it belongs to the commercial nginx and is not built, and dropping it would let everybody in";
-const ONLY_REALIP: &str = "it acts only together with `set_real_ip_from`, which is refused";
 const ONLY_JWT: &str = "it acts only together with `auth_jwt`, which is refused";
 const ONLY_REFERERS: &str = "it acts only together with `valid_referers`, which is refused";
 
@@ -81,15 +80,6 @@ pub const TABLE: &[Directive] = &[
         "nginx has given it up, and without it the limit would be lost",
         "Write `limit_conn_zone KEY zone=NAME:SIZE;`.",
     ),
-    refused(
-        "set_real_ip_from",
-        HTTP_LEVELS,
-        ONE,
-        "real addresses are not built yet, and logs and `X-Forwarded-For` would name the wrong client",
-        "Remove the line; `$proxy_add_x_forwarded_for` tells the service all addresses.",
-    ),
-    accepted("real_ip_header", HTTP_LEVELS, ONE, ONLY_REALIP),
-    accepted("real_ip_recursive", HTTP_LEVELS, FLAG, ONLY_REALIP),
     refused(
         "valid_referers",
         SERVER | LOCATION,

@@ -98,7 +98,6 @@ fn what_guards_or_changes_answers_is_refused() {
     let lines = [
         ("auth_request", LOCATION, "/auth"),
         ("valid_referers", LOCATION, "none"),
-        ("set_real_ip_from", HTTP, "10.0.0.0/8"),
         ("ssl_certificate", SERVER, "cert.pem"),
         ("ssl_verify_client", SERVER, "on"),
         ("ssl", SERVER, "on"),

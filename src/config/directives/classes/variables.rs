@@ -7,11 +7,9 @@ const COMMERCIAL: &str = "it belongs to the commercial nginx and is not built";
 const GEOIP: &str = "GeoIP databases are not read";
 const STREAM: &str = "it exists in `stream` alone, which is not built yet";
 const SCRIPT: &str = "the FastCGI protocol is not built";
-const PROXY_PROTOCOL: &str = "the PROXY protocol is not read yet";
 const CACHE: &str = "answers are not cached";
 const BROWSER: &str = "telling browsers apart is not built; use `map $http_user_agent`";
 const USERID: &str = "`userid` is not built";
-const REALIP: &str = "`set_real_ip_from` is not built yet; `$remote_addr` is the address of the connection";
 const TRACES: &str = "traces are not built";
 const TCP_INFO: &str = "the kernel's figures of a connection are not read yet";
 const TRAILERS: &str = "fields after the body are not read yet";
@@ -71,13 +69,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("proxy_add_via", "`Via` is not written; build it with `proxy_set_header Via`"),
     ("proxy_internal_body_length", INTERNAL),
     ("proxy_internal_chunked", INTERNAL),
-    ("proxy_protocol_addr", PROXY_PROTOCOL),
-    ("proxy_protocol_port", PROXY_PROTOCOL),
-    ("proxy_protocol_server_addr", PROXY_PROTOCOL),
-    ("proxy_protocol_server_port", PROXY_PROTOCOL),
-    ("proxy_protocol_tlv_", PROXY_PROTOCOL),
-    ("realip_remote_addr", REALIP),
-    ("realip_remote_port", REALIP),
     ("request_port", "the port of `Host` is not kept apart yet; use `$http_host`"),
     ("secure_link", "checking signed links is not built"),
     ("secure_link_expires", "checking signed links is not built"),
@@ -156,8 +147,8 @@ mod tests {
     #[test]
     fn exact_names_and_prefixes_are_found() {
         assert_eq!(unbuilt_variable("ssl_protocol"), Some(TLS));
-        assert_eq!(unbuilt_variable("proxy_protocol_tlv_unique_id"), Some(PROXY_PROTOCOL));
-        assert_eq!(unbuilt_variable("proxy_protocol_tlv_"), Some(PROXY_PROTOCOL));
+        assert_eq!(unbuilt_variable("jwt_claim_sub"), Some(TOKENS));
+        assert_eq!(unbuilt_variable("jwt_claim_"), Some(TOKENS));
     }
 
     #[test]

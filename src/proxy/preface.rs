@@ -1,0 +1,58 @@
+//! What comes before the first request of a connection: the header of the PROXY protocol, where `listen` asks for it.
+
+use super::Shard;
+use super::client::Client;
+use crate::limits::PROXY_HEADER_BYTES_MAX;
+use crate::model::LogLevel;
+use crate::net::proxy_protocol::{self, Broken};
+use crate::net::stream::within;
+use crate::observe::error_log;
+
+/// Reads the header, if there has to be one. What follows it is left in `raw`. `false` ends the connection: nothing
+/// can be said to a proxy that speaks something else, or nothing in time.
+pub async fn read(shard: &Shard, client: &mut Client, raw: &mut Vec<u8>) -> bool {
+    if !shard.generation.http.listeners[client.listener].proxy_protocol {
+        return true;
+    }
+    let timeout = shard.default_server(client.listener).client_head.timeout;
+    let header = {
+        let _waiting = shard.wait(client);
+        within(timeout, header(client, raw)).await
+    };
+    match header {
+        Ok(Ok(header)) => {
+            client.proxy_header = header.map(Box::new);
+            true
+        }
+        Ok(Err(Broken)) => {
+            let line = raw.split(|byte| *byte == b'\n').find(|line| line.len() > 1).unwrap_or(raw);
+            let shown = line[..line.len().min(64)].escape_ascii();
+            let remote = client.remote;
+            let text = format_args!("broken header: \"{shown}\" while reading PROXY protocol, client: {remote}");
+            error_log::write(LogLevel::Error, Some(client.number), text);
+            false
+        }
+        // It went away, or sent nothing: as with requests, that is no news.
+        Err(_) => false,
+    }
+}
+
+async fn header(
+    client: &Client,
+    raw: &mut Vec<u8>,
+) -> std::io::Result<Result<Option<proxy_protocol::ProxyHeader>, Broken>> {
+    loop {
+        raw.reserve(PROXY_HEADER_BYTES_MAX.saturating_sub(raw.len()).max(1));
+        if client.stream.read(raw, usize::MAX, std::time::Duration::ZERO).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        match proxy_protocol::parse(raw) {
+            Ok(Some((header, used))) => {
+                raw.drain(..used);
+                return Ok(Ok(header));
+            }
+            Ok(None) => {}
+            Err(broken) => return Ok(Err(broken)),
+        }
+    }
+}
