@@ -195,6 +195,12 @@ impl Reading<'_, '_, '_> {
             }
             return Err(exchange.failure(Cause::Status(status)));
         }
+        if let Some(to) = response.fields.first(b"x-accel-redirect")
+            && !self.passed.proxy.answer.ignores_accel_redirect
+        {
+            exchange.carry(&response.fields);
+            return Err(exchange.failure(Cause::Inside(to.into())));
+        }
         let length = framing::response(self.passed.method, &response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
         let mut fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, &response);

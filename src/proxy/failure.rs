@@ -61,6 +61,8 @@ pub enum Cause {
     Status(u16),
     /// The same with a path or URL for `Location`.
     Redirect(u16, Vec<u8>),
+    /// A peer sends the request on to another place inside (`X-Accel-Redirect`).
+    Inside(Box<[u8]>),
     /// A named location that is not there.
     NoSuchLocation(Box<str>),
     /// `client_max_body_size`.
@@ -143,7 +145,7 @@ impl Failure {
             | Cause::UpstreamMalformed(_)
             | Cause::UpgradeMismatch(_)
             | Cause::Upstream(..) => 502,
-            Cause::NoSuchPeer(_) | Cause::NoSuchLocation(_) | Cause::Own(..) => 500,
+            Cause::NoSuchPeer(_) | Cause::NoSuchLocation(_) | Cause::Inside(_) | Cause::Own(..) => 500,
         }
     }
 
@@ -154,6 +156,7 @@ impl Failure {
             Cause::Request(_)
             | Cause::Status(_)
             | Cause::Redirect(..)
+            | Cause::Inside(_)
             | Cause::BodyMalformed(_)
             | Cause::ClientGone
             | Cause::ClientTimedOut
@@ -197,6 +200,7 @@ impl Failure {
             | Cause::NoSuchLocation(_)
             | Cause::Status(_)
             | Cause::Redirect(..)
+            | Cause::Inside(_)
             | Cause::Client(..)
             | Cause::Own(..) => false,
         }
@@ -208,7 +212,7 @@ impl Failure {
         match &self.cause {
             Cause::Request(_) | Cause::BodyMalformed(_) => ExchangeEnd::Malformed,
             // An answer that the configuration gives is one.
-            Cause::Status(_) | Cause::Redirect(..) => ExchangeEnd::Answered,
+            Cause::Status(_) | Cause::Redirect(..) | Cause::Inside(_) => ExchangeEnd::Answered,
             Cause::Refused(status, _) | Cause::File(status, _) if *status >= 500 => ExchangeEnd::Internal,
             Cause::Refused(..) | Cause::Denied { .. } | Cause::File(..) | Cause::BodyTooLarge(_) => {
                 ExchangeEnd::Refused
@@ -237,6 +241,7 @@ impl fmt::Display for Failure {
             Cause::Refused(_, words) => f.write_str(words)?,
             Cause::File(_, words) | Cause::Denied { words, .. } => return f.write_str(words),
             Cause::Status(status) | Cause::Redirect(status, _) => write!(f, "status {status}")?,
+            Cause::Inside(to) => write!(f, "X-Accel-Redirect: {}", to.escape_ascii())?,
             Cause::NoSuchLocation(name) => write!(f, "could not find named location \"@{name}\"")?,
             Cause::BodyTooLarge(Some(n)) => write!(f, "client intended to send too large body: {n} bytes")?,
             Cause::BodyTooLarge(None) => f.write_str("client intended to send too large chunked body")?,

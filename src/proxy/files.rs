@@ -159,7 +159,7 @@ async fn send(
     if let Some(etag) = &version.etag {
         fields.push(b"ETag", etag.as_bytes());
     }
-    if takes_ranges {
+    if takes_ranges && exchange.carried_fields.first(b"accept-ranges").is_none() {
         fields.push(b"Accept-Ranges", b"bytes");
     }
     if status == 206 {

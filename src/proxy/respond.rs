@@ -102,7 +102,9 @@ pub async fn returned(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, answer
         (code @ 400.., None) => Err(exchange.failure(Cause::Status(code))),
         (code, text) => {
             let mut fields = standard_fields(exchange);
-            fields.push(b"Content-Type", content_type(exchange, &exchange.path));
+            if !matches!(code, 204 | 304) {
+                fields.push(b"Content-Type", content_type(exchange, &exchange.path));
+            }
             send(exchange, side, code, fields, &text.unwrap_or_default()).await
         }
     }
@@ -158,6 +160,9 @@ fn without_line_breaks(mut value: Vec<u8>) -> Vec<u8> {
 /// `Content-Type` by the extension of a path: `types`, or the built-in list where there is no such block.
 #[must_use]
 pub fn content_type<'e>(exchange: &'e Exchange<'_>, path: &[u8]) -> &'e [u8] {
+    if let Some(given) = &exchange.carried_type {
+        return given;
+    }
     let location = &exchange.location;
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let extension = match name.iter().rposition(|byte| *byte == b'.') {

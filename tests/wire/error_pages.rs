@@ -63,6 +63,30 @@ fn answers_of_peers_give_way_only_when_asked() {
 }
 
 #[test]
+fn a_peer_sends_a_request_on_to_a_place_inside() {
+    let longhaul = Setup::new().file("html/secret/a.bin", "abc").start(
+        r#"server { listen %listen2%; keepalive_timeout 0;
+           add_header X-Accel-Redirect $arg_to; add_header Content-Type text/x-own; add_header Set-Cookie a=b;
+           add_header X-Other gone; return 204; }
+           server { listen %listen%; root %dir%/html;
+           location / { proxy_pass http://%listen2%; }
+           location /raw { proxy_pass http://%listen2%; proxy_ignore_headers X-Accel-Redirect; }
+           location /secret/ { internal; }
+           location @named { return 200 "named $request_method"; } }"#,
+    );
+    let answer = longhaul.get("/?to=/secret/a.bin");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("abc"), "{answer}");
+    assert!(answer.contains("\r\nContent-Type: text/x-own\r\n") && answer.contains("\r\nSet-Cookie: a=b\r\n"));
+    assert!(!answer.contains("X-Other") && !answer.contains("X-Accel"), "{answer}");
+    assert!(longhaul.get("/?to=@named").ends_with("named GET"));
+    assert!(longhaul.get("/raw?to=/secret/a.bin").starts_with("HTTP/1.1 204 "));
+    assert!(longhaul.get("/secret/a.bin").starts_with("HTTP/1.1 404 "));
+    for unsafe_path in ["..", "/secret/..", "/x/%2e%2e/secret/a.bin"] {
+        assert!(longhaul.get(&format!("/?to={unsafe_path}")).starts_with("HTTP/1.1 404 "), "{unsafe_path}");
+    }
+}
+
+#[test]
 fn error_pages_of_error_pages_must_be_asked_for() {
     let longhaul = Setup::new().start(
         r#"server { listen %listen%; error_page 404 /first; error_page 403 /second;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{ClientSide, Exchange, Next};
-use crate::http::Method;
+use crate::http::{Method, target};
 use crate::limits::INTERNAL_REDIRECTS_MAX;
 use crate::model::{Content, ErrorPage, LastResort, Location, Matching, PageStatus, Target, TryFiles};
 use crate::proxy::failure::{Cause, Failure};
@@ -137,6 +137,30 @@ impl Exchange<'_> {
         }
     }
 
+    /// `X-Accel-Redirect` of a peer. Its path is decoded like a client's, and must not lead upwards at all.
+    fn send_inside(&mut self, to: &[u8]) -> Result<Turn, Failure> {
+        if let Some(name) = to.strip_prefix(b"@") {
+            return self.enter_named(&String::from_utf8_lossy(name));
+        }
+        let mut parts = to.splitn(2, |byte| *byte == b'?');
+        let raw = parts.next().unwrap_or_default();
+        let is_upwards = |segment: &[u8]| {
+            let dots = segment.to_ascii_lowercase();
+            matches!(&*dots, b".." | b".%2e" | b"%2e." | b"%2e%2e")
+        };
+        let path = target::normalize(raw, false).ok().filter(|_| !raw.split(|byte| *byte == b'/').any(is_upwards));
+        let Some(path) = path else {
+            return Err(self.failure(Cause::Refused(404, "upstream sent an unsafe X-Accel-Redirect")));
+        };
+        self.args = parts.next().map(<[u8]>::to_vec);
+        if self.head.method != Method::Head {
+            self.head.method = Method::Get;
+        }
+        self.change_path(path);
+        self.count_redirect()?;
+        Ok(Turn::Again(Entry::Server))
+    }
+
     /// Goes on at another path, with the arguments that stand behind it.
     pub(in crate::proxy) fn redirect_inside(&mut self, uri: &[u8]) -> Result<Turn, Failure> {
         let mut parts = uri.splitn(2, |byte| *byte == b'?');
@@ -164,6 +188,9 @@ impl Exchange<'_> {
 
     /// What becomes of a failure: its line in the log, then its error page, the built-in page, or silence.
     async fn fail(&mut self, side: &mut ClientSide<'_>, failure: Failure) -> Result<Turn, Failure> {
+        if let Cause::Inside(to) = &failure.cause {
+            return self.send_inside(to);
+        }
         let status = failure.status();
         if self.is_worth_a_line(&failure) {
             self.report(failure.level(), format_args!("{failure}"));
@@ -197,7 +224,7 @@ impl Exchange<'_> {
 
     fn is_worth_a_line(&self, failure: &Failure) -> bool {
         match &failure.cause {
-            Cause::Status(_) | Cause::Redirect(..) => false,
+            Cause::Status(_) | Cause::Redirect(..) | Cause::Inside(_) => false,
             Cause::File(404, _) => self.location.log_not_found,
             _ => true,
         }

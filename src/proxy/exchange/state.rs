@@ -103,8 +103,11 @@ pub struct Exchange<'c> {
     pub had_error_page: bool,
     /// The status an error page is shown with.
     pub shown_status: Option<u16>,
-    /// Fields of the first answer that its error page shows too: `Content-Range`.
+    /// Fields of the first answer that the one in its place shows too: `Content-Range` of a 416, and with
+    /// `X-Accel-Redirect` what the peer says of the content.
     pub carried_fields: Fields,
+    /// The type that a peer gave with `X-Accel-Redirect`.
+    pub carried_type: Option<Box<[u8]>>,
     /// `Location` of the last redirect: the page that takes the place of its answer shows it too.
     pub redirect_to: Option<Vec<u8>>,
     /// The connection closes after the answer, whatever location gives it.
@@ -169,6 +172,7 @@ impl<'c> Exchange<'c> {
             had_error_page: false,
             shown_status: None,
             carried_fields: Fields::new(),
+            carried_type: None,
             redirect_to: None,
             must_close: false,
             end: None,
@@ -182,6 +186,18 @@ impl<'c> Exchange<'c> {
     pub fn begin(&self, responder: &mut Responder<'_>, answer: Answer) {
         responder.keep_alive &= !self.shard.is_draining();
         responder.begin(answer);
+    }
+
+    /// Keeps what a peer that sends the request on says of the content.
+    pub fn carry(&mut self, fields: &Fields) {
+        const CARRIED: [&[u8]; 5] =
+            [b"set-cookie", b"content-disposition", b"cache-control", b"expires", b"accept-ranges"];
+        for (name, value) in fields.iter() {
+            if CARRIED.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                self.carried_fields.push(name, value);
+            }
+        }
+        self.carried_type = fields.first(b"content-type").map(Into::into);
     }
 
     /// A failure in the phase the exchange is in.
