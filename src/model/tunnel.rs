@@ -40,11 +40,12 @@ pub struct TunnelPing {
     pub timeout: Duration,
 }
 
-/// TCP's own probes, and how long written bytes may stay unacknowledged.
+/// TCP's own probes, and how long bytes or probes may stay unacknowledged: that alone ends a connection. Parts left out
+/// are the system's, since each costs a system call for each socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelKeepalive {
     pub idle: Duration,
-    pub interval: Duration,
-    pub count: u32,
+    pub interval: Option<Duration>,
+    pub count: Option<u32>,
     pub user_timeout: Duration,
 }

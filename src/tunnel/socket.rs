@@ -63,8 +63,8 @@ pub fn set_keepalive(socket: BorrowedFd<'_>, keepalive: &TunnelKeepalive) {
     // Where an option is refused the tunnel works as it does without.
     let _ = sockopt::set_socket_keepalive(socket, true)
         .and_then(|()| sockopt::set_tcp_keepidle(socket, keepalive.idle))
-        .and_then(|()| sockopt::set_tcp_keepintvl(socket, keepalive.interval))
-        .and_then(|()| sockopt::set_tcp_keepcnt(socket, keepalive.count))
+        .and_then(|()| keepalive.interval.map_or(Ok(()), |interval| sockopt::set_tcp_keepintvl(socket, interval)))
+        .and_then(|()| keepalive.count.map_or(Ok(()), |count| sockopt::set_tcp_keepcnt(socket, count)))
         .and_then(|()| sockopt::set_tcp_user_timeout(socket, user_timeout_ms));
 }
 

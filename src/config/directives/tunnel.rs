@@ -50,7 +50,7 @@ pub const TABLE: &[Directive] = &[
         ONE_OR_MORE,
         |level, line| line.once(&mut level.tunnel.keepalive, |line| or_off(line, keepalive)),
         "TCP keep-alive on both sockets: `idle=`, `interval=`, `count=`, and `user_timeout=` for bytes that nobody \
-         acknowledges (`idle=2m interval=15s count=4 user_timeout=3m`).",
+         acknowledges (`idle=2m user_timeout=3m`).",
     ),
     level(
         "tunnel_frames",
@@ -63,8 +63,8 @@ pub const TABLE: &[Directive] = &[
 /// Sane for the open internet: a peer that vanished is noticed after three minutes.
 const KEEPALIVE: TunnelKeepalive = TunnelKeepalive {
     idle: Duration::from_secs(120),
-    interval: Duration::from_secs(15),
-    count: 4,
+    interval: None,
+    count: None,
     user_timeout: Duration::from_secs(180),
 };
 
@@ -118,12 +118,12 @@ fn keepalive(line: &Line) -> Result<TunnelKeepalive, Fault> {
         match word.text.split_once('=') {
             None if word.text == "on" && line.args().len() == 1 => {}
             Some(("idle", text)) => keepalive.idle = time_of(word, text)?,
-            Some(("interval", text)) => keepalive.interval = time_of(word, text)?,
+            Some(("interval", text)) => keepalive.interval = Some(time_of(word, text)?),
             Some(("user_timeout", text)) => keepalive.user_timeout = time_of(word, text)?,
             Some(("count", text)) => {
                 let count = value::number(text).filter(|count| (1..=PROBES_MAX).contains(count));
                 let count = count.and_then(|count| u32::try_from(count).ok());
-                keepalive.count = count.ok_or_else(|| line.invalid_parameter(word))?;
+                keepalive.count = Some(count.ok_or_else(|| line.invalid_parameter(word))?);
             }
             Some(_) | None => return Err(line.invalid_parameter(word)),
         }

@@ -26,8 +26,8 @@ fn each_has_its_value_and_parameters() {
     assert_eq!(tunnel.lifetime, Some(TunnelLifetime { base: seconds(21_600), jitter: seconds(600) }));
     assert_eq!(tunnel.ping, Some(TunnelPing { interval: seconds(25), timeout: seconds(5) }));
     assert_eq!(tunnel.max_message, Some(16 << 20));
-    let (idle, interval, user_timeout) = (seconds(60), seconds(15), seconds(180));
-    assert_eq!(tunnel.keepalive, Some(TunnelKeepalive { idle, interval, count: 2, user_timeout }));
+    let (idle, interval, user_timeout) = (seconds(60), None, seconds(180));
+    assert_eq!(tunnel.keepalive, Some(TunnelKeepalive { idle, interval, count: Some(2), user_timeout }));
     assert!(!tunnel.frames);
 }
 
