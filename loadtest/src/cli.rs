@@ -11,7 +11,7 @@ use crate::figure::{find, plain};
 use crate::measure::{self, Stage, Subject};
 use crate::output::folder::{self, Run};
 use crate::proxies::{self, Found};
-use crate::scenario::{FULL, QUICK, parse, parse_matrix};
+use crate::scenario::{FULL, QUICK, Scenario, parse, parse_matrix};
 use crate::{ends, host, interrupt};
 
 #[derive(Debug, Parser)]
@@ -63,6 +63,9 @@ struct CompareArgs {
     /// A file with a scenario on each line: NAME: MODE key=value …
     #[arg(long, value_name = "FILE")]
     matrix: Option<PathBuf>,
+    /// Every scenario with TLS at the listener
+    #[arg(long)]
+    tls: bool,
     /// Rounds over the whole matrix [default: 7, with --quick 3]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
@@ -198,7 +201,12 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         None if args.quick => QUICK.to_owned(),
         None => FULL.to_owned(),
     };
-    let scenarios = parse_matrix(&matrix)?;
+    let mut scenarios = parse_matrix(&matrix).map_err(|error| format!("matrix, {error}"))?;
+    if args.tls {
+        scenarios.retain(|scenario| !scenario.tls);
+        scenarios.iter_mut().for_each(Scenario::wrap_in_tls);
+    }
+    let matrix = scenarios.iter().map(|scenario| format!("{scenario}\n")).collect();
     let (proxy_core, load_cores) = compare::cores(args.proxy_core, &args.load_cores)?;
     let Found { proxies, missing } = proxies::find(&args.proxies, args.longhaul.as_deref(), &args.proxy);
     for (name, reason) in &missing {

@@ -83,6 +83,11 @@ impl Scenario {
         Self { name, mode, tunnels, busy, bulk, bytes, rate, steps, seconds: 2.0, rounds: 0, tls: false, log: false }
     }
 
+    pub fn wrap_in_tls(&mut self) {
+        self.tls = true;
+        self.name.insert_str(0, "tls-");
+    }
+
     pub fn window(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }

@@ -7,8 +7,6 @@ use crate::figure::{Better, find, plain};
 use crate::stats::summary::median;
 
 const STYLE: &str = include_str!("report.css");
-/// A ratio whose chance is above this is marked.
-const CHANCE_MAX: f64 = 0.05;
 
 pub fn report(run: &Run) -> String {
     let names = run.names();
@@ -110,8 +108,8 @@ fn section(run: &Run, section: &Section, names: &[String]) -> String {
 }
 
 fn remark(cell: &Cell) -> String {
-    match cell.against {
-        Some((ratio, chance)) => format!("×{ratio:.2}{}", if chance > CHANCE_MAX { " ?" } else { "" }),
+    match cell.ratio() {
+        Some((ratio, doubtful)) => format!("×{ratio:.2}{}", if doubtful { " ?" } else { "" }),
         None => String::new(),
     }
 }

@@ -1,11 +1,8 @@
 //! The table for READMEs: medians with their range, and ratios against the first proxy.
 
-use super::summary::{Cell, Row, Section, gathered, sections};
+use super::summary::{CHANCE_MAX, Cell, Row, Section, gathered, sections};
 use crate::figure::{Better, Fault, Reading, plain};
 use crate::stats::ranks::least_p_value;
-
-/// A chance below this is called a difference.
-const CHANCE_MAX: f64 = 0.05;
 
 fn cell_text(cell: Option<&Cell>, better: Better) -> String {
     let Some(cell) = cell else { return "-".to_owned() };
@@ -13,9 +10,8 @@ fn cell_text(cell: Option<&Cell>, better: Better) -> String {
     if cell.rounds > 1 {
         text += &format!(" ({}–{})", plain(cell.range.0), plain(cell.range.1));
     }
-    if let (Some((ratio, chance)), Better::Less | Better::More) = (cell.against, better) {
-        let mark = if chance > CHANCE_MAX { "?" } else { "" };
-        text += &format!(" → {ratio:.2}{mark}");
+    if let (Some((ratio, doubtful)), Better::Less | Better::More) = (cell.ratio(), better) {
+        text += &format!(" → {ratio:.2}{}", if doubtful { "?" } else { "" });
     }
     text
 }

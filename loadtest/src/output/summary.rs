@@ -26,6 +26,17 @@ pub struct Section {
     pub rows: Vec<Row>,
 }
 
+/// A difference that chance makes more often than this is not told from it. Three rounds reach it when they do not
+/// overlap at all.
+pub const CHANCE_MAX: f64 = 0.1;
+
+impl Cell {
+    /// Against the first proxy: the ratio, and whether chance alone may have made it.
+    pub fn ratio(&self) -> Option<(f64, bool)> {
+        self.against.map(|(ratio, chance)| (ratio, chance > CHANCE_MAX + 1e-9))
+    }
+}
+
 /// Names in the order in which they first appear.
 pub fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
