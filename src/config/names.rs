@@ -102,6 +102,7 @@ const PREFIXED: &[(&str, OfRest)] = &[
     ("http_", Variable::Http),
     ("proxy_protocol_tlv_", Variable::ProxyProtocolTlv),
     ("sent_http_", Variable::SentHttp),
+    ("sent_trailer_", Variable::SentTrailer),
     ("upstream_cookie_", Variable::UpstreamCookie),
     ("upstream_http_", Variable::UpstreamHttp),
 ];

@@ -56,6 +56,7 @@ pub struct RawLevel {
     pub real_ip: RawRealIp,
     pub files: RawFiles,
     pub add_headers: Vec<RawAddHeader>,
+    pub add_trailers: Vec<RawAddHeader>,
     pub access_logs: Option<Vec<RawAccessLog>>,
     /// The rewrite phase in order.
     pub steps: Vec<RawStep>,

@@ -29,6 +29,8 @@ pub struct Location {
     pub access_logs: Arc<[AccessLog]>,
     /// `add_header` lines in order.
     pub add_headers: Arc<[AddHeader]>,
+    /// `add_trailer` lines in order.
+    pub add_trailers: Arc<[AddHeader]>,
     pub error_pages: ErrorPages,
     pub try_files: Option<TryFiles>,
     pub limit_except: Option<LimitExcept>,

@@ -86,6 +86,8 @@ pub enum Variable {
     Scheme,
     /// `$sent_http_NAME`.
     SentHttp(Box<[u8]>),
+    /// `$sent_trailer_NAME`.
+    SentTrailer(Box<[u8]>),
     ServerAddr,
     ServerName,
     ServerPort,

@@ -253,6 +253,7 @@ impl Reading<'_, '_, '_> {
         if self.passed.proxy.answer.pass_trailers && self.exchange.head.fields.has_token(b"te", b"trailers") {
             self.responder.trailers = body.trailers;
         }
+        self.exchange.add_trailers(self.responder);
         self.responder.finish().await.map_err(lost)
     }
 

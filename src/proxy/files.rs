@@ -183,12 +183,26 @@ async fn body(
 ) -> Result<(), Failure> {
     let lost = |error| Failure::client(Phase::SendingToClient, "send()", error);
     let responder = &mut side.responder;
+    exchange.add_trailers(responder);
+    let failed = |error| exchange.failure(Cause::Own("read()", error));
+    if responder.is_chunked() {
+        // Fields follow the body, so it cannot leave as one run of the file's bytes.
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        let mut rest = file.take(length);
+        loop {
+            let mut piece = buffer::take();
+            let room = crate::limits::BODY_BUFFER_BYTES as u64;
+            if rest.by_ref().take(room).read_to_end(&mut piece).map_err(failed)? == 0 {
+                return responder.finish().await.map_err(lost);
+            }
+            responder.data(&piece).await.map_err(lost)?;
+        }
+    }
     if length > crate::limits::BODY_BUFFER_BYTES as u64 {
         responder.file(&file, offset, length).await.map_err(lost)?;
         return responder.finish().await.map_err(lost);
     }
     // What fits one buffer leaves in one call with its head.
-    let failed = |error| exchange.failure(Cause::Own("read()", error));
     let mut piece = buffer::take();
     if length > 0 {
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;

@@ -25,6 +25,7 @@ pub async fn send(
     add_headers(exchange, code, &mut fields);
     let length = BodyLength::Length(body.len() as u64);
     exchange.begin(&mut side.responder, Answer { status: code, reason: None, fields, length });
+    exchange.add_trailers(&mut side.responder);
     side.responder.whole(body).await.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
     Ok(after(side))
 }

@@ -55,6 +55,8 @@ pub struct Responder<'c> {
     pub keep_alive_header: Option<Duration>,
     /// The status of an error that a page answers: it takes the place of the page's own.
     pub shown_status: Option<u16>,
+    /// Fields behind the body are to come: it has to be in chunks. Set before the head is written.
+    pub expects_trailers: bool,
     /// Fields behind the body; they go out where there are chunks.
     pub trailers: Option<Box<Fields>>,
     pub sent: Sent,
@@ -73,6 +75,7 @@ impl<'c> Responder<'c> {
             keep_alive: false,
             keep_alive_header: None,
             shown_status: None,
+            expects_trailers: false,
             trailers: None,
             sent: Sent::default(),
         }
@@ -94,6 +97,7 @@ impl<'c> Responder<'c> {
         let bodyless = self.is_head || matches!(status, 204 | 304);
         self.framing = match length {
             _ if bodyless => Framing::None,
+            _ if self.expects_trailers && self.version == Version::Http11 => Framing::Chunked,
             BodyLength::None | BodyLength::Length(_) => Framing::Plain,
             BodyLength::Chunked | BodyLength::UntilClose if self.version == Version::Http11 => Framing::Chunked,
             BodyLength::Chunked | BodyLength::UntilClose => {
@@ -119,8 +123,8 @@ impl<'c> Responder<'c> {
             }
         }
         match length {
-            BodyLength::Length(n) if code != 204 => encode::length_field(out, n),
             _ if self.framing == Framing::Chunked => encode::field(out, b"Transfer-Encoding", b"chunked"),
+            BodyLength::Length(n) if code != 204 => encode::length_field(out, n),
             BodyLength::None | BodyLength::Length(_) | BodyLength::Chunked | BodyLength::UntilClose => {}
         }
         let connection: &[u8] = if self.keep_alive { b"keep-alive" } else { b"close" };
@@ -134,6 +138,12 @@ impl<'c> Responder<'c> {
             }
         }
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// Whether the body leaves in chunks.
+    #[must_use]
+    pub fn is_chunked(&self) -> bool {
+        self.framing == Framing::Chunked
     }
 
     /// Writes an interim answer (1xx) as it is.

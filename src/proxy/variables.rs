@@ -173,6 +173,7 @@ impl Exchange<'_> {
             Variable::BytesSent => print(out, format_args!("{}", sent.bytes)),
             Variable::BodyBytesSent => print(out, format_args!("{}", sent.body_bytes)),
             Variable::SentHttp(name) => append_field(&sent.fields, name, out),
+            Variable::SentTrailer(name) => append_field(&self.sent_trailers.borrow(), name, out),
             Variable::LimitConnStatus => put_some(out, self.limit_conn_status.map(|status| status.text().as_bytes())),
             Variable::LimitReqStatus => put_some(out, self.limit_req_status.map(|status| status.text().as_bytes())),
             Variable::RequestCompletion => put(out, if self.is_complete { b"OK" } else { b"" }),

@@ -25,6 +25,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         tunnel: Arc::new(Tunnel::default()),
         access_logs: Arc::new([]),
         add_headers: Arc::new([]),
+        add_trailers: Arc::new([]),
         error_pages: ErrorPages::default(),
         try_files: None,
         limit_except: None,

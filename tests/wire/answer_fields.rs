@@ -172,3 +172,19 @@ fn a_peer_is_read_at_the_rate_that_it_names() {
     client.read_head();
     assert!(began.elapsed().as_millis() >= 500, "{:?}", began.elapsed());
 }
+
+#[test]
+fn fields_are_added_behind_a_body_in_chunks() {
+    let longhaul = Setup::new().file("html/f", "abc").start(
+        "add_trailer X-Sum 7; add_trailer X-Sum 8; add_trailer X-All $sent_trailer_x_sum;
+         server { listen %listen%; location / { root html; } location /r { return 404 none; } }",
+    );
+    let mut client = longhaul.connect();
+    client.send(head("GET /f HTTP/1.1\nHost: a"));
+    let answer = client.read_head();
+    assert!(answer.contains("\r\nTransfer-Encoding: chunked\r\n") && !answer.contains("Content-Length"), "{answer}");
+    client.expect("3\r\nabc\r\n0\r\nX-Sum: 7\r\nX-Sum: 8\r\nX-All: 7, 8\r\n\r\n");
+    client.send(head("GET /r HTTP/1.1\nHost: a"));
+    assert!(client.read_answer().contains("\r\nContent-Length: 4\r\n"));
+    assert!(longhaul.get("/f").ends_with("\r\n\r\nabc"));
+}

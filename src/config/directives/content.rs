@@ -65,8 +65,15 @@ pub const TABLE: &[Directive] = &[
         "add_header",
         HTTP_LEVELS | IF_IN_LOCATION,
         TWO_OR_THREE,
-        Setter::Level(add_header),
+        Setter::Level(|level, line| added(line).map(|field| level.add_headers.push(field))),
         "Adds a field to answers; `always` also to errors. Inherited only by levels that have none.",
+    ),
+    supported(
+        "add_trailer",
+        HTTP_LEVELS | IF_IN_LOCATION,
+        TWO_OR_THREE,
+        Setter::Level(|level, line| added(line).map(|field| level.add_trailers.push(field))),
+        "Adds a field behind the body of answers, for HTTP/1.1; inherited as `add_header` is.",
     ),
 ];
 
@@ -146,15 +153,14 @@ fn types(level: &mut RawLevel, line: &Line) -> Recorded {
     Ok(())
 }
 
-fn add_header(level: &mut RawLevel, line: &Line) -> Recorded {
+fn added(line: &Line) -> Result<RawAddHeader, Fault> {
     let always = match line.args().get(2) {
         None => false,
         Some(word) if word.text == "always" => true,
         Some(word) => return Err(line.invalid_parameter(word).help("the third argument can only be `always`")),
     };
     let (name, value) = field(line)?;
-    level.add_headers.push(RawAddHeader { name, value, always });
-    Ok(())
+    Ok(RawAddHeader { name, value, always })
 }
 
 /// A name and a value that are written into a head. nginx writes a line break as it is; here it becomes the space that

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::host::Host;
 use crate::http::{Fields, RequestHead};
-use crate::model::{Location, LogLevel};
+use crate::model::{AddHeader, Location, LogLevel};
 use crate::net::accept::PeerAddr;
 use crate::observe::error_log;
 use crate::observe::outcome::ExchangeEnd;
@@ -90,6 +90,8 @@ pub struct Exchange<'c> {
     /// `$upstream` of the error log: where the request is being sent.
     pub upstream_text: Option<String>,
     pub request_id: OnceCell<String>,
+    /// Fields behind the body that were made here.
+    pub sent_trailers: RefCell<Fields>,
     /// The body, once it was read for a peer.
     pub request_body: Option<Rc<Prepared>>,
     /// `WWW-Authenticate` of a 401.
@@ -164,6 +166,7 @@ impl<'c> Exchange<'c> {
             phase: Phase::ProcessingRequest,
             upstream_text: None,
             request_id: OnceCell::new(),
+            sent_trailers: RefCell::default(),
             request_body: None,
             challenge: None,
             is_internal: false,
@@ -185,6 +188,7 @@ impl<'c> Exchange<'c> {
     /// Chooses the answer. A stop that began while it was made closes the connection after it.
     pub fn begin(&self, responder: &mut Responder<'_>, answer: Answer) {
         responder.keep_alive &= !self.shard.is_draining();
+        responder.expects_trailers = self.trailers_of(answer.status).next().is_some();
         responder.begin(answer);
     }
 
@@ -198,6 +202,23 @@ impl<'c> Exchange<'c> {
             }
         }
         self.carried_type = fields.first(b"content-type").map(Into::into);
+    }
+
+    /// `add_trailer` lines that act on an answer of that status.
+    fn trailers_of(&self, status: u16) -> impl Iterator<Item = &AddHeader> {
+        let usual = matches!(status, 200 | 201 | 204 | 206 | 301..=304 | 307 | 308);
+        self.location.add_trailers.iter().filter(move |trailer| usual || trailer.always)
+    }
+
+    /// Gives the answer the fields behind its body, as their values are at its end.
+    pub fn add_trailers(&self, responder: &mut Responder<'_>) {
+        for trailer in self.trailers_of(responder.sent.status) {
+            let value = self.evaluate(&trailer.value);
+            if !value.is_empty() {
+                self.sent_trailers.borrow_mut().push(&trailer.name, &value);
+                responder.trailers.get_or_insert_default().push(&trailer.name, &value);
+            }
+        }
     }
 
     /// A failure in the phase the exchange is in.

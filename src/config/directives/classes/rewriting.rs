@@ -3,7 +3,7 @@
 
 use crate::config::table::{
     Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, LOCATION, NO_ARGS, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_THREE,
-    SERVER, TWO, TWO_OR_THREE, accepted, block, by_value, refused,
+    SERVER, TWO, accepted, block, by_value, refused,
 };
 
 const REPLACE: &str = "replacing text in answers is not built";
@@ -37,18 +37,14 @@ pub const TABLE: &[Directive] = &[
         "another way of inheriting `add_header` is not built yet",
         "Repeat the `add_header` lines where they shall act.",
     ),
-    refused(
-        "add_trailer",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        TWO_OR_THREE,
-        "fields after the body are not built yet",
-        "Use `add_header`, or let the service behind send the trailers.",
-    ),
-    accepted(
+    by_value(
         "add_trailer_inherit",
         HTTP_LEVELS | IF_IN_LOCATION,
         ONE,
-        "it acts only together with `add_trailer`, which is refused",
+        &["on"],
+        "it is the default",
+        "another way of inheriting `add_trailer` is not built yet",
+        "Repeat the `add_trailer` lines where they shall act.",
     ),
     refused("sub_filter", HTTP_LEVELS, TWO, REPLACE, SERVICE),
     accepted("sub_filter_types", HTTP_LEVELS, ONE_OR_MORE, ONLY_SUB),

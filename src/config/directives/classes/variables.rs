@@ -72,7 +72,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("request_port", "the port of `Host` is not kept apart yet; use `$http_host`"),
     ("secure_link", "checking signed links is not built"),
     ("secure_link_expires", "checking signed links is not built"),
-    ("sent_trailer_", TRAILERS),
     ("session_log_binary_id", COMMERCIAL),
     ("session_log_id", COMMERCIAL),
     ("session_time", STREAM),
