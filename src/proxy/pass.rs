@@ -40,6 +40,7 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
     loop {
+        let tried_before = tried.clone();
         let mut peer = match choose(exchange, &destination, &mut tried, &proxy, &uri, &upgrading).await {
             Ok(peer) => peer,
             Err(failure) if retry.allows(&failure, false) => {
@@ -83,7 +84,10 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
                     return Err(failure);
                 }
                 exchange.report(failure.level(), format_args!("{failure}"));
-                if !was_reused {
+                if was_reused {
+                    // That was the connection's fault and not the peer's, which is asked again.
+                    tried = tried_before;
+                } else {
                     retry.used();
                 }
             }

@@ -60,30 +60,39 @@ async fn run<T: Taker>(taker: &Rc<T>, door: &Door, acceptor: &Acceptor) {
                 return log(door, LogLevel::Alert, &error, "poll");
             }
         }
-        match take(taker, door, acceptor, &mut batch) {
+        let (served, taken) = take(taker, door, acceptor, &mut batch);
+        match taken {
             Ok(_) => is_starved = false,
             Err(Refused::Exhausted(error)) => {
                 let text = format_args!("accept4() failed ({}) on {}", Errno(&error), door.address);
                 taker.warn(LogLevel::Crit, text);
-                if is_starved {
+                if is_starved && served == 0 {
                     acceptor.shed(taker.reserve());
                 }
-                is_starved = true;
+                // Those that were served may be over soon: only when none was is there no place to hope for.
+                is_starved = served == 0;
                 monoio::time::sleep(ACCEPT_PAUSE).await;
             }
             Err(Refused::Broken(error)) => return log(door, LogLevel::Alert, &error, "accept4"),
         }
     }
     // What the kernel has completed is ours: closing the socket would reset it.
-    while take(taker, door, acceptor, &mut batch).is_ok_and(|has_more| has_more) {}
+    while take(taker, door, acceptor, &mut batch).1.is_ok_and(|has_more| has_more) {}
 }
 
-fn take<T: Taker>(taker: &Rc<T>, door: &Door, acceptor: &Acceptor, batch: &mut Vec<Accepted>) -> Result<bool, Refused> {
+/// Serves what waits. Returns how many that were, and what [`Acceptor::take`] says.
+fn take<T: Taker>(
+    taker: &Rc<T>,
+    door: &Door,
+    acceptor: &Acceptor,
+    batch: &mut Vec<Accepted>,
+) -> (usize, Result<bool, Refused>) {
     let result = acceptor.take(batch);
+    let served = batch.len();
     for accepted in batch.drain(..) {
         taker.serve(&door.address, accepted);
     }
-    result
+    (served, result)
 }
 
 fn log(door: &Door, level: LogLevel, error: &io::Error, call: &str) {
