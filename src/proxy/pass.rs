@@ -50,7 +50,6 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
             }
             Err(failure) => return Err(failure),
         };
-        let was_reused = peer.was_reused();
         let request = Passed {
             head: &head,
             method: &method,
@@ -84,7 +83,7 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
                     return Err(failure);
                 }
                 exchange.report(failure.level(), format_args!("{failure}"));
-                if was_reused {
+                if peer.was_reused() {
                     // That was the connection's fault and not the peer's, which is asked again.
                     tried = tried_before;
                 } else {
