@@ -130,6 +130,10 @@ impl<'a> Recorder<'a> {
             (Setter::Block(block), target) => return self.block(&line, block, target),
             (Setter::Process(set), target) => target.process().map(|process| set(process, &line)),
             (Setter::Level(set), target) => target.level().map(|level| set(level, &line)),
+            (Setter::Time(field), target) => target.level().map(|level| line.time(field(level))),
+            (Setter::Size(field), target) => target.level().map(|level| line.size(field(level))),
+            (Setter::Number(field), target) => target.level().map(|level| line.number(field(level))),
+            (Setter::Flag(field), target) => target.level().map(|level| line.flag(field(level))),
             (Setter::Http(set), Target::Http(http)) => Some(set(http, &line)),
             (Setter::Server(set), Target::Server(server)) => Some(set(server, &line)),
             (Setter::Location(set), Target::Location(location) | Target::Inner(location, _)) => {

@@ -4,6 +4,8 @@
 //! them; *accepted* ones change nothing here and say why, as one warning; *refused* ones are an error that says why and
 //! what to do instead. Some are accepted or refused by their value (`off`). Knows neither the tree nor the model.
 
+use std::time::Duration;
+
 use super::line::{Line, Recorded};
 use super::raw::{RawHttp, RawLevel, RawLocation, RawProcess, RawServer, RawUpstream};
 
@@ -132,6 +134,11 @@ pub enum Setter {
     Process(fn(&mut RawProcess, &Line) -> Recorded),
     /// In `http`, `server` or `location`, and in `if` and `limit_except`.
     Level(fn(&mut RawLevel, &Line) -> Recorded),
+    /// The same for a field of such a level that holds the one argument as it is.
+    Time(fn(&mut RawLevel) -> &mut Option<Duration>),
+    Size(fn(&mut RawLevel) -> &mut Option<usize>),
+    Number(fn(&mut RawLevel) -> &mut Option<u64>),
+    Flag(fn(&mut RawLevel) -> &mut Option<bool>),
     Http(fn(&mut RawHttp, &Line) -> Recorded),
     Server(fn(&mut RawServer, &Line) -> Recorded),
     Location(fn(&mut RawLocation, &Line) -> Recorded),
@@ -191,6 +198,57 @@ pub const fn supported(
     doc: &'static str,
 ) -> Directive {
     Directive { name, contexts, arity, class: Class::Supported(setter), doc }
+}
+
+/// A directive of `http`, `server` and `location`.
+#[must_use]
+pub const fn level(
+    name: &'static str,
+    arity: Arity,
+    set: fn(&mut RawLevel, &Line) -> Recorded,
+    doc: &'static str,
+) -> Directive {
+    supported(name, HTTP_LEVELS, arity, Setter::Level(set), doc)
+}
+
+/// The same with a time as its value.
+#[must_use]
+pub const fn level_time(
+    name: &'static str,
+    field: fn(&mut RawLevel) -> &mut Option<Duration>,
+    doc: &'static str,
+) -> Directive {
+    supported(name, HTTP_LEVELS, ONE, Setter::Time(field), doc)
+}
+
+/// With a number of bytes.
+#[must_use]
+pub const fn level_size(
+    name: &'static str,
+    field: fn(&mut RawLevel) -> &mut Option<usize>,
+    doc: &'static str,
+) -> Directive {
+    supported(name, HTTP_LEVELS, ONE, Setter::Size(field), doc)
+}
+
+/// With a number.
+#[must_use]
+pub const fn level_number(
+    name: &'static str,
+    field: fn(&mut RawLevel) -> &mut Option<u64>,
+    doc: &'static str,
+) -> Directive {
+    supported(name, HTTP_LEVELS, ONE, Setter::Number(field), doc)
+}
+
+/// With `on` or `off`.
+#[must_use]
+pub const fn level_flag(
+    name: &'static str,
+    field: fn(&mut RawLevel) -> &mut Option<bool>,
+    doc: &'static str,
+) -> Directive {
+    supported(name, HTTP_LEVELS, FLAG, Setter::Flag(field), doc)
 }
 
 /// A directive that may stand in a file and changes nothing. A block that belongs to it is not read.

@@ -18,14 +18,14 @@ use crate::sys;
 
 /// Who connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PeerAddr {
+pub enum ClientAddress {
     Ip(SocketAddr),
     /// Unix sockets of clients have no name.
     Unix,
 }
 
 /// `$remote_addr`: the address without the port.
-impl fmt::Display for PeerAddr {
+impl fmt::Display for ClientAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(address) => address.ip().fmt(f),
@@ -38,7 +38,7 @@ impl fmt::Display for PeerAddr {
 #[derive(Debug)]
 pub struct Accepted {
     pub fd: OwnedFd,
-    pub peer: PeerAddr,
+    pub client: ClientAddress,
 }
 
 /// Why a batch ended before the queue was empty.
@@ -84,7 +84,7 @@ impl Acceptor {
         for _ in 0..ACCEPT_BATCH_COUNT {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match rustix::net::acceptfrom_with(sys::fd::of_listener(&self.socket), flags) {
-                Ok((fd, address)) => batch.push(Accepted { fd, peer: peer_of(address) }),
+                Ok((fd, address)) => batch.push(Accepted { fd, client: client_of(address) }),
                 Err(Errno::AGAIN) => return Ok(false),
                 Err(error) if is_of_connection(error) => {}
                 Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
@@ -134,10 +134,10 @@ fn is_of_connection(error: Errno) -> bool {
     )
 }
 
-fn peer_of(address: Option<SocketAddrAny>) -> PeerAddr {
+fn client_of(address: Option<SocketAddrAny>) -> ClientAddress {
     match address.map(SocketAddr::try_from) {
-        Some(Ok(ip)) => PeerAddr::Ip(ip),
-        Some(Err(_)) | None => PeerAddr::Unix,
+        Some(Ok(ip)) => ClientAddress::Ip(ip),
+        Some(Err(_)) | None => ClientAddress::Unix,
     }
 }
 

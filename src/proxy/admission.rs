@@ -20,7 +20,7 @@ use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
 use super::real_ip;
 use crate::model::{Access, AccessRule, LogLevel, Source};
-use crate::net::accept::PeerAddr;
+use crate::net::accept::ClientAddress;
 
 /// Runs all checks of the exchange's location.
 ///
@@ -98,11 +98,11 @@ fn check_address(exchange: &Exchange<'_>, access: &Access) -> Said {
 }
 
 /// What the first rule that matches says.
-fn decision(rules: &[AccessRule], remote: PeerAddr) -> Option<bool> {
+fn decision(rules: &[AccessRule], remote: ClientAddress) -> Option<bool> {
     let matches = |rule: &&AccessRule| match (rule.source, remote) {
-        (Source::All, _) | (Source::Unix, PeerAddr::Unix) => true,
-        (Source::Network(network), PeerAddr::Ip(address)) => network.contains(address.ip()),
-        (Source::Network(_), PeerAddr::Unix) | (Source::Unix, PeerAddr::Ip(_)) => false,
+        (Source::All, _) | (Source::Unix, ClientAddress::Unix) => true,
+        (Source::Network(network), ClientAddress::Ip(address)) => network.contains(address.ip()),
+        (Source::Network(_), ClientAddress::Unix) | (Source::Unix, ClientAddress::Ip(_)) => false,
     };
     rules.iter().find(matches).map(|rule| rule.allows)
 }
@@ -155,8 +155,8 @@ mod tests {
         AccessRule { allows, source }
     }
 
-    fn from(address: &str) -> PeerAddr {
-        PeerAddr::Ip(address.parse().unwrap())
+    fn from(address: &str) -> ClientAddress {
+        ClientAddress::Ip(address.parse().unwrap())
     }
 
     #[test]
@@ -168,14 +168,14 @@ mod tests {
         assert_eq!(decision(&rules, from("[::ffff:10.2.2.3]:1")), Some(true));
         assert_eq!(decision(&rules, from("[2001:db8::1]:1")), Some(true));
         assert_eq!(decision(&rules, from("192.0.2.1:1")), Some(false));
-        assert_eq!(decision(&rules, PeerAddr::Unix), Some(false));
+        assert_eq!(decision(&rules, ClientAddress::Unix), Some(false));
     }
 
     #[test]
     fn unix_sockets_have_rules_of_their_own() {
-        assert_eq!(decision(&[rule(false, "0.0.0.0/0")], PeerAddr::Unix), None);
-        assert_eq!(decision(&[rule(false, "unix:")], PeerAddr::Unix), Some(false));
+        assert_eq!(decision(&[rule(false, "0.0.0.0/0")], ClientAddress::Unix), None);
+        assert_eq!(decision(&[rule(false, "unix:")], ClientAddress::Unix), Some(false));
         assert_eq!(decision(&[rule(false, "unix:")], from("127.0.0.1:1")), None);
-        assert_eq!(decision(&[], PeerAddr::Unix), None);
+        assert_eq!(decision(&[], ClientAddress::Unix), None);
     }
 }

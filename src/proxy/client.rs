@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::model::Lingering;
-use crate::net::accept::PeerAddr;
+use crate::net::accept::ClientAddress;
 use crate::net::proxy_protocol::ProxyHeader;
 use crate::net::stream::Stream;
 
@@ -16,7 +16,7 @@ pub struct Client {
     pub stream: Rc<Stream>,
     /// Serial number in this process: `$connection`.
     pub number: u64,
-    pub remote: PeerAddr,
+    pub remote: ClientAddress,
     /// What a proxy in front told before its first request.
     pub proxy_header: Option<Box<ProxyHeader>>,
     /// Requests so far, the running one included.
@@ -33,7 +33,7 @@ pub struct Client {
 
 impl Client {
     #[must_use]
-    pub fn new(stream: Stream, number: u64, remote: PeerAddr, listener: usize) -> Self {
+    pub fn new(stream: Stream, number: u64, remote: ClientAddress, listener: usize) -> Self {
         Self {
             stream: Rc::new(stream),
             number,

@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use crate::http::forwarded;
 use crate::limits::MAP_DEPTH_MAX;
 use crate::model::{Geo, GeoId, Network, SplitId, Variable};
-use crate::net::accept::PeerAddr;
+use crate::net::accept::ClientAddress;
 use crate::route;
 
 impl Exchange<'_> {
@@ -63,8 +63,8 @@ impl Exchange<'_> {
         let address = match &geo.source {
             Some(source) => forwarded::address(&self.evaluate(source))?.ip(),
             None => match self.remote {
-                PeerAddr::Ip(address) => address.ip(),
-                PeerAddr::Unix => return None,
+                ClientAddress::Ip(address) => address.ip(),
+                ClientAddress::Unix => return None,
             },
         };
         let trusts = |address| is_in(&geo.proxies, address);

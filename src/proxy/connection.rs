@@ -14,7 +14,7 @@ use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
 use crate::limits::LINGER_BYTES_MAX;
 use crate::model::{ClientHead, Lingering, LogLevel};
-use crate::net::accept::{Accepted, PeerAddr};
+use crate::net::accept::{Accepted, ClientAddress};
 use crate::net::buffer;
 use crate::net::stream::{Stream, within};
 use crate::observe::error_log;
@@ -51,8 +51,8 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
             return None;
         }
     };
-    let mut client = Client::new(stream, shard.next_connection_number(), accepted.peer, listener);
-    if let PeerAddr::Ip(_) = client.remote {
+    let mut client = Client::new(stream, shard.next_connection_number(), accepted.client, listener);
+    if let ClientAddress::Ip(_) = client.remote {
         client.stream.set_nodelay();
     }
     let mut raw = Vec::new();

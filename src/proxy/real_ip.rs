@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::exchange::Exchange;
 use crate::http::forwarded;
 use crate::model::{RealIp, RealIpHeader, Source};
-use crate::net::accept::PeerAddr;
+use crate::net::accept::ClientAddress;
 
 /// Takes the address that the connection's other end tells for the client's, if it is trusted to; once for each
 /// request.
@@ -15,7 +15,7 @@ pub fn apply(exchange: &mut Exchange<'_>) {
         return;
     }
     if let Some(told) = told(exchange, settings) {
-        exchange.remote = PeerAddr::Ip(told);
+        exchange.remote = ClientAddress::Ip(told);
         exchange.has_real_ip = true;
     }
 }
@@ -25,16 +25,16 @@ fn told(exchange: &Exchange<'_>, settings: &RealIp) -> Option<std::net::SocketAd
         RealIpHeader::ProxyProtocol => exchange.client.proxy_header.as_deref().map(|header| header.source),
         RealIpHeader::Field(name) => {
             let values: Vec<&[u8]> = exchange.head.fields.all(name).collect();
-            let trusts = |address: IpAddr| is_trusted(settings, PeerAddr::Ip((address, 0).into()));
+            let trusts = |address: IpAddr| is_trusted(settings, ClientAddress::Ip((address, 0).into()));
             forwarded::client(values.into_iter(), trusts, settings.recursive)
         }
     }
 }
 
-fn is_trusted(settings: &RealIp, remote: PeerAddr) -> bool {
+fn is_trusted(settings: &RealIp, remote: ClientAddress) -> bool {
     settings.from.iter().any(|source| match (source, remote) {
-        (Source::All, _) | (Source::Unix, PeerAddr::Unix) => true,
-        (Source::Network(network), PeerAddr::Ip(address)) => network.contains(address.ip()),
-        (Source::Network(_), PeerAddr::Unix) | (Source::Unix, PeerAddr::Ip(_)) => false,
+        (Source::All, _) | (Source::Unix, ClientAddress::Unix) => true,
+        (Source::Network(network), ClientAddress::Ip(address)) => network.contains(address.ip()),
+        (Source::Network(_), ClientAddress::Unix) | (Source::Unix, ClientAddress::Ip(_)) => false,
     })
 }

@@ -15,7 +15,7 @@ use super::exchange::{Attempt, Exchange};
 use crate::http::target;
 use crate::limits::MAP_DEPTH_MAX;
 use crate::model::{LogLevel, MapId, Part, SlotId, Template, Variable};
-use crate::net::accept::PeerAddr;
+use crate::net::accept::ClientAddress;
 use crate::observe::clock;
 use crate::route;
 
@@ -109,15 +109,15 @@ impl Exchange<'_> {
         let there = match variable {
             Variable::RemoteAddr => print(out, format_args!("{}", self.remote)),
             Variable::RemotePort => match self.remote {
-                PeerAddr::Ip(ip) => print(out, format_args!("{}", ip.port())),
-                PeerAddr::Unix => put(out, b""),
+                ClientAddress::Ip(ip) => print(out, format_args!("{}", ip.port())),
+                ClientAddress::Unix => put(out, b""),
             },
             Variable::BinaryRemoteAddr => match self.remote {
-                PeerAddr::Ip(ip) => match ip.ip() {
+                ClientAddress::Ip(ip) => match ip.ip() {
                     IpAddr::V4(v4) => put(out, &v4.octets()),
                     IpAddr::V6(v6) => put(out, &v6.octets()),
                 },
-                PeerAddr::Unix => put(out, b"unix:"),
+                ClientAddress::Unix => put(out, b"unix:"),
             },
             Variable::ServerAddr => match client.local() {
                 Some(ip) => print(out, format_args!("{}", ip.ip())),
@@ -129,8 +129,8 @@ impl Exchange<'_> {
             },
             Variable::RealipRemoteAddr => print(out, format_args!("{}", client.remote)),
             Variable::RealipRemotePort => match client.remote {
-                PeerAddr::Ip(ip) => print(out, format_args!("{}", ip.port())),
-                PeerAddr::Unix => put(out, b""),
+                ClientAddress::Ip(ip) => print(out, format_args!("{}", ip.port())),
+                ClientAddress::Unix => put(out, b""),
             },
             Variable::ProxyProtocolAddr
             | Variable::ProxyProtocolPort

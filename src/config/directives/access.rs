@@ -52,7 +52,7 @@ pub const TABLE: &[Directive] = &[
         "auth_delay",
         HTTP_LEVELS,
         ONE,
-        Setter::Level(|level, line| line.time(&mut level.access.auth_delay)),
+        Setter::Time(|level| &mut level.access.auth_delay),
         "How long the answer 401 waits (0s).",
     ),
     supported(

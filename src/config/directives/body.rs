@@ -13,15 +13,6 @@ use crate::model::{BodyFile, Client, Lingering};
 /// What has no `client_body_temp_path` of its own, below the prefix.
 const TEMP_PATH: &str = "client_body_temp";
 
-const fn level(
-    name: &'static str,
-    arity: Arity,
-    set: fn(&mut RawLevel, &Line) -> Recorded,
-    doc: &'static str,
-) -> Directive {
-    supported(name, HTTP_LEVELS, arity, Setter::Level(set), doc)
-}
-
 pub const TABLE: &[Directive] = &[
     level(
         "client_body_temp_path",
@@ -41,16 +32,10 @@ pub const TABLE: &[Directive] = &[
         lingering_close,
         "Whether bytes still under way are read when a connection is closed: `off`, `on` if some may be, `always` (on).",
     ),
-    level(
-        "lingering_time",
-        ONE,
-        |level, line| line.time(&mut level.client.lingering_time),
-        "How long they are read at most (30s).",
-    ),
-    level(
+    level_time("lingering_time", |level| &mut level.client.lingering_time, "How long they are read at most (30s)."),
+    level_time(
         "lingering_timeout",
-        ONE,
-        |level, line| line.time(&mut level.client.lingering_timeout),
+        |level| &mut level.client.lingering_timeout,
         "Longest pause while they are read (5s).",
     ),
 ];

@@ -13,42 +13,21 @@ use crate::model::{Client, ClientHead, IfModifiedSince};
 /// nginx compares the buffers of heads with this, its `connection_pool_size`.
 const HEAD_BUFFER_BYTES_MIN: usize = 512;
 
-const fn level(
-    name: &'static str,
-    arity: Arity,
-    set: fn(&mut RawLevel, &Line) -> Recorded,
-    doc: &'static str,
-) -> Directive {
-    supported(name, HTTP_LEVELS, arity, Setter::Level(set), doc)
-}
-
-const fn head(
-    name: &'static str,
-    arity: Arity,
-    set: fn(&mut RawLevel, &Line) -> Recorded,
-    doc: &'static str,
-) -> Directive {
-    supported(name, HTTP | SERVER, arity, Setter::Level(set), doc)
+const fn head(name: &'static str, arity: Arity, setter: Setter, doc: &'static str) -> Directive {
+    supported(name, HTTP | SERVER, arity, setter, doc)
 }
 
 pub const TABLE: &[Directive] = &[
     level("client_max_body_size", ONE, max_body_size, "Largest body of a request (1m); 0 is no limit."),
-    level(
-        "client_body_timeout",
-        ONE,
-        |level, line| line.time(&mut level.client.body_timeout),
-        "Longest pause within a body (60s).",
-    ),
-    level(
+    level_time("client_body_timeout", |level| &mut level.client.body_timeout, "Longest pause within a body (60s)."),
+    level_size(
         "client_body_buffer_size",
-        ONE,
-        |level, line| line.size(&mut level.client.body_buffer_size),
+        |level| &mut level.client.body_buffer_size,
         "Bytes of a body that are held at a time (8k).",
     ),
-    level(
+    level_time(
         "send_timeout",
-        ONE,
-        |level, line| line.time(&mut level.client.send_timeout),
+        |level| &mut level.client.send_timeout,
         "How long a client may take nothing while bytes wait for it (60s).",
     ),
     level(
@@ -57,91 +36,81 @@ pub const TABLE: &[Directive] = &[
         keepalive_timeout,
         "How long a connection waits for its next request (75s).",
     ),
-    level(
+    level_number(
         "keepalive_requests",
-        ONE,
-        |level, line| line.number(&mut level.client.keepalive_requests),
+        |level| &mut level.client.keepalive_requests,
         "Requests of one connection before it is closed (1000).",
     ),
-    level(
+    level_time(
         "keepalive_time",
-        ONE,
-        |level, line| line.time(&mut level.client.keepalive_time),
+        |level| &mut level.client.keepalive_time,
         "Age of a connection at which it takes no further request (1h).",
     ),
-    level(
-        "tcp_nodelay",
-        FLAG,
-        |level, line| line.flag(&mut level.client.tcp_nodelay),
-        "Small writes are sent at once (on).",
-    ),
+    level_flag("tcp_nodelay", |level| &mut level.client.tcp_nodelay, "Small writes are sent at once (on)."),
     level("server_tokens", ONE, server_tokens, "Whether answers name the version (on)."),
-    level("etag", FLAG, |level, line| line.flag(&mut level.client.etag), "`ETag` on static files (on)."),
+    level_flag("etag", |level| &mut level.client.etag, "`ETag` on static files (on)."),
     level(
         "if_modified_since",
         ONE,
         if_modified_since,
         "How `If-Modified-Since` is compared with a file: `off`, `exact`, `before` (exact).",
     ),
-    level(
+    level_number(
         "max_ranges",
-        ONE,
-        |level, line| line.number(&mut level.client.max_ranges),
+        |level| &mut level.client.max_ranges,
         "Most ranges of a file in one request; 0 always sends it whole (no limit).",
     ),
-    level(
+    level_flag(
         "absolute_redirect",
-        FLAG,
-        |level, line| line.flag(&mut level.client.absolute_redirect),
+        |level| &mut level.client.absolute_redirect,
         "Redirects name scheme and host (on).",
     ),
-    level(
+    level_flag(
         "server_name_in_redirect",
-        FLAG,
-        |level, line| line.flag(&mut level.client.server_name_in_redirect),
+        |level| &mut level.client.server_name_in_redirect,
         "Redirects name the server's first name instead of the request's host (off).",
     ),
-    level(
-        "port_in_redirect",
-        FLAG,
-        |level, line| line.flag(&mut level.client.port_in_redirect),
-        "Redirects name the port (on).",
-    ),
+    level_flag("port_in_redirect", |level| &mut level.client.port_in_redirect, "Redirects name the port (on)."),
     head(
         "client_header_timeout",
         ONE,
-        |level, line| line.time(&mut level.client_head.timeout),
+        Setter::Time(|level| &mut level.client_head.timeout),
         "How long a client may take to send a head (60s).",
     ),
     head(
         "client_header_buffer_size",
         ONE,
-        |level, line| line.size(&mut level.client_head.buffer_size),
+        Setter::Size(|level| &mut level.client_head.buffer_size),
         "First buffer of a head (1k).",
     ),
-    head("large_client_header_buffers", TWO, large_buffers, "Number and size of further buffers of a head (4 8k)."),
+    head(
+        "large_client_header_buffers",
+        TWO,
+        Setter::Level(large_buffers),
+        "Number and size of further buffers of a head (4 8k).",
+    ),
     head(
         "underscores_in_headers",
         FLAG,
-        |level, line| line.flag(&mut level.client_head.underscores_in_headers),
+        Setter::Flag(|level| &mut level.client_head.underscores_in_headers),
         "Whether names of fields may hold `_` (off).",
     ),
     head(
         "ignore_invalid_headers",
         FLAG,
-        |level, line| line.flag(&mut level.client_head.ignore_invalid_headers),
+        Setter::Flag(|level| &mut level.client_head.ignore_invalid_headers),
         "Drop fields with names that are not valid, instead of refusing the request (on).",
     ),
     head(
         "max_headers",
         ONE,
-        |level, line| line.number(&mut level.client_head.max_headers),
+        Setter::Number(|level| &mut level.client_head.max_headers),
         "Most fields of a head (1000; never more than 256).",
     ),
     head(
         "merge_slashes",
         FLAG,
-        |level, line| line.flag(&mut level.client_head.merge_slashes),
+        Setter::Flag(|level| &mut level.client_head.merge_slashes),
         "`//` in a path counts as `/` (on).",
     ),
 ];

@@ -48,7 +48,7 @@ pub const TABLE: &[Directive] = &[
         "log_not_found",
         HTTP_LEVELS,
         FLAG,
-        Setter::Level(|level, line| line.flag(&mut level.log_not_found)),
+        Setter::Flag(|level| &mut level.log_not_found),
         "Whether a missing file is told in the error log (on).",
     ),
     supported(

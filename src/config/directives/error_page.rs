@@ -24,7 +24,7 @@ pub const TABLE: &[Directive] = &[
         "recursive_error_pages",
         HTTP_LEVELS,
         FLAG,
-        Setter::Level(|level, line| line.flag(&mut level.recursive_error_pages)),
+        Setter::Flag(|level| &mut level.recursive_error_pages),
         "Whether the answer of an error page may have an error page again (off).",
     ),
     supported(

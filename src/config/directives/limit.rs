@@ -51,7 +51,7 @@ pub const TABLE: &[Directive] = &[
         "limit_conn_dry_run",
         HTTP_LEVELS,
         FLAG,
-        Setter::Level(|level, line| line.flag(&mut CONN(level).dry_run)),
+        Setter::Flag(|level| &mut CONN(level).dry_run),
         "`limit_conn` only logs (off).",
     ),
     supported(
@@ -87,7 +87,7 @@ pub const TABLE: &[Directive] = &[
         "limit_req_dry_run",
         HTTP_LEVELS,
         FLAG,
-        Setter::Level(|level, line| line.flag(&mut REQ(level).dry_run)),
+        Setter::Flag(|level| &mut REQ(level).dry_run),
         "`limit_req` only logs (off).",
     ),
 ];

@@ -98,7 +98,9 @@ mod tests {
             let Class::Supported(setter) = directive.class else { continue };
             let contexts = match setter {
                 Setter::Process(_) => MAIN | EVENTS,
-                Setter::Level(_) => HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION | LIMIT_EXCEPT,
+                Setter::Level(_) | Setter::Time(_) | Setter::Size(_) | Setter::Number(_) | Setter::Flag(_) => {
+                    HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION | LIMIT_EXCEPT
+                }
                 Setter::Http(_) => HTTP,
                 Setter::Server(_) => SERVER,
                 Setter::Location(_) => LOCATION | IF_IN_LOCATION | LIMIT_EXCEPT,

@@ -22,15 +22,6 @@ use crate::model::{
 /// Port of `http://` without a port.
 const HTTP_PORT: u16 = 80;
 
-const fn level(
-    name: &'static str,
-    arity: Arity,
-    set: fn(&mut RawLevel, &Line) -> Recorded,
-    doc: &'static str,
-) -> Directive {
-    supported(name, HTTP_LEVELS, arity, Setter::Level(set), doc)
-}
-
 pub const TABLE: &[Directive] = &[
     supported(
         "proxy_pass",
@@ -46,29 +37,25 @@ pub const TABLE: &[Directive] = &[
         set_header,
         "Sets a field towards peers; an empty value removes it. Inherited only by levels that have none.",
     ),
-    level(
+    level_time(
         "proxy_connect_timeout",
-        ONE,
-        |level, line| line.time(&mut level.proxy.connect_timeout),
+        |level| &mut level.proxy.connect_timeout,
         "How long connecting to a peer may take (60s).",
     ),
-    level(
+    level_time(
         "proxy_read_timeout",
-        ONE,
-        |level, line| line.time(&mut level.proxy.read_timeout),
+        |level| &mut level.proxy.read_timeout,
         "Longest pause of an answer (60s); acts on tunnels only when it is written.",
     ),
-    level(
+    level_time(
         "proxy_send_timeout",
-        ONE,
-        |level, line| line.time(&mut level.proxy.send_timeout),
+        |level| &mut level.proxy.send_timeout,
         "How long a peer may take nothing while bytes wait for it (60s); acts on tunnels only when it is written.",
     ),
     level("proxy_buffer_size", ONE, buffer_size, "Largest head of an answer (4k)."),
-    level(
+    level_flag(
         "proxy_intercept_errors",
-        FLAG,
-        |level, line| line.flag(&mut level.proxy.intercept_errors),
+        |level| &mut level.proxy.intercept_errors,
         "Answers from 300 on give way to the `error_page` for their status (off).",
     ),
 ];

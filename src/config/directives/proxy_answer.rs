@@ -40,15 +40,6 @@ const IGNORABLE: [&str; 9] = [
 const FLAGS: [&str; 8] =
     ["secure", "nosecure", "httponly", "nohttponly", "samesite=strict", "samesite=lax", "samesite=none", "nosamesite"];
 
-const fn level(
-    name: &'static str,
-    arity: Arity,
-    set: fn(&mut RawLevel, &Line) -> Recorded,
-    doc: &'static str,
-) -> Directive {
-    supported(name, HTTP_LEVELS, arity, Setter::Level(set), doc)
-}
-
 pub const TABLE: &[Directive] = &[
     level(
         "proxy_redirect",
@@ -84,10 +75,9 @@ pub const TABLE: &[Directive] = &[
     ),
     level("proxy_ignore_headers", ONE_OR_MORE, ignore_headers, "Fields of an answer that do not steer longhaul."),
     level("proxy_limit_rate", ONE, limit_rate, "Bytes a second that are read from a peer, for each request (0)."),
-    level(
+    level_flag(
         "proxy_pass_trailers",
-        FLAG,
-        |level, line| line.flag(&mut level.proxy.answer.pass_trailers),
+        |level| &mut level.proxy.answer.pass_trailers,
         "Whether fields behind an answer's body are passed on (off).",
     ),
 ];

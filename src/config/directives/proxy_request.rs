@@ -15,15 +15,6 @@ use crate::model::{ProxyRequest, ProxyRetry, Template};
 /// Statuses that `proxy_next_upstream` knows, as `http_…`.
 const STATUSES: [u16; 7] = [500, 502, 503, 504, 403, 404, 429];
 
-const fn level(
-    name: &'static str,
-    arity: Arity,
-    set: fn(&mut RawLevel, &Line) -> Recorded,
-    doc: &'static str,
-) -> Directive {
-    supported(name, HTTP_LEVELS, arity, Setter::Level(set), doc)
-}
-
 pub const TABLE: &[Directive] = &[
     level(
         "proxy_method",
@@ -31,16 +22,14 @@ pub const TABLE: &[Directive] = &[
         |level, line| line.once(&mut level.proxy.request.method, |line| Ok(line.arg(0).clone())),
         "Method towards peers, in place of the client's.",
     ),
-    level(
+    level_flag(
         "proxy_pass_request_headers",
-        FLAG,
-        |level, line| line.flag(&mut level.proxy.request.pass_request_headers),
+        |level| &mut level.proxy.request.pass_request_headers,
         "Whether the client's fields are passed on (on).",
     ),
-    level(
+    level_flag(
         "proxy_pass_request_body",
-        FLAG,
-        |level, line| line.flag(&mut level.proxy.request.pass_request_body),
+        |level| &mut level.proxy.request.pass_request_body,
         "Whether the client's body is passed on (on).",
     ),
     level(
@@ -49,30 +38,26 @@ pub const TABLE: &[Directive] = &[
         |level, line| line.once(&mut level.proxy.request.set_body, |line| Ok(line.arg(0).clone())),
         "Body towards peers, in place of the client's.",
     ),
-    level(
+    level_flag(
         "proxy_request_buffering",
-        FLAG,
-        |level, line| line.flag(&mut level.proxy.request.request_buffering),
+        |level| &mut level.proxy.request.request_buffering,
         "Whether a body is read to its end before a peer is connected (on).",
     ),
     level("proxy_bind", ONE_OR_TWO, bind, "Local address of connections to peers (off)."),
-    level(
+    level_flag(
         "proxy_socket_keepalive",
-        FLAG,
-        |level, line| line.flag(&mut level.proxy.request.socket_keepalive),
+        |level| &mut level.proxy.request.socket_keepalive,
         "TCP keep-alive probes to peers (off).",
     ),
     level("proxy_next_upstream", ONE_OR_MORE, next_upstream, "When another peer is tried (error timeout)."),
-    level(
+    level_number(
         "proxy_next_upstream_tries",
-        ONE,
-        |level, line| line.number(&mut level.proxy.next_upstream.tries),
+        |level| &mut level.proxy.next_upstream.tries,
         "Most peers that one request is sent to (0, no limit).",
     ),
-    level(
+    level_time(
         "proxy_next_upstream_timeout",
-        ONE,
-        |level, line| line.time(&mut level.proxy.next_upstream.timeout),
+        |level| &mut level.proxy.next_upstream.timeout,
         "Time after which no other peer is tried (0, no limit).",
     ),
 ];

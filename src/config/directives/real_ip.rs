@@ -35,7 +35,7 @@ pub const TABLE: &[Directive] = &[
         "real_ip_recursive",
         HTTP_LEVELS,
         FLAG,
-        Setter::Level(|level, line| line.flag(&mut level.real_ip.recursive)),
+        Setter::Flag(|level| &mut level.real_ip.recursive),
         "Passes over addresses that are trusted proxies themselves (off).",
     ),
 ];

@@ -44,14 +44,14 @@ pub const TABLE: &[Directive] = &[
         "rewrite_log",
         HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION,
         FLAG,
-        Setter::Level(|level, line| line.flag(&mut level.rewrite_log)),
+        Setter::Flag(|level| &mut level.rewrite_log),
         "Whether the error log tells of each `rewrite`, as `notice` (off).",
     ),
     supported(
         "uninitialized_variable_warn",
         HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION,
         FLAG,
-        Setter::Level(|level, line| line.flag(&mut level.uninitialized_variable_warn)),
+        Setter::Flag(|level| &mut level.uninitialized_variable_warn),
         "Whether the error log tells of a variable that is used before its `set` (on).",
     ),
 ];

@@ -4,20 +4,11 @@ use std::time::Duration;
 
 use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
-use crate::config::line::{Line, Recorded};
-use crate::config::raw::{RawLevel, RawTunnel};
+use crate::config::line::Line;
+use crate::config::raw::RawTunnel;
 use crate::config::table::*;
 use crate::config::value;
 use crate::model::{Client, Proxy, Tunnel, TunnelKeepalive, TunnelLifetime, TunnelPing};
-
-const fn level(
-    name: &'static str,
-    arity: Arity,
-    set: fn(&mut RawLevel, &Line) -> Recorded,
-    doc: &'static str,
-) -> Directive {
-    supported(name, HTTP_LEVELS, arity, Setter::Level(set), doc)
-}
 
 pub const TABLE: &[Directive] = &[
     level(
@@ -52,10 +43,9 @@ pub const TABLE: &[Directive] = &[
         "TCP keep-alive on both sockets: `idle=`, `interval=`, `count=`, and `user_timeout=` for bytes that nobody \
          acknowledges (`idle=2m user_timeout=3m`).",
     ),
-    level(
+    level_flag(
         "tunnel_frames",
-        FLAG,
-        |level, line| line.flag(&mut level.tunnel.frames),
+        |level| &mut level.tunnel.frames,
         "Whether WebSocket frames are followed; `off` carries the bytes blind, without pings and limits (on).",
     ),
 ];

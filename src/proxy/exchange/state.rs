@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::http::host::Host;
 use crate::http::{Fields, RequestHead};
 use crate::model::{AddHeader, Location, LogLevel};
-use crate::net::accept::PeerAddr;
+use crate::net::accept::ClientAddress;
 use crate::observe::error_log;
 use crate::observe::outcome::ExchangeEnd;
 use crate::proxy::Shard;
@@ -59,7 +59,7 @@ pub struct Exchange<'c> {
     pub shard: &'c Shard,
     pub client: &'c Client,
     /// Who asks: the address of the connection, or what a trusted proxy says in its stead.
-    pub remote: PeerAddr,
+    pub remote: ClientAddress,
     /// A trusted proxy has said so.
     pub has_real_ip: bool,
     pub head: RequestHead,
