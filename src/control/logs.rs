@@ -61,10 +61,11 @@ impl Logs {
         self.all().for_each(|logs| logs.flush());
     }
 
-    /// Opens all files anew; those that cannot be opened go on as they were.
+    /// Opens all files anew, the error log last; those that cannot be opened go on as they were.
     pub(super) fn reopen(&self) -> Vec<Fatal> {
-        let access = self.all().flat_map(|logs| logs.reopen());
-        access.chain(error_log::reopen()).map(fatal).collect()
+        let mut failed: Vec<_> = self.all().flat_map(|logs| logs.reopen()).collect();
+        failed.extend(error_log::reopen());
+        failed.into_iter().map(fatal).collect()
     }
 }
 

@@ -72,11 +72,14 @@ impl LogFile {
 
     /// Opens the path anew; lines go to the new file from here on.
     ///
+    /// Writers wait from before the file is made: whoever sees it finds all later lines in it.
+    ///
     /// # Errors
     /// When that cannot be done. The old file stays in use.
     pub fn reopen(&self) -> Result<(), OpenError> {
-        let new = append_to(&self.path)?;
-        let old = std::mem::replace(&mut *self.file.write().unwrap_or_else(PoisonError::into_inner), new);
+        let mut file = self.file.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *file, append_to(&self.path)?);
+        drop(file);
         drop(old);
         Ok(())
     }
@@ -129,6 +132,25 @@ mod tests {
         log.write(b"three\n").unwrap();
         assert_eq!(std::fs::read_to_string(moved).unwrap(), "before\none\ntwo\n");
         assert_eq!(std::fs::read_to_string(path).unwrap(), "three\n");
+    }
+
+    #[test]
+    fn whoever_sees_the_reopened_file_finds_all_later_lines_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("a.log"), folder.path().join("a.log.1"));
+        let log = LogFile::open(&path).unwrap();
+        for _ in 0..200 {
+            std::fs::rename(&path, &moved).unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(|| log.reopen().unwrap());
+                while !path.exists() {
+                    std::hint::spin_loop();
+                }
+                log.write(b"late\n").unwrap();
+            });
+            assert_eq!(std::fs::read_to_string(&moved).unwrap(), "");
+            std::fs::write(&path, "").unwrap();
+        }
     }
 
     #[test]
