@@ -121,3 +121,13 @@ fn duplicate_versions_have_their_reason_in_deny_toml() {
         assert!(count > 1, "{name} is no duplicate any more: take its line out of deny.toml");
     }
 }
+
+#[test]
+fn every_end_of_a_tunnel_stands_in_the_readme() {
+    use longhaul::observe::outcome::TunnelEnd;
+    let readme = read("README.md");
+    let line = readme.lines().find(|line| line.starts_with("| `$tunnel_end` |")).unwrap_or_default();
+    for end in TunnelEnd::ALL {
+        assert!(line.contains(&format!("`{}`", end.word())), "`{}` is missing", end.word());
+    }
+}

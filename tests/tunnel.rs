@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use longhaul::limits;
 use longhaul::model;
-use longhaul::tunnel::{Close, Ending, EngineOptions, Reason, Side};
+use longhaul::tunnel::{Close, Closer, Ending, EngineOptions, Reason, Side};
 
 use shard::{Shard, Start, ended, reset, tcp, unix};
 
@@ -265,7 +265,7 @@ fn messages_and_the_close_code_are_recorded_over_any_cut_of_a_dialogue() {
         let record = ended(&record);
         let messages = [11, 11 + 6 + 7 + 8 + 7].iter().filter(|end| cut >= **end).count();
         assert_eq!(record.messages_to_upstream as usize, messages, "cut {cut}");
-        let close = (cut == stream.len()).then_some(Close { by: Side::Client, code: 0x10e1 });
+        let close = (cut == stream.len()).then_some(Close { by: Closer::End(Side::Client), code: 0x10e1 });
         assert_eq!(record.close, close, "cut {cut}");
     }
     shard.finish();

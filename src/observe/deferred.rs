@@ -9,19 +9,19 @@ use std::sync::Arc;
 use super::access_log::AccessLogs;
 use super::clock;
 use super::outcome::TunnelRecord;
-use crate::model::{AccessLog, Variable};
+use crate::model::{AccessLog, Escape, Variable};
 
-/// What is known only at the end. A hole has a base: what was counted before the tunnel began.
+/// What is known only at the end. A hole has a base: mostly what was counted before the tunnel began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Hole {
     /// Base in bytes, to which those of the tunnel to the client are added: `$bytes_sent`, `$body_bytes_sent`,
-    /// `$upstream_bytes_received`.
+    /// `$upstream_bytes_received`, `$tunnel_bytes_to_client`.
     BytesToClient,
-    /// The same for the other direction: `$upstream_bytes_sent`.
+    /// The same for the other direction: `$upstream_bytes_sent`, `$tunnel_bytes_to_upstream`.
     BytesToUpstream,
     /// Base in milliseconds, to which the tunnel's duration is added: `$request_time`, `$connection_time`,
-    /// `$upstream_response_time`.
+    /// `$upstream_response_time`, `$tunnel_time`.
     Time,
     /// `$msec`; no base.
     Msec,
@@ -29,6 +29,25 @@ pub enum Hole {
     TimeIso8601,
     /// `$time_local`; no base.
     TimeLocal,
+    /// `$tunnel_end`; no base.
+    End,
+    /// `$tunnel_messages_to_upstream`; no base.
+    MessagesToUpstream,
+    /// `$tunnel_messages_to_client`; no base.
+    MessagesToClient,
+    /// `$tunnel_close_code`; the base is that of [`base_of_absent`].
+    CloseCode,
+    /// `$tunnel_close_by`; the same base.
+    CloseBy,
+}
+
+/// The base of holes whose value may be absent: it says whether the format writes `-` for that.
+#[must_use]
+pub fn base_of_absent(escape: Escape) -> u64 {
+    match escape {
+        Escape::Default => 1,
+        Escape::Json | Escape::None => 0,
+    }
 }
 
 /// A line in the making.
@@ -54,18 +73,39 @@ pub struct Lines {
 }
 
 impl Hole {
-    const ALL: [Self; 6] =
-        [Self::BytesToClient, Self::BytesToUpstream, Self::Time, Self::Msec, Self::TimeIso8601, Self::TimeLocal];
+    /// By number.
+    const ALL: [Self; 11] = [
+        Self::BytesToClient,
+        Self::BytesToUpstream,
+        Self::Time,
+        Self::Msec,
+        Self::TimeIso8601,
+        Self::TimeLocal,
+        Self::End,
+        Self::MessagesToUpstream,
+        Self::MessagesToClient,
+        Self::CloseCode,
+        Self::CloseBy,
+    ];
 
     /// The hole that a variable leaves in the line of a tunnel; `None` if its value is final at the upgrade.
     #[must_use]
     pub fn of(variable: &Variable) -> Option<Self> {
         match variable {
-            Variable::BytesSent | Variable::BodyBytesSent | Variable::UpstreamBytesReceived => {
-                Some(Self::BytesToClient)
-            }
-            Variable::UpstreamBytesSent => Some(Self::BytesToUpstream),
-            Variable::RequestTime | Variable::ConnectionTime | Variable::UpstreamResponseTime => Some(Self::Time),
+            Variable::BytesSent
+            | Variable::BodyBytesSent
+            | Variable::UpstreamBytesReceived
+            | Variable::TunnelBytesToClient => Some(Self::BytesToClient),
+            Variable::UpstreamBytesSent | Variable::TunnelBytesToUpstream => Some(Self::BytesToUpstream),
+            Variable::RequestTime
+            | Variable::ConnectionTime
+            | Variable::UpstreamResponseTime
+            | Variable::TunnelTime => Some(Self::Time),
+            Variable::TunnelEnd => Some(Self::End),
+            Variable::TunnelMessagesToUpstream => Some(Self::MessagesToUpstream),
+            Variable::TunnelMessagesToClient => Some(Self::MessagesToClient),
+            Variable::TunnelCloseCode => Some(Self::CloseCode),
+            Variable::TunnelCloseBy => Some(Self::CloseBy),
             Variable::Msec => Some(Self::Msec),
             Variable::TimeIso8601 => Some(Self::TimeIso8601),
             Variable::TimeLocal => Some(Self::TimeLocal),
@@ -89,7 +129,24 @@ impl Hole {
             Self::Msec => out.extend_from_slice(clock::msec().as_bytes()),
             Self::TimeIso8601 => out.extend_from_slice(clock::time_iso8601().as_bytes()),
             Self::TimeLocal => out.extend_from_slice(clock::time_local().as_bytes()),
+            Self::End => out.extend_from_slice(record.ended.word().as_bytes()),
+            Self::MessagesToUpstream => number(record.messages_to_upstream.into(), out),
+            Self::MessagesToClient => number(record.messages_to_client.into(), out),
+            Self::CloseCode => match record.close {
+                Some(close) => number(close.code.into(), out),
+                None => absent(base, out),
+            },
+            Self::CloseBy => match record.close {
+                Some(close) => out.extend_from_slice(close.by.word().as_bytes()),
+                None => absent(base, out),
+            },
         }
+    }
+}
+
+fn absent(base: u64, out: &mut Vec<u8>) {
+    if base > 0 {
+        out.push(b'-');
     }
 }
 
@@ -191,7 +248,7 @@ fn read_number(bytes: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::outcome::TunnelEnd;
+    use crate::observe::outcome::{TunnelClose, TunnelCloser, TunnelEnd};
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -200,6 +257,9 @@ mod tests {
             ended: TunnelEnd::ClientClosed,
             bytes_to_upstream: 70,
             bytes_to_client: 4_000_000_000,
+            messages_to_upstream: 3,
+            messages_to_client: 5,
+            close: Some(TunnelClose { by: TunnelCloser::Peer, code: 1000 }),
             duration: Duration::from_millis(61_005),
         }
     }
@@ -220,6 +280,28 @@ mod tests {
         draft.leave(Hole::Time, 1);
         draft.text().push(b'.');
         assert_eq!(rendered(&draft.seal()), "a 4000000129 b 7061.006.");
+    }
+
+    #[test]
+    fn every_hole_reads_back_as_itself() {
+        for (number, hole) in Hole::ALL.into_iter().enumerate() {
+            assert_eq!(hole as usize, number);
+        }
+    }
+
+    #[test]
+    fn how_a_tunnel_ended_is_filled_in() {
+        let mut draft = Draft::new();
+        for hole in [Hole::End, Hole::MessagesToUpstream, Hole::MessagesToClient, Hole::CloseCode, Hole::CloseBy] {
+            draft.text().push(b' ');
+            draft.leave(hole, base_of_absent(Escape::Default));
+        }
+        draft.leave(Hole::CloseCode, base_of_absent(Escape::Json));
+        let line = draft.seal();
+        assert_eq!(rendered(&line), " client_closed 3 5 1000 peer1000");
+        let mut out = Vec::new();
+        line.render(&TunnelRecord { close: None, ..record() }, &mut out);
+        assert_eq!(out, b" client_closed 3 5 - -");
     }
 
     #[test]

@@ -113,8 +113,41 @@ pub struct TunnelRecord {
     pub bytes_to_upstream: u64,
     /// Bytes written to the client's socket by the tunnel.
     pub bytes_to_client: u64,
+    /// Complete WebSocket messages; zero where frames are not followed.
+    pub messages_to_upstream: u32,
+    pub messages_to_client: u32,
+    /// The first Close frame.
+    pub close: Option<TunnelClose>,
     /// From the upgrade to the close of both sockets.
     pub duration: Duration,
+}
+
+/// A WebSocket Close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelClose {
+    pub by: TunnelCloser,
+    /// 1005 if it carried none.
+    pub code: u16,
+}
+
+/// Who sent a Close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelCloser {
+    Client,
+    Peer,
+    Proxy,
+}
+
+impl TunnelCloser {
+    /// As it stands in a log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Peer => "peer",
+            Self::Proxy => "proxy",
+        }
+    }
 }
 
 #[cfg(test)]

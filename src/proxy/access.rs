@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::exchange::Exchange;
 use crate::model::{AccessLog, Part, Variable};
-use crate::observe::deferred::{Deferred, Draft, Hole, Lines};
+use crate::observe::deferred::{Deferred, Draft, Hole, Lines, base_of_absent};
 use crate::observe::escape;
 
 impl Exchange<'_> {
@@ -36,7 +36,7 @@ impl Exchange<'_> {
         for part in &log.format.line.parts {
             match part {
                 Part::Variable(variable) => match Hole::of(variable) {
-                    Some(hole) => draft.leave(hole, self.base(variable)),
+                    Some(hole) => draft.leave(hole, self.base(log, variable)),
                     None => self.append_part(log, part, &mut value, draft.text()),
                 },
                 Part::Text(_) => self.append_part(log, part, &mut value, draft.text()),
@@ -45,8 +45,8 @@ impl Exchange<'_> {
         draft.seal()
     }
 
-    /// What was counted of a variable before the tunnel: bytes, or milliseconds.
-    fn base(&self, variable: &Variable) -> u64 {
+    /// The base of a variable's hole: what was counted before the tunnel in bytes or milliseconds, or what it says.
+    fn base(&self, log: &AccessLog, variable: &Variable) -> u64 {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let attempt = self.attempts.last();
         match variable {
@@ -56,6 +56,7 @@ impl Exchange<'_> {
             Variable::RequestTime => ms(self.started.elapsed()),
             Variable::ConnectionTime => ms(self.client.accepted_at.elapsed()),
             Variable::UpstreamResponseTime => ms(Instant::now() - self.attempt_started.get()),
+            Variable::TunnelCloseCode | Variable::TunnelCloseBy => base_of_absent(log.format.escape),
             // The others count from the upgrade on, or are no counts.
             _ => 0,
         }

@@ -11,10 +11,10 @@ use crate::model::Generation;
 use crate::net::accept::Accepted;
 use crate::observe::access_log::AccessLogs;
 use crate::observe::metrics::{Metrics, ShardMetrics};
-use crate::observe::outcome::{ConnectionEnd, TunnelEnd, TunnelRecord};
+use crate::observe::outcome::{ConnectionEnd, TunnelClose, TunnelCloser, TunnelEnd, TunnelRecord};
 use crate::proxy::{self, Ends, Kept, ShardParts};
 use crate::route::{self, Router};
-use crate::tunnel::{Ending, Reason, Record, Seed, Side};
+use crate::tunnel::{Closer, Ending, Reason, Record, Seed, Side};
 use crate::upstream::Groups;
 use crate::zones::Zones;
 
@@ -106,8 +106,6 @@ impl Service for Proxying {
         let ends = proxy::connection::serve(Rc::clone(&self.shard), listener, accepted).await?;
         // The client's connection stays open: from here on the tunnel answers for it.
         open.leave_to_tunnel();
-        self.metrics.own().tunnels_opened.add(1);
-        self.metrics.own().tunnels.raise();
         let Ends { client, upstream, to_upstream, to_client, frames, settings, kept } = ends;
         // The proxy has written the head of the 101.
         let head = Vec::new();
@@ -119,10 +117,12 @@ impl Service for Proxying {
             ended: end_of(record.ended),
             bytes_to_upstream: record.bytes_to_upstream,
             bytes_to_client: record.bytes_to_client,
+            messages_to_upstream: record.messages_to_upstream,
+            messages_to_client: record.messages_to_client,
+            close: record.close.map(|close| TunnelClose { by: closer_of(close.by), code: close.code }),
             duration: record.duration,
         };
         kept.finish(&self.shard, &record);
-        self.metrics.own().tunnels.lower();
         self.metrics.own().active.lower();
     }
 
@@ -138,6 +138,14 @@ impl Service for Proxying {
 
     fn close_idle(&self) {
         self.shard.close_idle();
+    }
+}
+
+fn closer_of(closer: Closer) -> TunnelCloser {
+    match closer {
+        Closer::End(Side::Client) => TunnelCloser::Client,
+        Closer::End(Side::Upstream) => TunnelCloser::Peer,
+        Closer::Proxy => TunnelCloser::Proxy,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::limits;
 use super::frames;
 use super::marks::follow;
 use super::pump::{Next, Pump};
+use super::record::{Close, Closer, Ending};
 use super::side::{Direction, Known, Side};
 use super::slot::{Moment, Slot};
 
@@ -93,13 +94,48 @@ fn say(pump: &mut Pump, slot: &mut Slot, direction: Direction, masks: &mut Masks
     true
 }
 
-/// Puts the Close frame behind all that has gone on, unless the source has closed by itself or ended within a frame.
+/// Close codes of RFC 6455 7.4.1.
+const GOING_AWAY: u16 = 1001;
+const POLICY: u16 = 1008;
+const TOO_BIG: u16 = 1009;
+const UNEXPECTED: u16 = 1011;
+
+/// What an end is told of the reason: the fault is its own, or the other end's, or nobody's.
+fn close_code(ending: Ending, to: Side) -> u16 {
+    match (ending, to) {
+        (Ending::MessageTooLong(_), _) => TOO_BIG,
+        (Ending::NoPong, Side::Client) => POLICY,
+        (Ending::ReadTimeout | Ending::SendTimeout(Side::Upstream), Side::Client) => UNEXPECTED,
+        (Ending::SendTimeout(Side::Client), Side::Client) => POLICY,
+        (
+            Ending::NoPong
+            | Ending::ReadTimeout
+            | Ending::SendTimeout(_)
+            | Ending::Idle
+            | Ending::Lifetime
+            | Ending::Stopped(_)
+            // The rest ends without a word.
+            | Ending::Closed(_)
+            | Ending::Reset(_)
+            | Ending::Failed(..),
+            _,
+        ) => GOING_AWAY,
+    }
+}
+
+/// Puts the Close frame behind all that has gone on, unless the source has closed by itself, or ended within a frame or
+/// before.
 fn put_close(slot: &mut Slot, direction: Direction, masks: &mut Masks, now: Moment) {
-    let has_place = slot.tracker(direction).is_some_and(|tracker| tracker.is_between_frames() && !tracker.has_closed());
+    let has_place = slot.tracker(direction).is_some_and(|tracker| tracker.is_between_frames() && !tracker.has_closed())
+        && !slot.has(direction.target(), Known::FINISHED);
     let Some(farewell) = slot.farewell() else { return };
     farewell.is_said[direction.index()] = true;
-    let code = farewell.code;
+    let code = close_code(farewell.ending, direction.target());
     if has_place {
+        let is_own = slot.close.is_some_and(|close| close.by == Closer::Proxy);
+        if slot.close.is_none() || is_own && direction == Direction::ToClient {
+            slot.close = Some(Close { by: Closer::Proxy, code });
+        }
         let mask = match direction {
             Direction::ToUpstream => Some(masks.mask()),
             Direction::ToClient => None,

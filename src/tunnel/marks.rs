@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use super::frames::{Rules, Stop};
 use super::rare::Farewell;
-use super::record::{Close, Ending};
+use super::record::{Close, Closer, Ending};
 use super::side::{Direction, Known, Side};
 use super::slot::{Moment, Slot};
 use super::socket::{self, Moved};
@@ -30,10 +30,6 @@ pub fn note_unread(slot: &mut Slot, source: Side, moved: Moved) {
 pub fn may_have_more(slot: &Slot, source: Side, is_short: bool) -> bool {
     !is_short || slot.has(source, Known::READ_CLOSED) || slot.has(source, Known::FAILED)
 }
-
-/// Close codes of RFC 6455 7.4.1.
-pub const CLOSE_GOING_AWAY: u16 = 1001;
-const CLOSE_TOO_BIG: u16 = 1009;
 
 /// What becomes of bytes that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +70,7 @@ pub fn follow(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> (usize, St
     let Some(trackers) = &mut slot.trackers else { return (bytes.len(), Stop::Starved) };
     let close = &mut slot.close;
     let on_close = |code| {
-        close.get_or_insert(Close { by: direction.source(), code });
+        close.get_or_insert(Close { by: Closer::End(direction.source()), code });
     };
     trackers[direction.index()].feed(bytes, &rules, on_close)
 }
@@ -84,7 +80,7 @@ pub fn after_stop(slot: &mut Slot, direction: Direction, rest: &[u8], stop: Stop
     match stop {
         Stop::Starved | Stop::Between | Stop::Pong(_) => slot.hold(direction, rest),
         Stop::TooLong => {
-            take_leave(slot, Ending::MessageTooLong(direction.source()), CLOSE_TOO_BIG, now);
+            take_leave(slot, Ending::MessageTooLong(direction.source()), now);
             // Held, it is read over once the Close frame is said: an answer may stand in it.
             slot.hold(direction, rest);
         }
@@ -92,9 +88,9 @@ pub fn after_stop(slot: &mut Slot, direction: Direction, rest: &[u8], stop: Stop
 }
 
 /// Begins the end of a tunnel by Close frames at the next places for them.
-pub fn take_leave(slot: &mut Slot, ending: Ending, code: u16, now: Moment) {
+pub fn take_leave(slot: &mut Slot, ending: Ending, now: Moment) {
     slot.set_ping(None);
-    slot.set_farewell(Farewell { ending, code, since: now.ticks(), is_said: [false; 2] });
+    slot.set_farewell(Farewell { ending, since: now.ticks(), is_said: [false; 2] });
 }
 
 /// Writes once, and tells how much went.

@@ -24,5 +24,5 @@ mod tests;
 mod turns;
 
 pub use engine::{Engine, EngineOptions, Seed};
-pub use record::{Close, Counts, Ending, OnEnd, Reason, Record};
+pub use record::{Close, Closer, Counts, Ending, OnEnd, Reason, Record};
 pub use side::Side;

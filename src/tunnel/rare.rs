@@ -34,8 +34,6 @@ pub struct Ping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Farewell {
     pub ending: Ending,
-    /// Of the Close frames.
-    pub code: u16,
     /// Tick at which it began.
     pub since: u32,
     /// The Close frame of this direction has been put behind the last of its bytes, or has no place in it.

@@ -49,7 +49,7 @@ pub struct Record {
     /// Complete WebSocket messages; zero where frames are not tracked.
     pub messages_to_upstream: u32,
     pub messages_to_client: u32,
-    /// The first Close frame that came from one of the ends.
+    /// The first Close frame, whoever sent it.
     pub close: Option<Close>,
     /// From adoption to the close of both sockets.
     pub duration: Duration,
@@ -58,10 +58,17 @@ pub struct Record {
 /// A Close frame (RFC 6455 5.5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Close {
-    /// Who sent it.
-    pub by: Side,
-    /// 1005 if it carried none.
+    pub by: Closer,
+    /// 1005 if it carried none. Of the proxy's own two, the one toward the client.
     pub code: u16,
+}
+
+/// Who sent a Close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closer {
+    End(Side),
+    /// The proxy, toward both ends.
+    Proxy,
 }
 
 /// What a shard's tunnels hold now, and which bounds they met.

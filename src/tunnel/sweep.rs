@@ -28,8 +28,9 @@ pub fn due(slot: &Slot, salt: u32, now: Moment) -> Option<Due> {
     }
     send_timeout(slot, now)
         .or_else(|| read_timeout(slot, now))
-        .map(Due::End)
-        .or_else(|| idle(slot, now).or_else(|| lifetime(slot, salt, now)).map(Due::Farewell))
+        .or_else(|| idle(slot, now))
+        .or_else(|| lifetime(slot, salt, now))
+        .map(Due::Farewell)
         .or_else(|| ping(slot, now))
 }
 
@@ -112,10 +113,10 @@ mod tests {
     fn read_timeout_counts_from_the_last_byte_of_the_upstream() {
         let mut slot = slot(model::Tunnel { read_timeout: seconds(60), ..Default::default() });
         assert_eq!(due(&slot, 0, Moment(64_900)), None);
-        assert_eq!(due(&slot, 0, Moment(65_000)), Some(Due::End(Ending::ReadTimeout)));
+        assert_eq!(due(&slot, 0, Moment(65_000)), Some(Due::Farewell(Ending::ReadTimeout)));
         slot.last_read[Direction::ToClient.index()] = Moment(10_000).ticks();
         assert_eq!(due(&slot, 0, Moment(69_900)), None);
-        assert_eq!(due(&slot, 0, Moment(70_000)), Some(Due::End(Ending::ReadTimeout)));
+        assert_eq!(due(&slot, 0, Moment(70_000)), Some(Due::Farewell(Ending::ReadTimeout)));
         slot.keep(Direction::ToClient, b"x", Moment(69_000));
         assert_eq!(due(&slot, 0, Moment(70_000)), None, "the client is the slow one");
         slot.release(Direction::ToClient, 1, Moment(70_000));
@@ -130,12 +131,12 @@ mod tests {
         let mut slot = slot(settings);
         slot.keep(Direction::ToUpstream, b"abc", Moment(6_000));
         assert_eq!(due(&slot, 0, Moment(15_900)), None);
-        assert_eq!(due(&slot, 0, Moment(16_000)), Some(Due::End(Ending::SendTimeout(Side::Upstream))));
+        assert_eq!(due(&slot, 0, Moment(16_000)), Some(Due::Farewell(Ending::SendTimeout(Side::Upstream))));
         slot.release(Direction::ToUpstream, 1, Moment(16_000));
         assert_eq!(due(&slot, 0, Moment(25_900)), None, "a byte has moved");
         slot.release(Direction::ToUpstream, 2, Moment(25_900));
         slot.keep(Direction::ToClient, b"abc", Moment(30_000));
         assert_eq!(due(&slot, 0, Moment(49_900)), None);
-        assert_eq!(due(&slot, 0, Moment(50_000)), Some(Due::End(Ending::SendTimeout(Side::Client))));
+        assert_eq!(due(&slot, 0, Moment(50_000)), Some(Due::Farewell(Ending::SendTimeout(Side::Client))));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::frames::{close_frame, ping_frame};
-use super::record::{Close, Ending, Reason, Record};
+use super::record::{Close, Closer, Ending, Reason, Record};
 use super::side::Side;
 use super::slot::{Moment, Slot};
 use super::turns::Turns;
@@ -93,6 +93,24 @@ impl Bench {
     fn ended(&self) -> Option<Ending> {
         self.record.borrow().as_ref().map(|record| record.ended)
     }
+
+    fn close(&self) -> Option<Close> {
+        self.record.borrow().as_ref().and_then(|record| record.close)
+    }
+
+    /// The Close frame that has arrived at a side, and nothing else.
+    fn told(&self, at: Side) -> Option<u16> {
+        let (bytes, _) = self.arrived(at);
+        let bytes = match at {
+            Side::Client => bytes,
+            Side::Upstream if bytes.is_empty() => bytes,
+            Side::Upstream => unmask(&bytes),
+        };
+        (!bytes.is_empty()).then(|| {
+            assert_eq!(bytes[..2], [0x88, 2]);
+            u16::from_be_bytes([bytes[2], bytes[3]])
+        })
+    }
 }
 
 fn seconds(count: u64) -> Duration {
@@ -139,6 +157,75 @@ fn a_farewell_without_answer_is_bounded() {
     bench.pass(1);
     assert_eq!(bench.ended(), Some(Ending::Lifetime));
     assert_eq!(bench.arrived(Side::Client), (close_frame(1001, None), true));
+}
+
+/// Settings, the ending they bring, and the codes that client and upstream are told.
+#[test]
+fn each_ending_has_its_close_code() {
+    let off = Tunnel::default();
+    let lifetime = TunnelLifetime { base: seconds(5), jitter: Duration::ZERO };
+    let ping = TunnelPing { interval: seconds(2), timeout: seconds(3) };
+    for (settings, ending, codes) in [
+        (Tunnel { timeout: Some(seconds(5)), ..off.clone() }, Ending::Idle, [1001, 1001]),
+        (Tunnel { lifetime: Some(lifetime), ..off.clone() }, Ending::Lifetime, [1001, 1001]),
+        (Tunnel { read_timeout: Some(seconds(5)), ..off.clone() }, Ending::ReadTimeout, [1011, 1001]),
+        (Tunnel { ping: Some(ping), ..off }, Ending::NoPong, [1008, 1001]),
+    ] {
+        let mut bench = Bench::new(settings, true);
+        bench.pass(4);
+        bench.arrived(Side::Client);
+        assert_eq!(bench.told(Side::Upstream), None);
+        bench.pass(1);
+        assert_eq!([Side::Client, Side::Upstream].map(|side| bench.told(side)), codes.map(Some), "{ending:?}");
+        bench.pass(2);
+        assert_eq!(bench.ended(), Some(ending));
+        assert_eq!(bench.close(), Some(Close { by: Closer::Proxy, code: codes[0] }));
+        assert!(Side::BOTH.iter().all(|side| bench.arrived(*side) == (vec![], true)), "{ending:?}");
+    }
+}
+
+#[test]
+fn a_side_that_takes_nothing_costs_the_other_one_a_close_frame() {
+    for (stuck, code) in [(Side::Client, 1001), (Side::Upstream, 1011)] {
+        let time = Some(seconds(5));
+        let mut bench = Bench::new(Tunnel { send_timeout: time, client_send_timeout: time, ..Tunnel::default() }, true);
+        let mut sent = 0;
+        while sent < 64 << 20 {
+            let mut socket = match stuck {
+                Side::Client => &bench.upstream,
+                Side::Upstream => &bench.client,
+            };
+            match socket.write(&TEXT.repeat(4096)) {
+                Ok(count) => sent += count,
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+            bench.settle();
+        }
+        bench.pass(5);
+        assert_eq!(bench.told(stuck.other()), Some(code));
+        assert_eq!(bench.ended(), None);
+        bench.pass(2);
+        assert_eq!(bench.ended(), Some(Ending::SendTimeout(stuck)));
+        let (bytes, is_over) = bench.arrived(stuck);
+        assert!(is_over && bytes.len() < sent && bytes.starts_with(TEXT));
+        assert_eq!((bench.turns.counts().active, bench.turns.counts().pipes_lent), (0, 0));
+    }
+}
+
+#[test]
+fn an_end_that_has_finished_is_told_nothing_more() {
+    let mut bench = Bench::new(Tunnel { timeout: Some(seconds(5)), ..Tunnel::default() }, true);
+    bench.client.shutdown(std::net::Shutdown::Write).unwrap();
+    bench.settle();
+    bench.pass(5);
+    assert_eq!(bench.arrived(Side::Upstream), (vec![], true));
+    assert_eq!(bench.told(Side::Client), Some(1001));
+    assert_eq!(bench.ended(), None, "the upstream may answer");
+    bench.send(Side::Upstream, &close_frame(1000, None));
+    assert_eq!(bench.ended(), Some(Ending::Idle));
 }
 
 #[test]
@@ -190,7 +277,7 @@ fn a_close_frame_waits_for_the_end_of_the_frame_under_way() {
         bench.settle();
         assert_eq!(bench.ended(), Some(Ending::Stopped(Reason::Drain)));
         let close = bench.record.borrow().as_ref().unwrap().close;
-        assert_eq!(close, Some(Close { by: Side::Upstream, code: 4000 }), "the answer is heard");
+        assert_eq!(close, Some(Close { by: Closer::Proxy, code: 1001 }), "the first counts");
     }
 }
 

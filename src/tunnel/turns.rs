@@ -15,7 +15,7 @@ use crate::sys::ring::{BufferSizes, Completion, Readiness, Ring, SetupError};
 use super::batch;
 use super::farewell::{self, Masks};
 use super::frames;
-use super::marks::{CLOSE_GOING_AWAY, lose, take_leave};
+use super::marks::{lose, take_leave};
 use super::pump::{self, Next, Pump};
 use super::rare::Ping;
 use super::record::{Counts, Ending, OnEnd, Reason, Record};
@@ -212,7 +212,7 @@ impl Turns {
         match self.slots.at(index) {
             Some(slot) if slot.trackers.is_some() => {
                 if slot.farewell().is_none() {
-                    take_leave(slot, ending, CLOSE_GOING_AWAY, now);
+                    take_leave(slot, ending, now);
                     enqueue(&mut self.queue, slot, index);
                 }
             }

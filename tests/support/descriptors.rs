@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Descriptors of a process by what they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,14 +50,34 @@ fn tcp_table(pid: u32) -> Vec<(SocketAddr, String)> {
     text.lines().skip(1).filter_map(tcp_row).collect()
 }
 
+/// How long the kernel waits before it probes a quiet connection; `None` if it never does.
+pub fn keepalive_time(local: SocketAddr, remote: SocketAddr) -> Option<Duration> {
+    const KEEPALIVE: &str = "02";
+    // The unit of /proc, everywhere (USER_HZ).
+    const TICKS_PER_SECOND: u64 = 100;
+    let text = fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();
+    let row = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<&str>>()).find(|fields| {
+        let is = |at: usize, address| fields.get(at).and_then(|text| tcp_address(text)) == Some(address);
+        is(1, local) && is(2, remote)
+    });
+    let row = row.unwrap_or_else(|| panic!("no connection between {local} and {remote}"));
+    let (timer, ticks) = row.get(5)?.split_once(':')?;
+    let ticks = u64::from_str_radix(ticks, 16).ok()?;
+    (timer == KEEPALIVE).then(|| Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+fn tcp_address(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let address = u32::from_str_radix(address, 16).ok()?.to_ne_bytes();
+    Some(SocketAddr::from((address, u16::from_str_radix(port, 16).ok()?)))
+}
+
 fn tcp_row(line: &str) -> Option<(SocketAddr, String)> {
     const LISTEN: &str = "0A";
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    let (address, port) = fields.get(1)?.split_once(':')?;
-    let address = u32::from_str_radix(address, 16).ok()?.to_ne_bytes();
-    let port = u16::from_str_radix(port, 16).ok()?;
+    let address = tcp_address(fields.get(1)?)?;
     let is_listener = *fields.get(3)? == LISTEN;
-    (!is_listener).then(|| (SocketAddr::from((address, port)), (*fields.get(9).unwrap_or(&"")).to_owned()))
+    (!is_listener).then(|| (address, (*fields.get(9).unwrap_or(&"")).to_owned()))
 }
 
 /// Bytes of user memory that the process has written, from `smaps_rollup`: not its code, which comes as it runs.

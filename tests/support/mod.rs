@@ -16,6 +16,7 @@ mod text;
 
 use std::time::{Duration, Instant};
 
+pub use descriptors::keepalive_time;
 pub use peer::{Connections, Peer};
 pub use process::{Longhaul, Setup, binary};
 pub use socket::Socket;

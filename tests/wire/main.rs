@@ -36,6 +36,7 @@ mod steps;
 mod targets;
 mod timeouts;
 mod tunnel;
+mod tunnel_endings;
 mod unix;
 mod upgrade;
 mod upgrade_refused;

@@ -1,6 +1,7 @@
 //! `stub_status` and `$connections_*`: what the counters say while connections are in each state.
 
 use super::support::{Setup, Socket, wait_for};
+use super::tunnel::{open, switched};
 
 fn answered(longhaul: &super::support::Longhaul) -> String {
     let answer = longhaul.get("/status");
@@ -33,4 +34,17 @@ fn connections_are_counted_in_their_states() {
             .exchange("POST /status HTTP/1.0\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
             .starts_with(b"HTTP/1.1 405 ")
     );
+}
+
+#[test]
+fn a_tunnel_counts_once() {
+    let peer = switched(|mut socket| socket.expect_end());
+    let longhaul = Setup::new().peer(&peer).start(
+        "server { listen %listen%; location = /status { stub_status; } location / { proxy_pass http://%peer%; } }",
+    );
+    let mut client = open(&longhaul);
+    wait_for("the tunnel", || answered(&longhaul).contains("Reading: 0 Writing: 2 Waiting: 0").then_some(()));
+    client.half_close();
+    client.expect_end();
+    wait_for("its end", || answered(&longhaul).contains("Reading: 0 Writing: 1 Waiting: 0").then_some(()));
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::support::{Longhaul, Peer, Setup, Socket, head, masked, plain, upgrade, wait_for};
 
-const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols
+pub const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols
     Upgrade: websocket
     Connection: Upgrade
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-const PLAIN_LOCATION: &str = "server { listen %listen%; location / { proxy_pass http://%peer%; } }";
+pub const PLAIN_LOCATION: &str = "server { listen %listen%; location / { proxy_pass http://%peer%; } }";
 
 /// A peer that accepts one handshake and then runs the script.
-fn switched(script: impl FnOnce(Socket) + Send + 'static) -> Peer {
+pub fn switched(script: impl FnOnce(Socket) + Send + 'static) -> Peer {
     Peer::start(move |connections| {
         let mut socket = connections.accept();
         socket.read_head();
@@ -24,7 +24,7 @@ fn switched(script: impl FnOnce(Socket) + Send + 'static) -> Peer {
 }
 
 #[track_caller]
-fn open(longhaul: &Longhaul) -> Socket {
+pub fn open(longhaul: &Longhaul) -> Socket {
     let mut client = longhaul.connect();
     client.send(upgrade("/", ""));
     let answer = client.read_head();
