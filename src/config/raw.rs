@@ -2,8 +2,10 @@
 //!
 //! Values are read, names in them are not looked up yet. Inheritance and defaults are none of its business.
 
+mod added;
 mod proxy;
 
+pub use self::added::{RawAddHeader, RawAdded, RawExpires, RawInherit};
 pub use self::proxy::{
     RawCookieFlags, RawFind, RawProxyAnswer, RawProxyRequest, RawProxyRetry, RawRedirect, RawReplace,
 };
@@ -55,8 +57,7 @@ pub struct RawLevel {
     pub limits: RawLimits,
     pub real_ip: RawRealIp,
     pub files: RawFiles,
-    pub add_headers: Vec<RawAddHeader>,
-    pub add_trailers: Vec<RawAddHeader>,
+    pub added: RawAdded,
     pub access_logs: Option<Vec<RawAccessLog>>,
     /// The rewrite phase in order.
     pub steps: Vec<RawStep>,
@@ -187,14 +188,6 @@ pub struct RawLimitExcept {
     pub methods: Vec<String>,
     /// Its block, as a location without a path of its own.
     pub body: RawLocation,
-}
-
-/// `add_header`.
-#[derive(Debug)]
-pub struct RawAddHeader {
-    pub name: Word,
-    pub value: Word,
-    pub always: bool,
 }
 
 /// `access_log`; `access_log off` is an empty list of these.

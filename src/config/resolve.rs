@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::diagnostic::Fault;
 use super::directives::access::{self, AccessParts};
+use super::directives::added_fields::{self, AddedParts};
 use super::directives::content::{self, Files};
 use super::directives::real_ip::{self, RealIpParts};
 use super::directives::{client, error_page, geo, limit, log, map, proxy, rewrite, server, tunnel, upstream};
@@ -14,8 +15,8 @@ use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
 use super::scope::Scope;
 use crate::model::{
-    AccessLog, AddHeader, Client, ClientHead, Content, ErrorPages, Http, If, LimitExcept, Limits, Location, Matching,
-    Proxy, Server, Step, Tunnel,
+    AccessLog, Client, ClientHead, Content, ErrorPages, Http, If, LimitExcept, Limits, Location, Matching, Proxy,
+    Server, Step, Tunnel,
 };
 
 /// All settings of one level.
@@ -29,8 +30,7 @@ struct Level {
     limits: Arc<Limits>,
     real_ip: RealIpParts,
     access_logs: Arc<[AccessLog]>,
-    add_headers: Arc<[AddHeader]>,
-    add_trailers: Arc<[AddHeader]>,
+    added: AddedParts,
     error_pages: ErrorPages,
     files: Files,
     internal: bool,
@@ -50,8 +50,7 @@ impl Level {
             limits: Arc::default(),
             real_ip: RealIpParts::default(),
             access_logs: log::defaults(prefix, scope),
-            add_headers: Arc::default(),
-            add_trailers: Arc::default(),
+            added: AddedParts::default(),
             error_pages: ErrorPages::default(),
             files: content::files_defaults(prefix),
             internal: false,
@@ -73,8 +72,7 @@ impl Level {
             limits: limit::resolve(&raw.limits, &self.limits, scope),
             real_ip: real_ip::resolve(&raw.real_ip, &self.real_ip, scope),
             access_logs: log::resolve(raw.access_logs.as_deref(), &self.access_logs, scope),
-            add_headers: content::resolve_add_headers(&raw.add_headers, &self.add_headers, scope),
-            add_trailers: content::resolve_add_headers(&raw.add_trailers, &self.add_trailers, scope),
+            added: added_fields::resolve(&raw.added, &self.added, scope),
             error_pages: error_page::resolve(raw, &self.error_pages, scope),
             files: content::resolve_files(&raw.files, &self.files, scope),
             internal: self.internal,
@@ -100,8 +98,7 @@ impl Level {
             proxy: self.proxy,
             tunnel: self.tunnel,
             access_logs: self.access_logs,
-            add_headers: self.add_headers,
-            add_trailers: self.add_trailers,
+            added: self.added.fields,
             error_pages: self.error_pages,
             try_files: None,
             limit_except: None,

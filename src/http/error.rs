@@ -63,6 +63,8 @@ pub enum RequestError {
     /// A field line is longer than a large buffer, or the head is longer than all of them.
     HeadTooLarge,
     Field(FieldError),
+    /// A field that a request has at most once stands twice.
+    Repeated,
     Target(TargetError),
     Host(HostError),
     Framing(FramingError),
@@ -77,7 +79,7 @@ impl RequestError {
             Self::LineTooLong => 414,
             Self::HeadTooLarge | Self::Field(FieldError::TooMany) => 494,
             Self::Field(FieldError::Folded | FieldError::Name | FieldError::Value | FieldError::BareCr) => 400,
-            Self::Method | Self::Line | Self::Method09 | Self::Target(_) | Self::Host(_) => 400,
+            Self::Method | Self::Line | Self::Method09 | Self::Repeated | Self::Target(_) | Self::Host(_) => 400,
             // nginx's word for a coding that it does not know; the connection is closed as with the others.
             Self::Framing(FramingError::UnknownEncoding) => 501,
             Self::Framing(_) => 400,
@@ -95,6 +97,7 @@ impl RequestError {
             Self::LineTooLong => "client sent too long URI",
             Self::HeadTooLarge => "client sent too long header line",
             Self::Field(error) => error.of_client(),
+            Self::Repeated => "client sent duplicate header line",
             Self::Target(error) => error.phrase(),
             Self::Host(error) => error.phrase(),
             Self::Framing(error) => error.of_client(),
@@ -106,7 +109,7 @@ impl RequestError {
     pub fn is_in_line(self) -> bool {
         match self {
             Self::Method | Self::Line | Self::Version | Self::Method09 | Self::LineTooLong | Self::Target(_) => true,
-            Self::HeadTooLarge | Self::Field(_) | Self::Host(_) | Self::Framing(_) => false,
+            Self::HeadTooLarge | Self::Field(_) | Self::Repeated | Self::Host(_) | Self::Framing(_) => false,
         }
     }
 }

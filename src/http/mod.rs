@@ -24,6 +24,7 @@ pub mod status;
 pub mod status_line;
 pub mod target;
 pub mod token;
+pub mod unique;
 pub mod upgrade;
 pub mod version;
 

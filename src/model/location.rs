@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Access, AccessLog, ErrorPages, Limits, Pattern, Proxy, ProxyPass, RealIp, Step, Template, TryFiles, Tunnel,
+    Access, AccessLog, AddedFields, ErrorPages, Limits, Pattern, Proxy, ProxyPass, RealIp, Step, Template, TryFiles,
+    Tunnel,
 };
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
@@ -27,10 +28,7 @@ pub struct Location {
     pub proxy: Arc<Proxy>,
     pub tunnel: Arc<Tunnel>,
     pub access_logs: Arc<[AccessLog]>,
-    /// `add_header` lines in order.
-    pub add_headers: Arc<[AddHeader]>,
-    /// `add_trailer` lines in order.
-    pub add_trailers: Arc<[AddHeader]>,
+    pub added: AddedFields,
     pub error_pages: ErrorPages,
     pub try_files: Option<TryFiles>,
     pub limit_except: Option<LimitExcept>,
@@ -183,13 +181,4 @@ pub struct Lingering {
     /// Longest time in all, and longest pause.
     pub time: Duration,
     pub timeout: Duration,
-}
-
-/// `add_header`.
-#[derive(Debug, Clone)]
-pub struct AddHeader {
-    pub name: Box<[u8]>,
-    pub value: Template,
-    /// Also on answers other than 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308.
-    pub always: bool,
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod access_log;
+mod added_fields;
 mod address;
 mod error_page;
 mod generation;
@@ -20,6 +21,7 @@ mod process;
 mod proxy;
 mod proxy_answer;
 mod proxy_request;
+pub mod quantity;
 mod real_ip;
 mod server;
 mod step;
@@ -30,6 +32,7 @@ mod variable;
 
 pub use access::{Access, AccessRule, AuthBasic, OriginRule, Source};
 pub use access_log::{AccessLog, AccessLogTarget, Escape, LogFormat};
+pub use added_fields::{AddHeader, AddedFields, Expires, Expiry, ExpiryError};
 pub use address::{ListenAddress, PeerAddress};
 pub use error_page::{ErrorPage, ErrorPages, LastResort, PageStatus, Target, TryFile, TryFiles};
 pub use generation::{Generation, Http, Slot};
@@ -37,7 +40,7 @@ pub use geo::{Geo, GeoRange, Split, SplitPart};
 pub use limit::{Counts, LimitConn, LimitReply, LimitReq, Limits, Zone, ZoneId};
 pub use listener::{Keepalive, Listener};
 pub use location::{
-    AddHeader, Alias, BodyFile, Client, Content, IfModifiedSince, LimitExcept, Lingering, Location, Matching, MediaType,
+    Alias, BodyFile, Client, Content, IfModifiedSince, LimitExcept, Lingering, Location, Matching, MediaType,
 };
 pub use map::{Map, MapValue};
 pub use network::Network;

@@ -70,6 +70,21 @@ pub fn unix_seconds() -> u64 {
     since_epoch().as_secs()
 }
 
+/// The next moment, after that one, at which the clock of this place shows so many seconds since midnight.
+#[must_use]
+pub fn next_local(unix: i64, seconds_of_day: u32) -> i64 {
+    let seconds_of_day = i64::from(seconds_of_day);
+    let offset = |unix: i64| i64::from(sys::time::local_offset_seconds(unix));
+    let midnight = (unix + offset(unix)).div_euclid(86_400) * 86_400;
+    // The zone may change its offset in between: that of the moment itself counts.
+    let at = |midnight: i64| {
+        let local = midnight + seconds_of_day;
+        local - offset(local - offset(unix))
+    };
+    let today = at(midnight);
+    if today > unix { today } else { at(midnight + 86_400) }
+}
+
 fn since_epoch() -> Duration {
     // A clock before 1970 is a clock that is not set.
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

@@ -50,7 +50,7 @@ impl Exchange<'_> {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let attempt = self.attempts.last();
         match variable {
-            Variable::BytesSent => self.sent.bytes,
+            Variable::BytesSent => self.sent.borrow().bytes,
             Variable::UpstreamBytesReceived => attempt.map_or(0, |attempt| attempt.bytes_received),
             Variable::UpstreamBytesSent => attempt.map_or(0, |attempt| attempt.bytes_sent),
             Variable::RequestTime => ms(self.started.elapsed()),

@@ -10,7 +10,6 @@ use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
 use super::pace::Pace;
 use super::peer::{PeerConnection, Rest, Sending, Upload, answer_or_client_gone, of_peer};
-use super::respond;
 use super::responder::{Answer, Responder};
 use super::rewrite::Upgrading;
 use super::spool::Prepared;
@@ -203,8 +202,7 @@ impl Reading<'_, '_, '_> {
         }
         let length = framing::response(self.passed.method, &response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
-        let mut fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, &response);
-        respond::add_headers(exchange, response.status, &mut fields);
+        let fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, &response);
         let reason = Some(response.reason.clone()).filter(|reason| !reason.is_empty());
         let shown = shown_length(&exchange.head.method, &response, length);
         let persists = match response.version {

@@ -18,10 +18,11 @@ use super::body::Body;
 use super::failure::{Cause, Failure};
 use super::respond;
 use super::responder::Responder;
+use crate::http::error::RequestError;
 use crate::http::framing::BodyLength;
 use crate::http::host::Host;
 use crate::http::upgrade::{self, Asked};
-use crate::http::{Method, Version, framing, host, target};
+use crate::http::{Method, Version, framing, host, target, unique};
 use crate::model::LogLevel;
 use crate::observe::outcome::ExchangeEnd;
 use crate::route::{self, MatchError};
@@ -48,7 +49,7 @@ impl Exchange<'_> {
             return Next::Tunnel(handover);
         }
         metrics.exchange_ended(self.end.unwrap_or(ExchangeEnd::Answered));
-        self.sent = std::mem::take(&mut side.responder.sent);
+        self.sent.swap_with(&mut side.responder.sent);
         self.is_complete = !matches!(next, Next::Drop);
         self.write_access_log();
         match next {
@@ -69,6 +70,9 @@ impl Exchange<'_> {
     /// What the head alone says.
     fn read_head(&mut self, side: &mut ClientSide<'_>) -> Result<(), Failure> {
         self.read_target()?;
+        if unique::has_repeated(&self.head.fields) {
+            return Err(self.failure(Cause::Request(RequestError::Repeated)));
+        }
         self.read_framing(side)
     }
 

@@ -166,7 +166,6 @@ async fn send(
         let range = format!("bytes {offset}-{}/{}", offset + length - 1, version.length);
         fields.push(b"Content-Range", range.as_bytes());
     }
-    respond::add_headers(exchange, status, &mut fields);
     let framing = if status == 304 { BodyLength::None } else { BodyLength::Length(length) };
     exchange.begin(&mut side.responder, Answer { status, reason: None, fields, length: framing });
     let is_head = exchange.head.method == Method::Head;

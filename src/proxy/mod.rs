@@ -4,9 +4,11 @@
 //! it knows nothing of threads, signals, the configuration's text, or how a tunnel works.
 
 mod access;
+mod added_fields;
 mod admission;
 mod answer;
 mod answer_fields;
+mod answer_variables;
 mod body;
 mod client;
 mod computed;
@@ -30,6 +32,7 @@ mod respond;
 mod responder;
 mod retry;
 mod rewrite;
+mod sent;
 mod shard;
 mod spool;
 mod status_page;

@@ -19,10 +19,9 @@ pub async fn send(
     exchange: &Exchange<'_>,
     side: &mut ClientSide<'_>,
     code: u16,
-    mut fields: Fields,
+    fields: Fields,
     body: &[u8],
 ) -> Result<Next, Failure> {
-    add_headers(exchange, code, &mut fields);
     let length = BodyLength::Length(body.len() as u64);
     exchange.begin(&mut side.responder, Answer { status: code, reason: None, fields, length });
     exchange.add_trailers(&mut side.responder);
@@ -52,18 +51,6 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
         fields.push(name, value);
     }
     fields
-}
-
-/// `add_header` of the location.
-pub fn add_headers(exchange: &Exchange<'_>, code: u16, fields: &mut Fields) {
-    let code = exchange.shown_status.unwrap_or(code);
-    let usual = matches!(code, 200 | 201 | 204 | 206 | 301..=304 | 307 | 308);
-    for header in exchange.location.add_headers.iter().filter(|header| usual || header.always) {
-        let value = exchange.evaluate(&header.value);
-        if !value.is_empty() {
-            fields.push(&header.name, &value);
-        }
-    }
 }
 
 /// The page of a status.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::time::Duration;
 
+use super::sent::Sent;
 use crate::http::framing::BodyLength;
 use crate::http::{Fields, Version, chunked, encode, status};
 use crate::net::stream::Stream;
@@ -17,17 +18,6 @@ pub struct Answer {
     pub fields: Fields,
     /// How long the body is, as far as it is known. `UntilClose` becomes chunks where the client knows them.
     pub length: BodyLength,
-}
-
-/// What has been sent so far.
-#[derive(Debug, Default, Clone)]
-pub struct Sent {
-    /// 0 until an answer was chosen.
-    pub status: u16,
-    pub bytes: u64,
-    pub body_bytes: u64,
-    /// Fields of the answer, for `$sent_http_*`.
-    pub fields: Fields,
 }
 
 /// How a body leaves.
@@ -106,6 +96,13 @@ impl<'c> Responder<'c> {
             }
         };
         self.sent.status = status;
+        self.sent.is_chunked = self.framing == Framing::Chunked;
+        self.sent.connection = if self.keep_alive { "keep-alive" } else { "close" };
+        self.sent.keep_alive = self.keep_alive_header.filter(|_| self.keep_alive);
+        self.sent.length = match length {
+            BodyLength::Length(length) if !self.sent.is_chunked => Some(length),
+            BodyLength::None | BodyLength::Length(_) | BodyLength::Chunked | BodyLength::UntilClose => None,
+        };
         if self.version != Version::Http09 {
             self.encode_head(status, reason.as_deref(), &fields, length);
         }
@@ -127,9 +124,8 @@ impl<'c> Responder<'c> {
             BodyLength::Length(n) if code != 204 => encode::length_field(out, n),
             BodyLength::None | BodyLength::Length(_) | BodyLength::Chunked | BodyLength::UntilClose => {}
         }
-        let connection: &[u8] = if self.keep_alive { b"keep-alive" } else { b"close" };
-        encode::field(out, b"Connection", connection);
-        if let (true, Some(timeout)) = (self.keep_alive, self.keep_alive_header) {
+        encode::field(out, b"Connection", self.sent.connection.as_bytes());
+        if let Some(timeout) = self.sent.keep_alive {
             encode::field(out, b"Keep-Alive", format!("timeout={}", timeout.as_secs()).as_bytes());
         }
         for (name, value) in fields.iter() {

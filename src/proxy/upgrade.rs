@@ -7,7 +7,6 @@ use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::handover::{Handover, Kept};
 use super::peer::PeerConnection;
-use super::respond;
 use super::rewrite::{self, Upgrading};
 use crate::http::ResponseHead;
 use crate::http::upgrade::Asked;
@@ -47,13 +46,14 @@ pub async fn finish(
 ) -> Result<Next, Failure> {
     let rules = &exchange.location.proxy.answer;
     let mut fields = answer_fields::of(exchange, rules, None, response);
-    respond::add_headers(exchange, 101, &mut fields);
+    exchange.add_headers(101, None, &mut fields);
     let protocol = response.fields.first(b"upgrade").unwrap_or(b"websocket").to_vec();
     let head = rewrite::switching_protocols(&protocol, &fields);
-    side.responder.sent.status = 101;
+    (side.responder.sent.status, side.responder.sent.connection) = (101, "upgrade");
+    side.responder.sent.fields = fields;
     let written = side.responder.interim(&head).await;
     written.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
-    exchange.sent = side.responder.sent.clone();
+    exchange.sent.swap_with(&mut side.responder.sent);
     let PeerConnection { stream, raw, lease, .. } = peer;
     let settings = Arc::clone(&exchange.location.tunnel);
     let places = std::mem::take(&mut exchange.places);

@@ -62,7 +62,7 @@ impl Exchange<'_> {
             Variable::Args => put_some(out, self.args.as_deref()),
             Variable::IsArgs => put(out, if self.args.as_deref().is_none_or(<[u8]>::is_empty) { b"" } else { b"?" }),
             Variable::ContentLength => put_some(out, self.head.fields.first(b"content-length")),
-            Variable::ContentType => put_some(out, self.head.fields.first(b"content-type")),
+            Variable::ContentType => append_field(&self.head.fields, b"content_type", out),
             Variable::Cookie(name) => put_some(out, cookie(self.head.fields.all(b"cookie"), name)),
             Variable::Http(name) => append_field(&self.head.fields, name, out),
             Variable::Host => match &self.host {
@@ -157,26 +157,6 @@ impl Exchange<'_> {
             Variable::TimeIso8601 => put(out, clock::time_iso8601().as_bytes()),
             Variable::TimeLocal => put(out, clock::time_local().as_bytes()),
             Variable::Shard => print(out, format_args!("{}", self.shard.number)),
-            _ => return None,
-        };
-        Some(there)
-    }
-
-    /// Variables of the answer.
-    fn append_of_answer(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
-        let sent = &self.sent;
-        let there = match variable {
-            Variable::Status => match sent.status {
-                0 => put(out, b"000"),
-                status => print(out, format_args!("{status:03}")),
-            },
-            Variable::BytesSent => print(out, format_args!("{}", sent.bytes)),
-            Variable::BodyBytesSent => print(out, format_args!("{}", sent.body_bytes)),
-            Variable::SentHttp(name) => append_field(&sent.fields, name, out),
-            Variable::SentTrailer(name) => append_field(&self.sent_trailers.borrow(), name, out),
-            Variable::LimitConnStatus => put_some(out, self.limit_conn_status.map(|status| status.text().as_bytes())),
-            Variable::LimitReqStatus => put_some(out, self.limit_req_status.map(|status| status.text().as_bytes())),
-            Variable::RequestCompletion => put(out, if self.is_complete { b"OK" } else { b"" }),
             _ => return None,
         };
         Some(there)
@@ -283,16 +263,16 @@ impl Exchange<'_> {
     }
 }
 
-fn put(out: &mut Vec<u8>, value: &[u8]) -> bool {
+pub(super) fn put(out: &mut Vec<u8>, value: &[u8]) -> bool {
     out.extend_from_slice(value);
     true
 }
 
-fn put_some(out: &mut Vec<u8>, value: Option<&[u8]>) -> bool {
+pub(super) fn put_some(out: &mut Vec<u8>, value: Option<&[u8]>) -> bool {
     value.is_some_and(|value| put(out, value))
 }
 
-fn print(out: &mut Vec<u8>, value: std::fmt::Arguments<'_>) -> bool {
+pub(super) fn print(out: &mut Vec<u8>, value: std::fmt::Arguments<'_>) -> bool {
     // Writing to a vector cannot fail.
     let _ = out.write_fmt(value);
     true
@@ -322,7 +302,7 @@ fn list(out: &mut Vec<u8>, attempts: &[Attempt], value: impl Fn(&Attempt, &mut V
 
 /// All values of a field whose name is given as in a variable: lower case, `_` for `-`. Several are joined by `, `
 /// (`; ` for cookies).
-fn append_field(fields: &crate::http::Fields, name: &[u8], out: &mut Vec<u8>) -> bool {
+pub(super) fn append_field(fields: &crate::http::Fields, name: &[u8], out: &mut Vec<u8>) -> bool {
     let matches = |field: &[u8]| {
         field.len() == name.len()
             && field.iter().zip(name).all(|(f, n)| f.to_ascii_lowercase() == *n || (*n == b'_' && *f == b'-'))

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    self, Alias, Client, ClientHead, Content, Destination, ErrorPages, ListenAddress, Listener, Location, Matching,
-    NamedCapture, Pattern, ProxyPass, Scheme, ServerName, SlotId, Template, Tunnel, UpstreamId,
+    self, AddedFields, Alias, Client, ClientHead, Content, Destination, ErrorPages, ListenAddress, Listener, Location,
+    Matching, NamedCapture, Pattern, ProxyPass, Scheme, ServerName, SlotId, Template, Tunnel, UpstreamId,
 };
 
 fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> Arc<Location> {
@@ -24,8 +24,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         proxy: Arc::default(),
         tunnel: Arc::new(Tunnel::default()),
         access_logs: Arc::new([]),
-        add_headers: Arc::new([]),
-        add_trailers: Arc::new([]),
+        added: AddedFields::default(),
         error_pages: ErrorPages::default(),
         try_files: None,
         limit_except: None,

@@ -23,6 +23,11 @@ fn ambiguous_and_malformed_heads_are_400() {
         ("a folded line", "X: a\r\n b"),
         ("a bare CR", "X: a\rb"),
         ("a NUL", "X: a\0b"),
+        ("two credentials", "Authorization: Basic YTpi\r\nauthorization: Basic YTpi"),
+        ("two expectations", "Expect: x\r\nExpect: x"),
+        ("two conditions alike", "If-None-Match: \"a\"\r\nIf-None-Match: \"a\""),
+        ("two dates", "If-Modified-Since: a\r\nIf-Modified-Since: b"),
+        ("two conditions of a range", "If-Range: \"a\"\r\nIf-Range: \"b\""),
     ] {
         let answer = longhaul.exchange(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\nabc"));
         let answer = String::from_utf8_lossy(&answer).into_owned();

@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod added_fields;
 mod answer_fields;
 mod answers;
 mod balance;

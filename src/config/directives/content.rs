@@ -1,17 +1,16 @@
-//! Static files, and fields added to answers.
+//! Static files.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::diagnostic::Fault;
-use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::parser::Node;
-use crate::config::raw::{RawAddHeader, RawFiles, RawLevel, RawLocation, RawMatching, RawRoot};
+use crate::config::raw::{RawFiles, RawLevel, RawLocation, RawMatching, RawRoot};
 use crate::config::scope::Scope;
 use crate::config::table::*;
-use crate::model::{AddHeader, Alias, MediaType, Part, Template, Variable};
+use crate::model::{Alias, MediaType, Part, Template, Variable};
 
 /// What has no `index` of its own.
 pub const INDEX: &str = "index.html";
@@ -60,20 +59,6 @@ pub const TABLE: &[Directive] = &[
             Ok(())
         }),
         "Answers with the numbers of connections and requests.",
-    ),
-    supported(
-        "add_header",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        TWO_OR_THREE,
-        Setter::Level(|level, line| added(line).map(|field| level.add_headers.push(field))),
-        "Adds a field to answers; `always` also to errors. Inherited only by levels that have none.",
-    ),
-    supported(
-        "add_trailer",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        TWO_OR_THREE,
-        Setter::Level(|level, line| added(line).map(|field| level.add_trailers.push(field))),
-        "Adds a field behind the body of answers, for HTTP/1.1; inherited as `add_header` is.",
     ),
 ];
 
@@ -151,47 +136,6 @@ fn types(level: &mut RawLevel, line: &Line) -> Recorded {
         }
     }
     Ok(())
-}
-
-fn added(line: &Line) -> Result<RawAddHeader, Fault> {
-    let always = match line.args().get(2) {
-        None => false,
-        Some(word) if word.text == "always" => true,
-        Some(word) => return Err(line.invalid_parameter(word).help("the third argument can only be `always`")),
-    };
-    let (name, value) = field(line)?;
-    Ok(RawAddHeader { name, value, always })
-}
-
-/// A name and a value that are written into a head. nginx writes a line break as it is; here it becomes the space that
-/// RFC 9112 5.2 puts in its place, for another byte would begin a field or end the head.
-pub(super) fn field(line: &Line) -> Result<(Word, Word), Fault> {
-    let (name, mut value) = (line.arg(0).clone(), line.arg(1).clone());
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.text.is_empty() || !name.text.bytes().all(is_token) {
-        let fault = Fault::new(name.span, format!("invalid field name \"{}\"", name.text.escape_debug()));
-        return Err(fault.help("a name has letters, digits and `-`, as in `X-Forwarded-For`"));
-    }
-    if value.text.contains(['\r', '\n']) {
-        let message = format!("line breaks in the value of \"{}\" become spaces", name.text);
-        line.env.warn(Fault::new(value.span, message));
-        let parts: Vec<&str> = value.text.split(['\r', '\n']).map(str::trim).filter(|part| !part.is_empty()).collect();
-        value.text = parts.join(" ");
-    }
-    Ok((name, value))
-}
-
-/// A level's `add_header` lines, or those around it.
-pub fn resolve_add_headers(raw: &[RawAddHeader], around: &Arc<[AddHeader]>, scope: &Scope<'_>) -> Arc<[AddHeader]> {
-    if raw.is_empty() {
-        return Arc::clone(around);
-    }
-    let one = |given: &RawAddHeader| AddHeader {
-        name: given.name.text.as_bytes().into(),
-        value: scope.template(&given.value),
-        always: given.always,
-    };
-    raw.iter().map(one).collect()
 }
 
 /// What static files need, at one level.

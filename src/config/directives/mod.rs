@@ -1,6 +1,7 @@
 //! The table of all directives, by topic: one entry each, and nothing else knows their names.
 
 pub mod access;
+pub mod added_fields;
 pub mod body;
 mod classes;
 pub mod client;
@@ -42,6 +43,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     map::TABLE,
     geo::TABLE,
     content::TABLE,
+    added_fields::TABLE,
     rewrite::TABLE,
     error_page::TABLE,
     client::TABLE,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::content::field;
+use super::added_fields::field;
 use super::{proxy_answer, proxy_request};
 use crate::config::address::{self, Address};
 use crate::config::diagnostic::{Fault, nearest};

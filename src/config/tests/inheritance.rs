@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::AccessLogTarget;
+use crate::model::{AccessLogTarget, AddHeader, Expires, Expiry};
 
 fn set_headers(location: &Location) -> Vec<String> {
     let name = |field: &crate::model::SetHeader| String::from_utf8(field.name.to_vec()).unwrap();
@@ -37,8 +37,35 @@ fn proxy_set_header_is_inherited_only_where_a_level_has_none() {
 
 #[test]
 fn add_header_is_inherited_only_where_a_level_has_none() {
-    assert_eq!(location("add_header A 1; add_header B 1;", "", "").add_headers.len(), 2);
-    assert_eq!(location("add_header A 1; add_header B 1;", "", "add_header C 1 always;").add_headers.len(), 1);
+    assert_eq!(location("add_header A 1; add_header B 1;", "", "").added.headers.len(), 2);
+    assert_eq!(location("add_header A 1; add_header B 1;", "", "add_header C 1 always;").added.headers.len(), 1);
+}
+
+#[test]
+fn add_header_inherit_says_otherwise() {
+    let names = |http: &str, server: &str, inside: &str| {
+        let found = location(http, server, inside);
+        let of =
+            |lines: &[AddHeader]| lines.iter().map(|line| String::from_utf8_lossy(&line.name).into_owned()).collect();
+        let (headers, trailers): (Vec<String>, Vec<String>) = (of(&found.added.headers), of(&found.added.trailers));
+        (headers.join(" "), trailers.join(" "))
+    };
+    let merged = names("add_header A 1; add_header_inherit merge;", "add_header B 1;", "add_header C 1;");
+    assert_eq!(merged.0, "C B A");
+    assert_eq!(names("add_header A 1; add_header_inherit merge;", "", "").0, "A");
+    assert_eq!(names("add_header A 1;", "add_header_inherit off;", "").0, "");
+    assert_eq!(names("add_header A 1;", "add_header_inherit off; add_header B 1;", "").0, "");
+    assert_eq!(names("add_trailer A 1; add_header_inherit off;", "", "add_trailer B 1;").1, "B");
+    assert_eq!(names("add_trailer A 1;", "add_trailer_inherit merge;", "add_trailer B 1;").1, "B A");
+}
+
+#[test]
+fn expires_is_inherited_until_a_level_has_its_own() {
+    let expires = |http: &str, inside: &str| location(http, "", inside).added.expires.clone();
+    assert_eq!(expires("expires 1h;", ""), Expires::At(Expiry::AfterAccess(3600)));
+    assert_eq!(expires("expires 1h;", "expires off;"), Expires::Off);
+    assert_eq!(expires("", "expires modified -1d;"), Expires::At(Expiry::AfterChange(-86_400)));
+    assert!(matches!(expires("", "expires modified $arg_e;"), Expires::Evaluated { after_change: true, .. }));
 }
 
 #[test]

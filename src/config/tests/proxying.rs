@@ -199,6 +199,6 @@ fn locations_are_checked() {
 #[test]
 fn line_breaks_in_fields_become_spaces() {
     let found = location("", "", "add_header Policy \"default\n   self;\n\"; proxy_set_header A \"b\\n\";");
-    assert_eq!(found.add_headers[0].value, Template::text(b"default self;"));
+    assert_eq!(found.added.headers[0].value, Template::text(b"default self;"));
     assert_eq!(found.proxy.set_headers[0].value, Template::text(b"b"));
 }

@@ -104,7 +104,7 @@ fn an_if_takes_settings_and_content_of_its_location() {
     let found = location("", "", "proxy_pass http://127.0.0.1:1; add_header A 1; if ($host) { add_header B 2; }");
     let inner = found.inner().next().unwrap();
     assert!(matches!(inner.content, Content::Proxy(_)));
-    assert_eq!(&*inner.add_headers[0].name, b"B");
+    assert_eq!(&*inner.added.headers[0].name, b"B");
     let found = location("", "", "if ($host) { proxy_pass http://127.0.0.1:1; }");
     assert!(matches!(found.content, Content::Files));
     assert!(matches!(found.inner().next().unwrap().content, Content::Proxy(_)));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::host::Host;
 use crate::http::{Fields, RequestHead};
-use crate::model::{AddHeader, Location, LogLevel};
+use crate::model::{Location, LogLevel};
 use crate::net::accept::ClientAddress;
 use crate::observe::error_log;
 use crate::observe::outcome::ExchangeEnd;
@@ -21,7 +21,8 @@ use crate::proxy::facts::Facts;
 use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::proxy::handover::Handover;
 use crate::proxy::limit_status::LimitStatus;
-use crate::proxy::responder::{Answer, Responder, Sent};
+use crate::proxy::responder::Responder;
+use crate::proxy::sent::Shown;
 use crate::proxy::spool::Prepared;
 use crate::route;
 use crate::zones::Place;
@@ -77,7 +78,7 @@ pub struct Exchange<'c> {
     /// `$request_length`: head and body as received.
     pub request_bytes: Cell<u64>,
     pub pipelined: bool,
-    pub sent: Sent,
+    pub sent: Shown,
     pub is_complete: bool,
     pub attempts: Vec<Attempt>,
     /// When the last attempt began.
@@ -156,7 +157,7 @@ impl<'c> Exchange<'c> {
             started,
             request_bytes: Cell::new(head_bytes as u64),
             pipelined: false,
-            sent: Sent::default(),
+            sent: Shown::default(),
             is_complete: false,
             attempts: Vec::new(),
             attempt_started: Cell::new(started),
@@ -185,13 +186,6 @@ impl<'c> Exchange<'c> {
         }
     }
 
-    /// Chooses the answer. A stop that began while it was made closes the connection after it.
-    pub fn begin(&self, responder: &mut Responder<'_>, answer: Answer) {
-        responder.keep_alive &= !self.shard.is_draining();
-        responder.expects_trailers = self.trailers_of(answer.status).next().is_some();
-        responder.begin(answer);
-    }
-
     /// Keeps what a peer that sends the request on says of the content.
     pub fn carry(&mut self, fields: &Fields) {
         const CARRIED: [&[u8]; 5] =
@@ -202,23 +196,6 @@ impl<'c> Exchange<'c> {
             }
         }
         self.carried_type = fields.first(b"content-type").map(Into::into);
-    }
-
-    /// `add_trailer` lines that act on an answer of that status.
-    fn trailers_of(&self, status: u16) -> impl Iterator<Item = &AddHeader> {
-        let usual = matches!(status, 200 | 201 | 204 | 206 | 301..=304 | 307 | 308);
-        self.location.add_trailers.iter().filter(move |trailer| usual || trailer.always)
-    }
-
-    /// Gives the answer the fields behind its body, as their values are at its end.
-    pub fn add_trailers(&self, responder: &mut Responder<'_>) {
-        for trailer in self.trailers_of(responder.sent.status) {
-            let value = self.evaluate(&trailer.value);
-            if !value.is_empty() {
-                self.sent_trailers.borrow_mut().push(&trailer.name, &value);
-                responder.trailers.get_or_insert_default().push(&trailer.name, &value);
-            }
-        }
     }
 
     /// A failure in the phase the exchange is in.

@@ -19,33 +19,6 @@ const BROWSER: &str =
 const SERVICE: &str = "Let the service behind do it, then remove the line.";
 
 pub const TABLE: &[Directive] = &[
-    by_value(
-        "expires",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        ONE_OR_TWO,
-        &["off"],
-        "no `Expires` or `Cache-Control` is added unless `expires` says so",
-        "`Expires` and `Cache-Control` by `expires` are not built yet",
-        "Write `add_header Cache-Control \"max-age=SECONDS\";`.",
-    ),
-    by_value(
-        "add_header_inherit",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        ONE,
-        &["on"],
-        "it is the default",
-        "another way of inheriting `add_header` is not built yet",
-        "Repeat the `add_header` lines where they shall act.",
-    ),
-    by_value(
-        "add_trailer_inherit",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        ONE,
-        &["on"],
-        "it is the default",
-        "another way of inheriting `add_trailer` is not built yet",
-        "Repeat the `add_trailer` lines where they shall act.",
-    ),
     refused("sub_filter", HTTP_LEVELS, TWO, REPLACE, SERVICE),
     accepted("sub_filter_types", HTTP_LEVELS, ONE_OR_MORE, ONLY_SUB),
     accepted("sub_filter_once", HTTP_LEVELS, FLAG, ONLY_SUB),

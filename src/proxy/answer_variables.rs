@@ -1,0 +1,39 @@
+//! Variables of the answer: what was chosen, and what of it was sent.
+
+use super::exchange::Exchange;
+use super::sent::Sent;
+use super::variables::{append_field, print, put, put_some};
+use crate::model::Variable;
+
+impl Exchange<'_> {
+    /// Variables of the answer; `None` if the variable is none of them.
+    pub(super) fn append_of_answer(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
+        let sent = self.sent.borrow();
+        let there = match variable {
+            Variable::Status => match sent.status {
+                0 => put(out, b"000"),
+                status => print(out, format_args!("{status:03}")),
+            },
+            Variable::BytesSent => print(out, format_args!("{}", sent.bytes)),
+            Variable::BodyBytesSent => print(out, format_args!("{}", sent.body_bytes)),
+            Variable::SentHttp(name) => append_field(&sent.fields, name, out) || append_framing(&sent, name, out),
+            Variable::SentTrailer(name) => append_field(&self.sent_trailers.borrow(), name, out),
+            Variable::LimitConnStatus => put_some(out, self.limit_conn_status.map(|status| status.text().as_bytes())),
+            Variable::LimitReqStatus => put_some(out, self.limit_req_status.map(|status| status.text().as_bytes())),
+            Variable::RequestCompletion => put(out, if self.is_complete { b"OK" } else { b"" }),
+            _ => return None,
+        };
+        Some(there)
+    }
+}
+
+/// Fields that are written for this connection alone.
+fn append_framing(sent: &Sent, name: &[u8], out: &mut Vec<u8>) -> bool {
+    match (name, sent.length, sent.keep_alive) {
+        (b"content_length", Some(length), _) => print(out, format_args!("{length}")),
+        (b"transfer_encoding", ..) if sent.is_chunked => put(out, b"chunked"),
+        (b"connection", ..) if !sent.connection.is_empty() => put(out, sent.connection.as_bytes()),
+        (b"keep_alive", _, Some(timeout)) => print(out, format_args!("timeout={}", timeout.as_secs())),
+        _ => false,
+    }
+}

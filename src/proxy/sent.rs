@@ -1,0 +1,43 @@
+//! What was sent to the client so far.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::time::Duration;
+
+use crate::http::Fields;
+
+/// An answer, as far as it is chosen, and how much of it has left.
+#[derive(Debug, Default, Clone)]
+pub struct Sent {
+    /// 0 until an answer was chosen.
+    pub status: u16,
+    pub bytes: u64,
+    pub body_bytes: u64,
+    /// Fields of the answer, without those that frame it.
+    pub fields: Fields,
+    /// How long the body is, if the client was told.
+    pub length: Option<u64>,
+    pub is_chunked: bool,
+    /// What `Connection` says; empty before the head was made.
+    pub connection: &'static str,
+    /// What `Keep-Alive` says.
+    pub keep_alive: Option<Duration>,
+}
+
+/// [`Sent`] as variables see it: while an answer is being made the one that makes it lends it for a moment.
+#[derive(Debug, Default)]
+pub struct Shown(RefCell<Sent>);
+
+impl Shown {
+    pub fn borrow(&self) -> Ref<'_, Sent> {
+        self.0.borrow()
+    }
+
+    pub fn borrow_mut(&self) -> RefMut<'_, Sent> {
+        self.0.borrow_mut()
+    }
+
+    /// Lends, or takes back what was lent.
+    pub fn swap_with(&self, sent: &mut Sent) {
+        std::mem::swap(&mut *self.0.borrow_mut(), sent);
+    }
+}
