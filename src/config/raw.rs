@@ -153,6 +153,7 @@ pub struct RawProxy {
 pub struct RawTunnel {
     pub timeout: Option<Option<Duration>>,
     pub lifetime: Option<Option<TunnelLifetime>>,
+    pub drain: Option<Option<Duration>>,
     pub ping: Option<Option<TunnelPing>>,
     pub max_message: Option<Option<u32>>,
     pub keepalive: Option<Option<TunnelKeepalive>>,

@@ -13,6 +13,7 @@ pub(super) fn adopt(shards: &[Shard<Parts>], generation: &Generation, change: Ch
             addresses: addresses.clone(),
             sockets,
             connections_max: generation.process.worker_connections,
+            shutdown_timeout: generation.process.shutdown_timeout,
             parts: parts.clone(),
         }));
     }

@@ -15,6 +15,8 @@ pub struct Tunnel {
     pub timeout: Option<Duration>,
     /// `tunnel_lifetime`.
     pub lifetime: Option<TunnelLifetime>,
+    /// `tunnel_drain`: within this long after its generation began to drain a tunnel is ended.
+    pub drain: Option<Duration>,
     /// `tunnel_ping`, where frames are tracked.
     pub ping: Option<TunnelPing>,
     /// `tunnel_max_message` in bytes, where frames are tracked.

@@ -101,7 +101,7 @@ endings! {
     NoPong "no_pong" false "the client did not answer a tunnel_ping";
     ClientMessageTooLong "client_message_too_long" false "the client began a message over tunnel_max_message";
     PeerMessageTooLong "peer_message_too_long" true "the peer began a message over tunnel_max_message";
-    Drained "drained" false "the time to drain was over";
+    Drained "drained" false "its generation drained: tunnel_drain, or worker_shutdown_timeout was over";
     Stopped "stopped" false "the process was told to stop at once";
 }
 

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::accept::{self, Door, Taker};
 use super::contain::contain;
+use super::expiry::Expiry;
 use super::gate::Gate;
 use super::mailbox::{Mailbox, Receiver};
 use super::messages::{Adoption, Command, Left, Plan, Report};
 use super::service::Service;
 use crate::limits::{SHARD_STOP_TIME, SHARD_WARNING_INTERVAL, TUNNEL_FAREWELL_TIME, TUNNEL_SWEEP_INTERVAL};
-use crate::model::{ListenAddress, LogLevel};
+use crate::model::{self, ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Reserve};
 use crate::observe::error_log;
 use crate::tunnel::{Engine, EngineOptions, Reason, Seed};
@@ -28,11 +29,20 @@ struct Served<S: Service> {
     tunnels: Cell<usize>,
     /// It is not the newest: it is reported when nothing of it is left.
     is_old: Cell<bool>,
+    expiry: Expiry,
+    /// By which the engine knows its tunnels: few, since tunnels of a location share theirs.
+    tunnel_settings: RefCell<Vec<Arc<model::Tunnel>>>,
 }
 
 impl<S: Service> Served<S> {
     fn is_empty(&self) -> bool {
         self.connections.get() + self.tunnels.get() == 0
+    }
+
+    /// Ends what is left, tunnels of frames by Close frames.
+    fn expire(&self) {
+        self.expiry.end();
+        self.local.engine.close(&self.tunnel_settings.borrow(), Reason::Drain);
     }
 }
 
@@ -127,7 +137,7 @@ impl<S: Service> Local<S> {
 
     /// Puts a generation in the place of the newest one.
     fn adopt(self: &Rc<Self>, adoption: Adoption<S::Parts>) -> std::io::Result<()> {
-        let Adoption { number, addresses, sockets, connections_max, parts } = adoption;
+        let Adoption { number, addresses, sockets, connections_max, shutdown_timeout, parts } = adoption;
         self.doors.borrow_mut().retain(|door| {
             let stays = addresses.contains(&door.address);
             if !stays {
@@ -144,6 +154,8 @@ impl<S: Service> Local<S> {
             connections: Cell::new(0),
             tunnels: Cell::new(0),
             is_old: Cell::new(false),
+            expiry: Expiry::new(shutdown_timeout),
+            tunnel_settings: RefCell::default(),
         });
         let old = self.newest.borrow_mut().replace(served);
         for (address, socket) in sockets {
@@ -153,7 +165,9 @@ impl<S: Service> Local<S> {
         if let Some(old) = old {
             old.is_old.set(true);
             old.service.close_idle();
+            self.engine.drain(&old.tunnel_settings.borrow());
             self.report_if_drained(&old);
+            expire_in_time(&old);
         }
         Ok(())
     }
@@ -176,6 +190,7 @@ impl<S: Service> Local<S> {
         let newest = self.newest.borrow().clone();
         if let Some(newest) = newest {
             newest.service.close_idle();
+            self.engine.drain(&newest.tunnel_settings.borrow());
         }
         let local = Rc::clone(self);
         monoio::spawn(async move {
@@ -232,12 +247,32 @@ impl<S: Service> Local<S> {
 
     fn tunnel(self: &Rc<Self>, mut seed: Seed, kept: S::Kept, served: &Rc<Served<S>>) {
         let counted = CountedTunnel::new(served);
+        let mut known = served.tunnel_settings.borrow_mut();
+        if !known.iter().any(|known| Arc::ptr_eq(known, &seed.settings)) {
+            known.push(Arc::clone(&seed.settings));
+        }
+        if served.is_old.get() || self.draining.get() {
+            self.engine.drain(&known);
+        }
+        drop(known);
         seed.on_end = Some(Box::new(move |record| {
             counted.0.service.tunnel_ended(kept, record);
             drop(counted);
         }));
         self.engine.adopt(seed);
     }
+}
+
+/// Ends a generation that was replaced when its `worker_shutdown_timeout` is over.
+fn expire_in_time<S: Service>(old: &Rc<Served<S>>) {
+    let Some(within) = old.expiry.within() else { return };
+    let old = Rc::downgrade(old);
+    monoio::spawn(async move {
+        monoio::time::sleep(within).await;
+        if let Some(old) = old.upgrade() {
+            old.expire();
+        }
+    });
 }
 
 impl<S: Service> Taker for Local<S> {
@@ -254,10 +289,10 @@ impl<S: Service> Taker for Local<S> {
         let counted = Counted::new(&served);
         monoio::spawn(async move {
             let serving = Rc::clone(&served.service).serve(listener, accepted);
-            match contain(serving).await {
-                Ok(Some((seed, kept))) => local.tunnel(seed, kept, &served),
-                Ok(None) => {}
-                Err(panicked) => {
+            match served.expiry.run(contain(serving)).await {
+                Some(Ok(Some((seed, kept)))) => local.tunnel(seed, kept, &served),
+                None | Some(Ok(None)) => {}
+                Some(Err(panicked)) => {
                     let text = format_args!("connection ended by a panic: {}", panicked.0);
                     error_log::write(LogLevel::Alert, None, text);
                     served.service.panicked();

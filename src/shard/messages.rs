@@ -33,6 +33,8 @@ pub struct Adoption<P> {
     /// Sockets that this shard does not have yet.
     pub sockets: Vec<(ListenAddress, OwnedFd)>,
     pub connections_max: usize,
+    /// How long the generation may go on when the next one takes its place: `worker_shutdown_timeout`.
+    pub shutdown_timeout: Option<Duration>,
     pub parts: P,
 }
 

@@ -11,6 +11,7 @@ pub mod mailbox;
 pub mod runtime;
 
 mod accept;
+mod expiry;
 mod gate;
 mod local;
 mod messages;

@@ -46,7 +46,7 @@ impl Service for Echo {
     fn tunnel_ended(&self, (): (), _record: &Record) {}
 
     fn close_idle(&self) {
-        if self.name == b'k' {
+        if matches!(self.name, b'k' | b't') {
             return;
         }
         self.idle.borrow().iter().filter_map(std::rc::Weak::upgrade).for_each(|stream| stream.shutdown_both());
@@ -111,6 +111,7 @@ impl Running {
             addresses: vec![ListenAddress::Ip(self.address)],
             sockets: sockets.collect(),
             connections_max,
+            shutdown_timeout: (name == b't').then_some(Duration::from_millis(1)),
             parts: name,
         }));
     }
@@ -156,6 +157,17 @@ fn running_connections_stay_with_their_generation_which_is_reported_when_they_en
     old.write_all(b"q").unwrap();
     assert!(matches!(next(&running.reports), Report::Drained { shard: 0, generation: 1 }));
     assert_eq!(ask(&mut new), Some(b'b'));
+}
+
+#[test]
+fn a_replaced_generation_is_ended_after_its_shutdown_timeout() {
+    let running = running(b't', 100);
+    let mut old = running.connect();
+    assert_eq!(ask(&mut old), Some(b't'));
+    running.adopt(2, b'b', 100, None);
+    assert!(matches!(next(&running.reports), Report::Drained { shard: 0, generation: 1 }));
+    assert!(is_closed(&mut old));
+    assert_eq!(ask(&mut running.connect()), Some(b'b'));
 }
 
 #[test]

@@ -111,6 +111,20 @@ impl Engine {
         self.ask();
     }
 
+    /// Begins the drain of the tunnels with these settings, present and future: `tunnel_drain` says how they end.
+    pub fn drain(&self, settings: &[Arc<model::Tunnel>]) {
+        let now = self.now();
+        self.turns.borrow_mut().drain(settings, now);
+    }
+
+    /// Begins the end of the tunnels with these settings.
+    pub fn close(&self, settings: &[Arc<model::Tunnel>], reason: Reason) {
+        let now = self.now();
+        // As above.
+        let _ = self.turns.borrow_mut().end_of(settings, reason, now);
+        self.ask();
+    }
+
     /// Resolves when no tunnel is left.
     pub fn drained(&self) -> impl Future<Output = ()> + '_ {
         poll_fn(|task| {

@@ -34,7 +34,7 @@ pub enum Ending {
 pub enum Reason {
     /// A fast stop.
     Stop,
-    /// The time to drain is over.
+    /// Its generation drains: its turn has come, or the time to drain is over.
     Drain,
 }
 

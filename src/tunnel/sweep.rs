@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::limits;
 
-use super::record::Ending;
+use super::record::{Ending, Reason};
 use super::side::{Direction, Known, Side};
 use super::slot::{Moment, Slot, between};
 
@@ -20,8 +20,9 @@ pub enum Due {
     Alive,
 }
 
-/// What is due in a tunnel, if anything is. `salt` is any number that differs from tunnel to tunnel.
-pub fn due(slot: &Slot, salt: u32, now: Moment) -> Option<Due> {
+/// What is due in a tunnel, if anything is. `salt` is any number that differs from tunnel to tunnel, `draining_since` the
+/// tick at which the drain of its generation began.
+pub fn due(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) -> Option<Due> {
     if let Some(farewell) = slot.rare.as_ref().and_then(|rare| rare.farewell) {
         let is_over = between(farewell.since, now.ticks()) >= limits::TUNNEL_FAREWELL_TIME;
         return is_over.then_some(Due::End(farewell.ending));
@@ -30,6 +31,7 @@ pub fn due(slot: &Slot, salt: u32, now: Moment) -> Option<Due> {
         .or_else(|| read_timeout(slot, now))
         .or_else(|| idle(slot, now))
         .or_else(|| lifetime(slot, salt, now))
+        .or_else(|| drain(slot, salt, draining_since?, now))
         .map(Due::Farewell)
         .or_else(|| ping(slot, now))
 }
@@ -65,10 +67,18 @@ fn idle(slot: &Slot, now: Moment) -> Option<Ending> {
 
 fn lifetime(slot: &Slot, salt: u32, now: Moment) -> Option<Ending> {
     let lifetime = slot.settings.lifetime?;
-    // A multiplicative hash: neighbours end far from each other.
-    let part = f64::from((salt ^ slot.adopted).wrapping_mul(0x9e37_79b9)) / f64::from(u32::MAX);
-    let longest = lifetime.base + lifetime.jitter.mul_f64(part);
+    let longest = lifetime.base + lifetime.jitter.mul_f64(part(slot, salt));
     (between(slot.adopted, now.ticks()) >= longest).then_some(Ending::Lifetime)
+}
+
+fn drain(slot: &Slot, salt: u32, since: u32, now: Moment) -> Option<Ending> {
+    let longest = slot.settings.drain?.mul_f64(part(slot, salt));
+    (between(since, now.ticks()) >= longest).then_some(Ending::Stopped(Reason::Drain))
+}
+
+/// A tunnel's place among others, from 0 to 1. A multiplicative hash: neighbours end far from each other.
+fn part(slot: &Slot, salt: u32) -> f64 {
+    f64::from((salt ^ slot.adopted).wrapping_mul(0x9e37_79b9)) / f64::from(u32::MAX)
 }
 
 fn ping(slot: &Slot, now: Moment) -> Option<Due> {
@@ -106,22 +116,22 @@ mod tests {
 
     #[test]
     fn a_quiet_tunnel_without_settings_stays() {
-        assert_eq!(due(&slot(model::Tunnel::default()), 0, Moment(u64::MAX)), None);
+        assert_eq!(due(&slot(model::Tunnel::default()), 0, None, Moment(u64::MAX)), None);
     }
 
     #[test]
     fn read_timeout_counts_from_the_last_byte_of_the_upstream() {
         let mut slot = slot(model::Tunnel { read_timeout: seconds(60), ..Default::default() });
-        assert_eq!(due(&slot, 0, Moment(64_900)), None);
-        assert_eq!(due(&slot, 0, Moment(65_000)), Some(Due::Farewell(Ending::ReadTimeout)));
+        assert_eq!(due(&slot, 0, None, Moment(64_900)), None);
+        assert_eq!(due(&slot, 0, None, Moment(65_000)), Some(Due::Farewell(Ending::ReadTimeout)));
         slot.last_read[Direction::ToClient.index()] = Moment(10_000).ticks();
-        assert_eq!(due(&slot, 0, Moment(69_900)), None);
-        assert_eq!(due(&slot, 0, Moment(70_000)), Some(Due::Farewell(Ending::ReadTimeout)));
+        assert_eq!(due(&slot, 0, None, Moment(69_900)), None);
+        assert_eq!(due(&slot, 0, None, Moment(70_000)), Some(Due::Farewell(Ending::ReadTimeout)));
         slot.keep(Direction::ToClient, b"x", Moment(69_000));
-        assert_eq!(due(&slot, 0, Moment(70_000)), None, "the client is the slow one");
+        assert_eq!(due(&slot, 0, None, Moment(70_000)), None, "the client is the slow one");
         slot.release(Direction::ToClient, 1, Moment(70_000));
         slot.set(Side::Upstream, Known::ENDED);
-        assert_eq!(due(&slot, 0, Moment(70_000)), None, "nothing more can come");
+        assert_eq!(due(&slot, 0, None, Moment(70_000)), None, "nothing more can come");
     }
 
     #[test]
@@ -130,13 +140,13 @@ mod tests {
             model::Tunnel { send_timeout: seconds(10), client_send_timeout: seconds(20), ..Default::default() };
         let mut slot = slot(settings);
         slot.keep(Direction::ToUpstream, b"abc", Moment(6_000));
-        assert_eq!(due(&slot, 0, Moment(15_900)), None);
-        assert_eq!(due(&slot, 0, Moment(16_000)), Some(Due::Farewell(Ending::SendTimeout(Side::Upstream))));
+        assert_eq!(due(&slot, 0, None, Moment(15_900)), None);
+        assert_eq!(due(&slot, 0, None, Moment(16_000)), Some(Due::Farewell(Ending::SendTimeout(Side::Upstream))));
         slot.release(Direction::ToUpstream, 1, Moment(16_000));
-        assert_eq!(due(&slot, 0, Moment(25_900)), None, "a byte has moved");
+        assert_eq!(due(&slot, 0, None, Moment(25_900)), None, "a byte has moved");
         slot.release(Direction::ToUpstream, 2, Moment(25_900));
         slot.keep(Direction::ToClient, b"abc", Moment(30_000));
-        assert_eq!(due(&slot, 0, Moment(49_900)), None);
-        assert_eq!(due(&slot, 0, Moment(50_000)), Some(Due::Farewell(Ending::SendTimeout(Side::Client))));
+        assert_eq!(due(&slot, 0, None, Moment(49_900)), None);
+        assert_eq!(due(&slot, 0, None, Moment(50_000)), Some(Due::Farewell(Ending::SendTimeout(Side::Client))));
     }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +22,7 @@ struct Bench {
     client: UnixStream,
     upstream: UnixStream,
     record: Rc<RefCell<Option<Record>>>,
+    settings: Arc<Tunnel>,
     now: Moment,
 }
 
@@ -33,12 +35,13 @@ impl Bench {
         upstream.set_nonblocking(true).unwrap();
         let record = Rc::new(RefCell::new(None));
         let now = Moment(1_000_000);
-        let mut slot = Slot::new(client_near.into(), upstream_near.into(), settings.into(), now);
+        let settings = Arc::new(settings);
+        let mut slot = Slot::new(client_near.into(), upstream_near.into(), Arc::clone(&settings), now);
         slot.trackers = frames.then(Default::default);
         let told = Rc::clone(&record);
         slot.on_end = Some(Box::new(move |record| *told.borrow_mut() = Some(record.clone())));
         turns.adopt(slot);
-        let mut bench = Bench { turns, client, upstream, record, now };
+        let mut bench = Bench { turns, client, upstream, record, settings, now };
         bench.settle();
         bench
     }
@@ -257,6 +260,44 @@ fn the_jitter_spreads_the_ends_of_tunnels_opened_together() {
     assert!((60..140).contains(&half), "{half} left after half of the jitter");
     bench.pass(51);
     assert_eq!(bench.turns.counts().active, 0);
+}
+
+#[test]
+fn a_drain_is_spread_over_the_tunnels_of_its_settings_and_spares_equal_ones() {
+    let settings = Arc::new(Tunnel { drain: Some(seconds(100)), ..Tunnel::default() });
+    let mut bench = Bench::new((*settings).clone(), true);
+    for _ in 0..200 {
+        let (near, far) = UnixStream::pair().unwrap();
+        bench.turns.adopt(Slot::new(near.into(), far.into(), Arc::clone(&settings), bench.now));
+    }
+    bench.pass(1000);
+    assert_eq!(bench.turns.counts().active, 201, "nothing drains yet");
+    bench.turns.drain(&[Arc::clone(&settings)], bench.now);
+    bench.pass(50);
+    bench.turns.drain(&[Arc::clone(&settings)], bench.now);
+    let half = bench.turns.counts().active;
+    assert!((60..140).contains(&half), "{half} left after half of the time");
+    bench.pass(51);
+    assert_eq!(bench.turns.counts().active, 1, "only that of another generation");
+    assert_eq!(bench.told(Side::Client), None);
+    let other = Tunnel { drain: Some(Duration::ZERO), ..Tunnel::default() };
+    let mut bench = Bench::new(other, true);
+    bench.turns.drain(&[Arc::clone(&bench.settings)], bench.now);
+    bench.pass(1);
+    assert_eq!([Side::Client, Side::Upstream].map(|side| bench.told(side)), [Some(1001); 2]);
+    bench.pass(2);
+    assert_eq!(bench.ended(), Some(Ending::Stopped(Reason::Drain)));
+}
+
+#[test]
+fn the_end_of_some_settings_is_not_that_of_others() {
+    let mut bench = Bench::new(Tunnel::default(), true);
+    bench.turns.end_of(&[Arc::default()], Reason::Stop, bench.now).unwrap();
+    bench.settle();
+    assert_eq!(bench.ended(), None);
+    bench.turns.end_of(&[Arc::clone(&bench.settings)], Reason::Stop, bench.now).unwrap();
+    bench.settle();
+    assert_eq!(bench.ended(), Some(Ending::Stopped(Reason::Stop)));
 }
 
 #[test]

@@ -6,10 +6,12 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use crate::limits;
+use crate::model;
 use crate::sys::ring::{BufferSizes, Completion, Readiness, Ring, SetupError};
 
 use super::batch;
@@ -38,6 +40,8 @@ pub struct Turns {
     queue: VecDeque<u32>,
     pump: Pump,
     masks: Masks,
+    /// Settings whose tunnels drain, and since when.
+    draining: Vec<(Arc<model::Tunnel>, u32)>,
     over: Vec<Over>,
 }
 
@@ -49,6 +53,7 @@ impl Turns {
             queue: VecDeque::new(),
             pump: Pump::new(),
             masks: Masks::default(),
+            draining: Vec::new(),
             over: Vec::new(),
         })
     }
@@ -172,9 +177,12 @@ impl Turns {
 
     /// Does what is due by the clock. Tunnels may then want a turn.
     pub fn sweep(&mut self, now: Moment) -> io::Result<()> {
+        // Nobody else has them: neither a tunnel nor the generation they came with.
+        self.draining.retain(|(settings, _)| Arc::strong_count(settings) > 1);
         self.each(|turns, index| {
             let Some(slot) = turns.slots.at(index) else { return };
-            match sweep::due(slot, index, now) {
+            let draining_since = drained(&turns.draining, &slot.settings);
+            match sweep::due(slot, index, draining_since, now) {
                 None => {}
                 Some(Due::End(ending)) => turns.end(index, ending, now),
                 Some(Due::Farewell(ending)) => turns.take_leave(index, ending, now),
@@ -189,12 +197,35 @@ impl Turns {
         })
     }
 
+    /// From now on the tunnels with these settings drain.
+    pub fn drain(&mut self, settings: &[Arc<model::Tunnel>], now: Moment) {
+        for each in settings.iter().filter(|each| each.drain.is_some()) {
+            if drained(&self.draining, each).is_none() {
+                self.draining.push((Arc::clone(each), now.ticks()));
+            }
+        }
+    }
+
+    /// Ends the tunnels with these settings.
+    pub fn end_of(&mut self, settings: &[Arc<model::Tunnel>], reason: Reason, now: Moment) -> io::Result<()> {
+        self.each(|turns, index| {
+            let Some(slot) = turns.slots.at(index) else { return };
+            if settings.iter().any(|each| Arc::ptr_eq(each, &slot.settings)) {
+                turns.stop(index, reason, now);
+            }
+        })
+    }
+
     /// Ends all tunnels.
     pub fn end_all(&mut self, reason: Reason, now: Moment) -> io::Result<()> {
-        self.each(|turns, index| match reason {
-            Reason::Stop => turns.end(index, Ending::Stopped(reason), now),
-            Reason::Drain => turns.take_leave(index, Ending::Stopped(reason), now),
-        })
+        self.each(|turns, index| turns.stop(index, reason, now))
+    }
+
+    fn stop(&mut self, index: u32, reason: Reason, now: Moment) {
+        match reason {
+            Reason::Stop => self.end(index, Ending::Stopped(reason), now),
+            Reason::Drain => self.take_leave(index, Ending::Stopped(reason), now),
+        }
     }
 
     /// Every tunnel that is not ending yet.
@@ -219,6 +250,12 @@ impl Turns {
             _ => self.end(index, ending, now),
         }
     }
+}
+
+/// Since when tunnels with these settings drain. The very same settings are meant: equal ones may be another
+/// generation's.
+fn drained(draining: &[(Arc<model::Tunnel>, u32)], settings: &Arc<model::Tunnel>) -> Option<u32> {
+    draining.iter().find(|(each, _)| Arc::ptr_eq(each, settings)).map(|(_, since)| *since)
 }
 
 fn enqueue(queue: &mut VecDeque<u32>, slot: &mut Slot, index: u32) {

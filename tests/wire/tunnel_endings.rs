@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::support::{Longhaul, Peer, Setup, Socket, keepalive_time, masked, plain, wait_for};
-use super::tunnel::{PLAIN_LOCATION, open, switched};
+use rustix::process::Signal;
+
+use super::support::{Longhaul, Peer, Setup, Socket, head, http, keepalive_time, masked, plain, wait_for};
+use super::tunnel::{PLAIN_LOCATION, SWITCHED, open, switched};
 
 /// A proxy with these lines at the level of `http`, and a log line that tells all about a tunnel.
 fn start(peer: &Peer, lines: &str) -> Longhaul {
@@ -208,4 +210,89 @@ fn tunnel_keepalive_is_on_by_default_and_on_both_sockets() {
         client.half_close();
         client.expect_end();
     }
+}
+
+#[test]
+fn tunnel_drain_ends_the_tunnels_of_a_replaced_generation_alone() {
+    let peer = Peer::start(|connections| {
+        let mut old = connections.accept();
+        old.read_head();
+        old.send(head(SWITCHED));
+        expect_masked_close(&mut old, 1001);
+        old.send(close(1001));
+        old.expect_end();
+        let mut new = connections.accept();
+        new.read_head();
+        new.send(head(SWITCHED));
+        new.expect(masked(1, b"still here"));
+        new.expect_end();
+    });
+    let body = format!(
+        "tunnel_drain 0; log_format end '$tunnel_end $tunnel_close_code $tunnel_close_by';
+         access_log %dir%/end.log end; {PLAIN_LOCATION}"
+    );
+    let longhaul = Setup::new().peer(&peer).start(&body);
+    let mut old = open(&longhaul);
+    longhaul.reload(&body);
+    old.expect(close(1001));
+    old.send(masked(8, &1001_u16.to_be_bytes()));
+    old.expect_end();
+    longhaul.wait_for_log("generation 1 has drained and exited with code 0");
+    assert_eq!(log_line(&longhaul), "drained 1001 proxy");
+    let mut new = open(&longhaul);
+    new.send(masked(1, b"still here"));
+    new.half_close();
+    new.expect_end();
+    assert_eq!(longhaul.wait_for_lines("end.log", 2).lines().nth(1), Some("client_closed - -"));
+}
+
+#[test]
+fn after_quit_tunnel_drain_says_1001_and_the_process_ends() {
+    let peer = told(1001);
+    let mut longhaul = start(&peer, "tunnel_drain 1s;");
+    let mut client = open(&longhaul);
+    longhaul.signal(Signal::QUIT);
+    client.expect(close(1001));
+    client.expect_end();
+    longhaul.expect_exit();
+    assert_eq!(log_line(&longhaul), "drained 1001 proxy messages 0 0 bytes 8 4");
+}
+
+#[test]
+fn after_worker_shutdown_timeout_a_stop_waits_no_longer_for_tunnels() {
+    let peer = told(1001);
+    let body = http(PLAIN_LOCATION);
+    let mut longhaul = Setup::new().peer(&peer).start_file(&format!("worker_shutdown_timeout 100ms; {body}"));
+    let mut client = open(&longhaul);
+    longhaul.signal(Signal::QUIT);
+    client.expect(close(1001));
+    client.expect_gone();
+    longhaul.expect_exit();
+}
+
+#[test]
+fn after_worker_shutdown_timeout_a_replaced_generation_has_no_connection_left() {
+    let peer = Peer::start(|connections| {
+        let mut tunnel = connections.accept();
+        tunnel.read_head();
+        tunnel.send(head(SWITCHED));
+        let mut request = connections.accept();
+        request.read_head();
+        request.expect_gone();
+        expect_masked_close(&mut tunnel, 1001);
+        tunnel.expect_end();
+    });
+    let setup = Setup::new().peer(&peer);
+    let text = format!("worker_shutdown_timeout 100ms; {}", http(PLAIN_LOCATION));
+    let longhaul = setup.start_file(&text);
+    let mut tunnel = open(&longhaul);
+    let mut request = longhaul.connect();
+    request.send(head("GET /never-answered HTTP/1.1\nHost: a"));
+    wait_for("both at the peer", || (longhaul.open_now().to_peers == 2).then_some(()));
+    longhaul.setup().write(&text);
+    longhaul.signal(Signal::HUP);
+    request.expect_gone();
+    tunnel.expect(close(1001));
+    tunnel.expect_end();
+    longhaul.wait_for_log("generation 1 has drained and exited with code 0");
 }

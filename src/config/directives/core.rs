@@ -52,7 +52,7 @@ pub const TABLE: &[Directive] = &[
         MAIN,
         ONE,
         Setter::Process(|process, line| line.time(&mut process.worker_shutdown_timeout)),
-        "How long a graceful stop waits for open connections; without it until they end.",
+        "How long a graceful stop, or a generation that was replaced, waits for open connections; without it until they end.",
     ),
     supported(
         "worker_connections",

@@ -24,6 +24,13 @@ pub const TABLE: &[Directive] = &[
         "Longest life of a tunnel; `jitter=TIME` adds a random part of that for each (`off`).",
     ),
     level(
+        "tunnel_drain",
+        ONE,
+        |level, line| line.once(&mut level.tunnel.drain, |line| or_off(line, drain)),
+        "Ends the tunnels of a generation that was replaced (HUP) or is to end (QUIT) with 1001, evenly spread over this \
+         long, which may be `0`; without it they stay until they end, or `worker_shutdown_timeout` is over (`off`).",
+    ),
+    level(
         "tunnel_ping",
         ONE_OR_TWO,
         |level, line| line.once(&mut level.tunnel.ping, |line| or_off(line, ping)),
@@ -76,7 +83,11 @@ fn time(word: &Word) -> Result<Duration, Fault> {
 
 fn time_of(word: &Word, text: &str) -> Result<Duration, Fault> {
     let found = value::time(text).filter(|time| !time.is_zero());
-    found.ok_or_else(|| Fault::new(word.span, format!("invalid time \"{text}\"")).help("write a time as `90s` or `5m`"))
+    found.ok_or_else(|| invalid_time(word, text))
+}
+
+fn invalid_time(word: &Word, text: &str) -> Fault {
+    Fault::new(word.span, format!("invalid time \"{text}\"")).help("write a time as `90s` or `5m`")
 }
 
 /// The time of a parameter `NAME=TIME`, the only one there may be.
@@ -90,6 +101,12 @@ fn parameter(line: &Line, name: &str, default: Duration) -> Result<Duration, Fau
 
 fn lifetime(line: &Line) -> Result<TunnelLifetime, Fault> {
     Ok(TunnelLifetime { base: time(line.arg(0))?, jitter: parameter(line, "jitter", Duration::ZERO)? })
+}
+
+/// Zero is at once.
+fn drain(line: &Line) -> Result<Duration, Fault> {
+    let word = line.arg(0);
+    value::time(&word.text).ok_or_else(|| invalid_time(word, &word.text))
 }
 
 fn ping(line: &Line) -> Result<TunnelPing, Fault> {
@@ -138,6 +155,7 @@ pub fn resolve(raw: &RawTunnel, outer: &Tunnel, proxy: &Proxy, client: &Client) 
         client_send_timeout: Some(client.send_timeout),
         timeout: raw.timeout.unwrap_or(outer.timeout),
         lifetime: raw.lifetime.unwrap_or(outer.lifetime),
+        drain: raw.drain.unwrap_or(outer.drain),
         ping: raw.ping.unwrap_or(outer.ping),
         max_message: raw.max_message.unwrap_or(outer.max_message),
         keepalive: raw.keepalive.unwrap_or(outer.keepalive),

@@ -13,6 +13,7 @@ const fn seconds(count: u64) -> Duration {
 fn without_a_line_a_tunnel_is_kept_alive_and_followed_and_never_ended() {
     let tunnel = &location("", "", "").tunnel;
     assert_eq!((tunnel.timeout, tunnel.lifetime, tunnel.ping, tunnel.max_message), (None, None, None, None));
+    assert_eq!(tunnel.drain, None);
     assert_eq!(tunnel.keepalive.map(|keepalive| keepalive.user_timeout), Some(seconds(180)));
     assert!(tunnel.frames);
 }
@@ -20,12 +21,14 @@ fn without_a_line_a_tunnel_is_kept_alive_and_followed_and_never_ended() {
 #[test]
 fn each_has_its_value_and_parameters() {
     let lines = "tunnel_timeout 90s; tunnel_lifetime 6h jitter=10m; tunnel_ping 25s timeout=5s; \
-                 tunnel_max_message 16m; tunnel_keepalive idle=1m count=2; tunnel_frames off;";
+                 tunnel_max_message 16m; tunnel_drain 30s; tunnel_keepalive idle=1m count=2; tunnel_frames off;";
     let tunnel = &location("", "", lines).tunnel;
     assert_eq!(tunnel.timeout, Some(seconds(90)));
     assert_eq!(tunnel.lifetime, Some(TunnelLifetime { base: seconds(21_600), jitter: seconds(600) }));
     assert_eq!(tunnel.ping, Some(TunnelPing { interval: seconds(25), timeout: seconds(5) }));
     assert_eq!(tunnel.max_message, Some(16 << 20));
+    assert_eq!(tunnel.drain, Some(seconds(30)));
+    assert_eq!(location("", "", "tunnel_drain 0;").tunnel.drain, Some(Duration::ZERO));
     let (idle, interval, user_timeout) = (seconds(60), None, seconds(180));
     assert_eq!(tunnel.keepalive, Some(TunnelKeepalive { idle, interval, count: Some(2), user_timeout }));
     assert!(!tunnel.frames);
@@ -33,9 +36,10 @@ fn each_has_its_value_and_parameters() {
 
 #[test]
 fn off_takes_back_what_a_level_around_set() {
-    let outer = "tunnel_timeout 90s; tunnel_lifetime 6h; tunnel_ping 25s; tunnel_max_message 1k;";
-    let tunnel = &location(outer, "", "tunnel_timeout off; tunnel_ping off; tunnel_keepalive off;").tunnel;
-    assert_eq!((tunnel.timeout, tunnel.ping, tunnel.keepalive), (None, None, None));
+    let outer = "tunnel_drain 5s; tunnel_timeout 90s; tunnel_lifetime 6h; tunnel_ping 25s; tunnel_max_message 1k;";
+    let tunnel =
+        &location(outer, "", "tunnel_timeout off; tunnel_ping off; tunnel_keepalive off; tunnel_drain off;").tunnel;
+    assert_eq!((tunnel.timeout, tunnel.ping, tunnel.keepalive, tunnel.drain), (None, None, None, None));
     assert_eq!(tunnel.lifetime, Some(TunnelLifetime { base: seconds(21_600), jitter: Duration::ZERO }));
     assert_eq!(tunnel.max_message, Some(1024));
 }
@@ -47,6 +51,8 @@ fn what_is_no_value_is_told() {
         ("tunnel_timeout soon;", "invalid time \"soon\""),
         ("tunnel_lifetime 1h jiter=1m;", "invalid parameter \"jiter=1m\""),
         ("tunnel_ping 1m timeout=x;", "invalid time \"x\""),
+        ("tunnel_drain later;", "invalid time \"later\""),
+        ("tunnel_drain 1s 2s;", "invalid number of arguments in \"tunnel_drain\" directive"),
         ("tunnel_max_message 5g;", "\"tunnel_max_message\" directive invalid value"),
         ("tunnel_keepalive count=0;", "invalid parameter \"count=0\""),
         ("tunnel_keepalive on idle=1m;", "invalid parameter \"on\""),
