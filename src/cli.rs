@@ -1,4 +1,4 @@
-//! Flags and subcommands: nginx's flags with nginx's meaning, and two ways to start without a file.
+//! Flags and subcommands: nginx's flags with nginx's meaning, two ways to start without a file, and the doctor.
 //!
 //! Only turns words into a call of `control`; knows nothing of what happens there.
 
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use crate::control::{self, Configuration, Order, Start};
+use crate::control::{self, Configuration, Order, Question, Start};
 
 /// A reverse proxy that holds very many WebSocket connections and runs existing nginx.conf files.
 #[derive(Debug, Parser)]
@@ -59,12 +59,12 @@ struct Flags {
     #[arg(short = 'g', value_name = "DIRECTIVES")]
     globals: Option<String>,
     #[command(subcommand)]
-    command: Option<Without>,
+    command: Option<Subject>,
 }
 
-/// Ways to start without a file.
+/// Ways to start without a file, and questions.
 #[derive(Debug, Subcommand)]
-enum Without {
+enum Subject {
     /// Start two echo peers and a proxy before them, prove a round trip, and go on serving
     Demo {
         /// Exit after the proof
@@ -83,6 +83,21 @@ enum Without {
         #[arg(long, value_name = "ADDR", value_delimiter = ',', required = true)]
         to: Vec<String>,
     },
+    /// Tell which limit of this host and configuration binds first, at how many tunnels, and what to set
+    Doctor {
+        /// Configuration file
+        #[arg(short = 'c', value_name = "FILE")]
+        configuration: Option<PathBuf>,
+        /// Prefix path
+        #[arg(short = 'p', value_name = "PREFIX")]
+        prefix: Option<PathBuf>,
+        /// Tunnels that are to be held; exit code 1 when they are out of reach
+        #[arg(long, value_name = "N")]
+        tunnels: Option<u64>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `-s`.
@@ -96,17 +111,26 @@ enum SignalName {
 
 /// Runs the program with these arguments, the first being its own name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.collect();
+    // nginx's flags fail as nginx does; a subcommand's 1 is an answer.
+    let has_subcommand = arguments.get(1).is_some_and(|word| Subject::has_subcommand(&word.to_string_lossy()));
+    let bad_usage = if has_subcommand { 2 } else { 1 };
     let flags = match Flags::try_parse_from(arguments) {
         Ok(flags) => flags,
         Err(error) => {
             // Whoever closed stdout or stderr does not want to read it.
             let _ = error.print();
-            return ExitCode::from(u8::from(error.use_stderr()));
+            return ExitCode::from(if error.use_stderr() { bad_usage } else { 0 });
         }
     };
     match flags.command {
-        Some(Without::Demo { once, listen }) => demo::run(once, listen),
-        Some(Without::Proxy { listen, to }) => proxy::run(&listen, &to),
+        Some(Subject::Demo { once, listen }) => demo::run(once, listen),
+        Some(Subject::Proxy { listen, to }) => proxy::run(&listen, &to),
+        Some(Subject::Doctor { configuration, prefix, tunnels, json }) => {
+            let configuration = Configuration::File(configuration);
+            let start = Start { configuration, prefix, ..Start::default() };
+            control::doctor(&start, Question { tunnels, as_json: json })
+        }
         None => run_file(flags),
     }
 }
@@ -171,7 +195,7 @@ mod tests {
     #[test]
     fn peers_are_separated_by_commas() {
         let flags = parse(&["proxy", "--listen", "8080", "--to", "127.0.0.1:1,unix:/s"]);
-        let Some(Without::Proxy { to, .. }) = flags.command else { panic!("another command") };
+        let Some(Subject::Proxy { to, .. }) = flags.command else { panic!("another command") };
         assert_eq!(to, ["127.0.0.1:1", "unix:/s"]);
     }
 }

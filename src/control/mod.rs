@@ -6,6 +6,7 @@
 mod adopt;
 mod daemon;
 mod descriptors;
+mod doctor;
 mod listeners;
 mod load;
 mod logs;
@@ -15,12 +16,14 @@ mod pid;
 mod privileges;
 mod process;
 mod report;
+mod ring;
 mod signals;
 mod start;
 mod verify;
 mod wake;
 
 pub use descriptors::affordable_connections;
+pub use doctor::{Question, doctor};
 pub use load::{DIALECT_VERSION, configure_arguments};
 pub use obey::{Order, order};
 pub use options::{Configuration, Ender, OnServing, Start};

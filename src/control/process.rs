@@ -16,12 +16,13 @@ use super::pid::PidFile;
 use super::report::{Fatal, emerg};
 use super::signals::{Signal, Signals};
 use super::wake::wait;
-use super::{descriptors, load};
+use super::{descriptors, doctor, load};
 use crate::limits::{EXIT_CLOSE_TIME, EXIT_LOOK_INTERVAL, LOG_FLUSH_INTERVAL};
 use crate::model::LogLevel;
 use crate::observe::error_log;
 use crate::shard::{Command, Left, Mailbox, Parts, Report, Shard};
 use crate::sys::errno::Errno;
+use crate::sys::features::Features;
 
 /// All that the main thread holds.
 pub(super) struct Process {
@@ -57,11 +58,11 @@ struct State {
 }
 
 impl Process {
-    pub(super) fn run(mut self) -> ! {
+    pub(super) fn run(mut self, features: &Features) -> ! {
         let system = rustix::system::uname();
         notice(format_args!("longhaul/{} (nginx/{})", env!("CARGO_PKG_VERSION"), load::DIALECT_VERSION));
         notice(format_args!("OS: Linux {}", system.release().to_string_lossy()));
-        notice(format_args!("start {} shards", self.shards.len()));
+        self.say_what_runs(features);
         let mut state = State { phase: Phase::Serving, draining: HashMap::new(), stopped: Vec::new() };
         loop {
             wait(&[self.signals.bell(), self.reports.bell()], Some(LOG_FLUSH_INTERVAL));
@@ -78,6 +79,19 @@ impl Process {
                 self.leave(&state);
             }
         }
+    }
+
+    /// Shards, listeners, rings, and the limit that will be met first.
+    fn say_what_runs(&self, features: &Features) {
+        if !error_log::is_on(LogLevel::Notice) {
+            return;
+        }
+        let generation = &self.parts.generation;
+        let (shards, listeners) = (self.shards.len(), generation.http.listeners.len());
+        let Features { completions, present, .. } = features;
+        let ring = format_args!("io_uring with {completions} completions ({})", present.join(" "));
+        let first = doctor::first_limit(generation, shards, features);
+        notice(format_args!("start {shards} shards, {listeners} listeners, {ring}; {first}"));
     }
 
     fn obey(&mut self, signal: Signal, name: &str, state: &mut State) {

@@ -1,6 +1,5 @@
 //! From the command line to a process that serves, in the order that errors can still be told to whoever started it.
 
-use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use super::process::Process;
 use super::report::{Fatal, emerg, log_panics};
 use super::signals::Signals;
 use super::wake::next_report;
-use super::{descriptors, privileges};
+use super::{descriptors, privileges, ring};
 use crate::model::{self, LogLevel};
 use crate::observe::error_log;
 use crate::shard::{self, Mailbox, Parts, Plan, Proxying, Report, Shard};
@@ -41,7 +40,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     let raised = descriptors::raise(settings.rlimit_nofile);
     let mut warnings = raised.warnings;
     warnings.extend(descriptors::shortage(raised.limit, cores.len(), settings.worker_connections));
-    probe_ring().map_err(one)?;
+    let ring = ring::probe().map_err(|error| one(Fatal(ring::refusal(&error))))?;
     let account = account(settings, &mut warnings).map_err(one)?;
 
     let opened = Opened::of(generation, None).map_err(one)?;
@@ -77,7 +76,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     }
     let process = Process { start, parts, logs, listeners, pid, signals, reports, shards, ender, sockets_before };
     error_log::leave_console();
-    process.run()
+    process.run(&ring)
 }
 
 fn one(error: Fatal) -> Vec<Fatal> {
@@ -94,37 +93,6 @@ fn undo(listeners: &Listeners, pid: Option<PidFile>, error: Fatal) -> Vec<Fatal>
 fn cores_of_shards(settings: &model::Process) -> Vec<Vec<usize>> {
     let first = usize::try_from(std::process::id()).unwrap_or(0);
     shard::core::assign(settings.workers, &settings.affinity, &shard::core::allowed(), first)
-}
-
-/// Opens a ring as the shards will, where the error can still be told.
-fn probe_ring() -> Result<(), Fatal> {
-    match shard::runtime::open() {
-        // No operation was started: nothing of it is in the kernel's hands.
-        Ok(runtime) => {
-            drop(runtime);
-            Ok(())
-        }
-        Err(error) => Err(Fatal(ring_error(&error))),
-    }
-}
-
-fn ring_error(error: &io::Error) -> String {
-    let remedy = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
-        Some(rustix::io::Errno::PERM) => {
-            "io_uring is not permitted here: `sysctl kernel.io_uring_disabled=0`, and in a container a seccomp profile \
-             that allows io_uring_setup, io_uring_enter and io_uring_register"
-        }
-        Some(rustix::io::Errno::NOSYS) => {
-            "this kernel or the seccomp profile of this container has no io_uring: Linux 6.0 or newer is needed"
-        }
-        Some(rustix::io::Errno::INVAL) => "this kernel's io_uring is too old: Linux 6.0 or newer is needed",
-        Some(rustix::io::Errno::NOMEM) => "raise the limit of locked memory (`ulimit -l`, LimitMEMLOCK=)",
-        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => {
-            "raise the limit of open files (`ulimit -n`, LimitNOFILE=, worker_rlimit_nofile)"
-        }
-        _ => "see the system's error",
-    };
-    format!("io_uring_setup() failed ({}): {remedy}", Errno(error))
 }
 
 /// Whom to become. Without root that is nobody else, which nginx warns of.
@@ -176,7 +144,7 @@ fn start_shards(cores: Vec<Vec<usize>>, reports: &Arc<Mailbox<Report>>) -> Resul
     while waiting > 0 {
         match next_report(reports) {
             Report::Started { .. } => waiting -= 1,
-            Report::Failed { call: "io_uring_setup()", error, .. } => return Err(Fatal(ring_error(&error))),
+            Report::Failed { call: "io_uring_setup()", error, .. } => return Err(Fatal(ring::refusal(&error))),
             Report::Failed { shard, call, error } => {
                 return Err(Fatal(format!("{call} of shard {shard} failed ({})", Errno(&error))));
             }
@@ -185,16 +153,4 @@ fn start_shards(cores: Vec<Vec<usize>>, reports: &Arc<Mailbox<Report>>) -> Resul
         }
     }
     Ok(shards)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ring_that_is_refused_says_what_to_do() {
-        let text = ring_error(&io::Error::from_raw_os_error(1));
-        assert!(text.starts_with("io_uring_setup() failed (1: Operation not permitted): "), "{text}");
-        assert!(text.contains("kernel.io_uring_disabled"));
-    }
 }

@@ -37,7 +37,6 @@ mod shard;
 mod spool;
 mod status_page;
 mod steps;
-mod subrequest;
 mod upgrade;
 mod variables;
 

@@ -32,8 +32,7 @@ enum Framing {
 
 /// Writes one answer.
 pub struct Responder<'c> {
-    /// `None` where nobody reads the answer.
-    stream: Option<&'c Stream>,
+    stream: &'c Stream,
     version: Version,
     is_head: bool,
     /// Encoded head that goes out with the first bytes of the body.
@@ -56,14 +55,8 @@ pub struct Responder<'c> {
 impl<'c> Responder<'c> {
     #[must_use]
     pub fn new(stream: &'c Stream, version: Version, is_head: bool) -> Self {
-        Self { stream: Some(stream), ..Self::for_nobody(version, is_head) }
-    }
-
-    /// One whose answer is chosen and counted, and written nowhere.
-    #[must_use]
-    pub fn for_nobody(version: Version, is_head: bool) -> Self {
         Self {
-            stream: None,
+            stream,
             version,
             is_head,
             pending: Vec::new(),
@@ -76,12 +69,6 @@ impl<'c> Responder<'c> {
             trailers: None,
             sent: Sent::default(),
         }
-    }
-
-    /// Whether the answer goes nowhere.
-    #[must_use]
-    pub fn is_for_nobody(&self) -> bool {
-        self.stream.is_none()
     }
 
     /// Whether a head was given: from then on no other answer can be sent.
@@ -160,14 +147,7 @@ impl<'c> Responder<'c> {
     /// # Errors
     /// The client's socket's.
     pub async fn interim(&mut self, head: &[u8]) -> io::Result<()> {
-        self.write(&[head]).await
-    }
-
-    async fn write(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        match self.stream {
-            Some(stream) => stream.write_parts(parts, self.timeout, &mut self.sent.bytes).await,
-            None => Ok(()),
-        }
+        self.stream.write_all(head, self.timeout, &mut self.sent.bytes).await
     }
 
     /// Writes a piece of the body, and before it the head if that has not left yet.
@@ -186,7 +166,7 @@ impl<'c> Responder<'c> {
             }
         };
         let before = self.sent.bytes;
-        let result = self.write(&parts).await;
+        let result = self.stream.write_parts(&parts, self.timeout, &mut self.sent.bytes).await;
         let body = (self.sent.bytes - before).saturating_sub(head.len() as u64);
         self.sent.body_bytes += body;
         result
@@ -198,9 +178,11 @@ impl<'c> Responder<'c> {
     /// As [`Responder::data`]; `UnexpectedEof` when the file has become shorter.
     pub async fn file(&mut self, file: &File, offset: u64, length: u64) -> io::Result<()> {
         self.flush().await?;
-        let Some(stream) = self.stream.filter(|_| self.framing != Framing::None) else { return Ok(()) };
+        if self.framing == Framing::None {
+            return Ok(());
+        }
         let before = self.sent.bytes;
-        let result = stream.write_file(file, offset, length, self.timeout, &mut self.sent.bytes).await;
+        let result = self.stream.write_file(file, offset, length, self.timeout, &mut self.sent.bytes).await;
         self.sent.body_bytes += self.sent.bytes - before;
         result
     }
@@ -214,7 +196,7 @@ impl<'c> Responder<'c> {
             return Ok(());
         }
         let head = std::mem::take(&mut self.pending);
-        self.write(&[&head]).await
+        self.stream.write_all(&head, self.timeout, &mut self.sent.bytes).await
     }
 
     /// Ends the answer: writes what is still pending and the last chunk.
@@ -236,7 +218,7 @@ impl<'c> Responder<'c> {
             return Ok(());
         }
         self.sent.body_bytes += last.len() as u64;
-        self.write(&[&head, last]).await
+        self.stream.write_parts(&[&head, last], self.timeout, &mut self.sent.bytes).await
     }
 
     /// Writes the whole body and ends the answer in one go.

@@ -11,6 +11,15 @@ pub fn allowed() -> Vec<usize> {
     }
 }
 
+/// How many shards there will be.
+#[must_use]
+pub fn count(workers: Workers) -> usize {
+    match workers {
+        Workers::Auto => allowed().len(),
+        Workers::Count(count) => count,
+    }
+}
+
 /// The cores of each shard, in the order of the shards.
 ///
 /// `first` moves the start when there are fewer shards than cores: else several processes of one shard each would all
