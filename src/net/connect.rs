@@ -36,6 +36,11 @@ pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io
     if from.keepalive && matches!(address, PeerAddress::Ip(_)) {
         rustix::net::sockopt::set_socket_keepalive(&socket, true)?;
     }
+    if let PeerAddress::Ip(_) = address {
+        // The bare ACK of the handshake waits for the request, which is written as soon as there is a connection. The
+        // kernel itself returns to quick ACKs when that is done. Where the option is refused there is one packet more.
+        let _ = rustix::net::sockopt::set_tcp_quickack(&socket, false);
+    }
     let pending = match begin(&socket, address) {
         Ok(()) => false,
         Err(rustix::io::Errno::INPROGRESS) => true,

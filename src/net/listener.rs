@@ -143,6 +143,10 @@ fn listen(socket: &Socket, listener: &Listener) -> Result<(), BindError> {
     if let Some(bytes) = listener.send_buffer_bytes {
         socket.set_send_buffer_size(bytes).map_err(failed(listener, "setsockopt(SO_SNDBUF)"))?;
     }
+    if let ListenAddress::Ip(_) = listener.address {
+        // What is written here is written whole: Nagle's algorithm could only delay it.
+        socket.set_tcp_nodelay(true).map_err(failed(listener, "setsockopt(TCP_NODELAY)"))?;
+    }
     match (&listener.address, listener.keepalive) {
         (ListenAddress::Unix(_), _) | (_, None) => {}
         (_, Some(Keepalive::Off)) => {
@@ -216,6 +220,17 @@ mod tests {
         let bound = bind(&wanted, 3).unwrap();
         assert_eq!(bound.sockets.len(), 3);
         TcpStream::connect(address).unwrap();
+    }
+
+    #[test]
+    fn accepted_sockets_have_the_options_of_their_listener() {
+        let address = free_port();
+        let bound = bind(&listener(ListenAddress::Ip(address)), 1).unwrap();
+        let _client = TcpStream::connect(address).unwrap();
+        let accepted = rustix::net::accept(&bound.sockets[0]).unwrap();
+        let accepted = socket2::SockRef::from(&accepted);
+        assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), std::time::Duration::from_secs(60));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the hand-over to a
 //! tunnel all go through [`Stream`], so a transport that encrypts has this one place to stand in.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
@@ -21,6 +22,17 @@ const WRITE_PARTS_MAX: usize = 6;
 /// A connected, non-blocking stream socket that lives on one shard.
 pub struct Stream {
     socket: TcpStream,
+    /// Waits that were dropped before their end: the ring may hold the descriptor for them a while longer.
+    dropped_waits: Cell<u32>,
+}
+
+/// A wait that has begun, until it is forgotten at its end.
+struct Waiting<'s>(&'s Cell<u32>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_add(1));
+    }
 }
 
 impl Stream {
@@ -31,16 +43,19 @@ impl Stream {
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
         // The runtime's type for TCP carries any stream socket: only its readiness is used.
         let socket = TcpStream::from_std(std::net::TcpStream::from(fd))?;
-        Ok(Self { socket })
+        Ok(Self { socket, dropped_waits: Cell::new(0) })
     }
 
-    /// Gives the socket up, for a tunnel. Waits that were dropped may still hold the old descriptor for a moment, so
-    /// this is a duplicate and the old one closes by itself.
+    /// Gives the socket up, for a tunnel. After a wait that was dropped this is a duplicate: the old descriptor closes
+    /// by itself, once the ring has given it back.
     ///
     /// # Errors
-    /// `EMFILE` when no descriptor is left.
+    /// `EMFILE` when no descriptor is left for a duplicate.
     pub fn into_fd(self) -> io::Result<OwnedFd> {
-        Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&self.socket), 0)?)
+        if self.dropped_waits.get() > 0 {
+            return Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&self.socket), 0)?);
+        }
+        Ok(sys::fd::of_owned_stream(self.socket))
     }
 
     /// Waits until bytes, an end or an error can be read.
@@ -48,7 +63,18 @@ impl Stream {
     /// # Errors
     /// When the ring refuses the wait.
     pub async fn readable(&self) -> io::Result<()> {
-        self.socket.readable(true).await
+        let waiting = Waiting(&self.dropped_waits);
+        let result = self.socket.readable(true).await;
+        std::mem::forget(waiting);
+        result
+    }
+
+    /// Waits until bytes may be taken, or the connection has failed.
+    async fn writable(&self) -> io::Result<()> {
+        let waiting = Waiting(&self.dropped_waits);
+        let result = self.socket.writable(true).await;
+        std::mem::forget(waiting);
+        result
     }
 
     /// Appends what can be read now to `buffer`, at most `max` bytes and never more than it has room for.
@@ -201,7 +227,7 @@ impl Stream {
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => {
-                    within(timeout, self.socket.writable(true)).await?;
+                    within(timeout, self.writable()).await?;
                     // See `room`: a wake-up need not mean that there is any.
                     if pause > WRITE_BACKOFF_MIN {
                         monoio::time::sleep(pause).await;
@@ -221,7 +247,7 @@ impl Stream {
     async fn room(&self, bytes: &[u8], written: &mut u64) -> io::Result<usize> {
         let mut pause = WRITE_BACKOFF_MIN;
         loop {
-            self.socket.writable(true).await?;
+            self.writable().await?;
             let n = self.write_now(bytes)?;
             if n > 0 {
                 *written += n as u64;
@@ -237,7 +263,7 @@ impl Stream {
     /// # Errors
     /// Why it could not be made.
     pub(super) async fn connected(&self) -> io::Result<()> {
-        self.socket.writable(true).await?;
+        self.writable().await?;
         match rustix::net::sockopt::socket_error(sys::fd::of_stream(&self.socket))? {
             Ok(()) => Ok(()),
             Err(errno) => Err(errno.into()),

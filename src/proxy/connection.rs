@@ -14,7 +14,7 @@ use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
 use crate::limits::LINGER_BYTES_MAX;
 use crate::model::{ClientHead, Lingering, LogLevel};
-use crate::net::accept::{Accepted, ClientAddress};
+use crate::net::accept::Accepted;
 use crate::net::buffer;
 use crate::net::stream::{Stream, within};
 use crate::observe::error_log;
@@ -52,9 +52,6 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
         }
     };
     let mut client = Client::new(stream, shard.next_connection_number(), accepted.client, listener);
-    if let ClientAddress::Ip(_) = client.remote {
-        client.stream.set_nodelay();
-    }
     let mut raw = Vec::new();
     if !preface::read(&shard, &mut client, &mut raw).await {
         shard.own_metrics().connection_ended(ConnectionEnd::Failed);
@@ -147,12 +144,14 @@ async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Arrival
         if shard.is_draining() && client.requests.get() > 0 {
             return Arrival::Nothing(ConnectionEnd::Drained);
         }
-        let waiting = shard.wait(client);
-        let woken = within(shard.wait_time(client), client.stream.readable()).await;
-        drop(waiting);
-        if woken.is_err() {
-            let is_first = client.requests.get() == 0;
-            return Arrival::Nothing(if is_first { ConnectionEnd::HeadTimeout } else { ConnectionEnd::Idle });
+        let is_first = client.requests.get() == 0;
+        if !is_first || !has_come_already(client, raw, rules) {
+            let waiting = shard.wait(client);
+            let woken = within(shard.wait_time(client), client.stream.readable()).await;
+            drop(waiting);
+            if woken.is_err() {
+                return Arrival::Nothing(if is_first { ConnectionEnd::HeadTimeout } else { ConnectionEnd::Idle });
+            }
         }
     }
     let started = Instant::now();
@@ -165,6 +164,16 @@ async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Arrival
             Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started }
         }
     }
+}
+
+/// A client that connects mostly sends at once: its first bytes are often here before they could be waited for.
+fn has_come_already(client: &Client, raw: &mut Vec<u8>, settings: &ClientHead) -> bool {
+    raw.reserve(settings.buffer_bytes);
+    let has_come = matches!(client.stream.read_now(raw, usize::MAX), Ok(Some(1..)));
+    if !has_come {
+        *raw = Vec::new();
+    }
+    has_come
 }
 
 async fn read_head(

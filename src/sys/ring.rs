@@ -71,7 +71,9 @@ pub struct Readiness {
     pub writable: bool,
     /// The other end will send nothing more.
     pub read_closed: bool,
-    /// An error is pending, or both ways are closed.
+    /// Both ways are closed: by an error, or because each end has finished.
+    pub closed: bool,
+    /// An error is pending.
     pub failed: bool,
 }
 
@@ -82,7 +84,8 @@ impl Readiness {
             readable: has(libc::POLLIN),
             writable: has(libc::POLLOUT),
             read_closed: has(libc::POLLRDHUP),
-            failed: has(libc::POLLERR | libc::POLLHUP),
+            closed: has(libc::POLLHUP),
+            failed: has(libc::POLLERR),
         }
     }
 }

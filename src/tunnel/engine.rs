@@ -22,6 +22,8 @@ use super::slot::{Moment, Slot};
 use super::turns::{Over, Turns};
 
 /// Two connected sockets that become a tunnel. After that nobody else can write to them.
+///
+/// Both are non-blocking: splice needs that, SPLICE_F_NONBLOCK alone still waits for a socket.
 pub struct Seed {
     pub client: OwnedFd,
     pub upstream: OwnedFd,

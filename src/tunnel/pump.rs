@@ -260,9 +260,6 @@ pub fn prepare(slot: &mut Slot, side: Side) {
     if let Some(keepalive) = &slot.settings.keepalive {
         socket::set_keepalive(slot.socket(side), keepalive);
     }
-    if let Err(errno) = socket::set_nonblocking(slot.socket(side)) {
-        lose(slot, side, errno.raw_os_error());
-    }
 }
 
 /// Takes in what was read from a source before there was a tunnel.
@@ -286,10 +283,12 @@ fn look_behind(slot: &mut Slot, side: Side) {
     }
 }
 
-/// Passes FIN on to a side, once.
+/// Passes FIN on to a side, once. When both sides have ended the close that follows does it.
 fn finish(slot: &mut Slot, target: Side) {
     if !slot.has(target, Known::FINISHED) && !slot.has(target.other(), Known::LOST) {
-        socket::finish(slot.socket(target));
+        if !slot.has(target.other(), Known::FINISHED) {
+            socket::finish(slot.socket(target));
+        }
         slot.set(target, Known::FINISHED);
     }
 }

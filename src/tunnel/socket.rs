@@ -52,11 +52,6 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> Moved {
     Moved::of(uninterrupted(|| rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)))
 }
 
-/// splice needs this on both sockets: SPLICE_F_NONBLOCK alone still waits for a socket.
-pub fn set_nonblocking(socket: BorrowedFd<'_>) -> Result<(), Errno> {
-    rustix::io::ioctl_fionbio(socket, true)
-}
-
 /// TCP's own probes. Has no meaning on a unix socket.
 pub fn set_keepalive(socket: BorrowedFd<'_>, keepalive: &TunnelKeepalive) {
     let user_timeout_ms = u32::try_from(keepalive.user_timeout.as_millis()).unwrap_or(u32::MAX);

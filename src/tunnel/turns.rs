@@ -320,10 +320,11 @@ fn note_watch(slot: &mut Slot, side: Side, completion: Completion) {
         return;
     }
     let ready = Readiness::of(completion.result);
-    if ready.readable || ready.read_closed || ready.failed {
+    let is_over = ready.closed || ready.failed;
+    if ready.readable || ready.read_closed || is_over {
         slot.set(side, Known::READABLE);
     }
-    if ready.writable || ready.failed {
+    if ready.writable || is_over {
         slot.set(side, Known::WRITABLE);
     }
     if ready.read_closed {

@@ -52,7 +52,10 @@ impl Shard {
 
     /// Begins a tunnel; its record comes out of the receiver.
     pub fn adopt(&self, client: impl Into<OwnedFd>, upstream: impl Into<OwnedFd>, start: Start) -> Receiver<Record> {
-        let (client, upstream) = (client.into(), upstream.into());
+        let (client, upstream): (OwnedFd, OwnedFd) = (client.into(), upstream.into());
+        for socket in [&client, &upstream] {
+            rustix::io::ioctl_fionbio(socket, true).unwrap();
+        }
         let (told, record) = channel();
         self.order(move |engine| {
             engine.adopt(Seed {
