@@ -150,6 +150,19 @@ impl Names {
         self.slot(name, span).map(drop)
     }
 
+    /// Registers a variable that something other than a `set` gives a value: until then it is not there, and nobody is
+    /// warned of that.
+    ///
+    /// # Errors
+    /// As [`Names::add_set`].
+    pub fn add_filled(&mut self, name: &str, span: Span) -> Result<(), Fault> {
+        if name == "args" {
+            return Ok(());
+        }
+        self.check_free(name, span)?;
+        self.slot(name, span).map(drop)
+    }
+
     /// What a `set` of that name gives a value.
     #[must_use]
     pub fn set_target(&self, name: &str) -> Option<SetTarget> {

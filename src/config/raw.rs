@@ -102,6 +102,9 @@ pub struct RawAccess {
     pub satisfies_any: Option<bool>,
     pub auth_basic: Option<Word>,
     pub auth_basic_user_file: Option<Word>,
+    /// `Some(None)` is `off`.
+    pub auth_request: Option<Option<String>>,
+    pub auth_request_sets: Vec<(String, Word)>,
     pub auth_delay: Option<Duration>,
     /// `Some(None)` is `any`.
     pub websocket_origin: Option<Option<Vec<OriginRule>>>,
@@ -111,8 +114,19 @@ impl RawAccess {
     /// Whether the level says nothing of it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { rules, satisfies_any, auth_basic, auth_basic_user_file, auth_delay, websocket_origin } = self;
+        let Self {
+            rules,
+            satisfies_any,
+            auth_basic,
+            auth_basic_user_file,
+            auth_request,
+            auth_request_sets,
+            auth_delay,
+            websocket_origin,
+        } = self;
         rules.is_empty()
+            && auth_request.is_none()
+            && auth_request_sets.is_empty()
             && satisfies_any.is_none()
             && auth_basic.is_none()
             && auth_basic_user_file.is_none()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Network, Template};
+use super::{Network, Set, Template};
 
 /// All rules of a location.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,7 @@ pub struct Access {
     /// `satisfy any`: one of address, password and service is enough.
     pub satisfies_any: bool,
     pub auth_basic: Option<AuthBasic>,
+    pub auth_request: Option<AuthRequest>,
     /// `auth_delay`: how long a 401 waits.
     pub auth_delay: Duration,
     /// `websocket_origin`: the pages that may open a WebSocket; `None` is all.
@@ -23,7 +24,10 @@ impl Access {
     /// Whether nothing is asked of anybody.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.rules.is_empty() && self.auth_basic.is_none() && self.websocket_origin.is_none()
+        self.rules.is_empty()
+            && self.auth_basic.is_none()
+            && self.auth_request.is_none()
+            && self.websocket_origin.is_none()
     }
 }
 
@@ -50,6 +54,15 @@ pub struct AuthBasic {
     pub realm: Template,
     /// Absolute unless it begins with a variable.
     pub user_file: Template,
+}
+
+/// `auth_request` with `auth_request_set`.
+#[derive(Debug, Clone)]
+pub struct AuthRequest {
+    /// Path of the request that is made inside: its answer says whether the client's may go on.
+    pub uri: Box<[u8]>,
+    /// Variables that get their values from that answer, in order.
+    pub sets: Arc<[Set]>,
 }
 
 /// One value of `websocket_origin`, lower case.

@@ -30,7 +30,7 @@ mod tunnel;
 mod upstream;
 mod variable;
 
-pub use access::{Access, AccessRule, AuthBasic, OriginRule, Source};
+pub use access::{Access, AccessRule, AuthBasic, AuthRequest, OriginRule, Source};
 pub use access_log::{AccessLog, AccessLogTarget, Escape, LogFormat};
 pub use added_fields::{AddHeader, AddedFields, Expires, Expiry, ExpiryError};
 pub use address::{ListenAddress, PeerAddress};

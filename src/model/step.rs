@@ -13,7 +13,7 @@ pub enum Step {
 }
 
 /// `set`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Set {
     pub target: SetTarget,
     pub value: Template,

@@ -33,7 +33,8 @@ impl Exchange<'_> {
     /// Adds what the location says. Values see the fields before them as those of the answer.
     pub fn add_headers(&self, code: u16, length: Option<u64>, fields: &mut Fields) {
         let added = &self.location.added;
-        if added.headers.is_empty() && added.expires == Expires::Off {
+        // Answers that no client sees get none: variables of theirs have no values yet.
+        if (added.headers.is_empty() && added.expires == Expires::Off) || self.is_subrequest() {
             return;
         }
         let status = self.shown_status.unwrap_or(code);
@@ -61,8 +62,8 @@ impl Exchange<'_> {
 
     /// `add_trailer` lines that act on an answer of that status.
     fn trailers_of(&self, status: u16) -> impl Iterator<Item = &AddHeader> {
-        let usual = is_usual(status);
-        self.location.added.trailers.iter().filter(move |trailer| usual || trailer.always)
+        let (usual, acts) = (is_usual(status), !self.is_subrequest());
+        self.location.added.trailers.iter().filter(move |trailer| acts && (usual || trailer.always))
     }
 
     /// Gives the answer the fields behind its body, as their values are at its end.

@@ -1,4 +1,5 @@
-//! Whether a request may go on: limits first, then the rules by address, by password and by origin of its location, in
+//! Whether a request may go on: limits first, then the rules by origin, by address, by password
+//! and by another service's leave of its location, in
 //! nginx's order.
 //!
 //! They hold for upgrades as for everything else: nothing is sent to a peer, and nothing served, before this has said
@@ -10,6 +11,7 @@ mod md5_crypt;
 mod origin;
 mod passwords;
 mod said;
+mod service;
 mod verifier;
 
 use std::sync::Arc;
@@ -34,7 +36,8 @@ pub async fn check(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
     }
     counting::check_connections(exchange)?;
     let access = Arc::clone(&exchange.location.access);
-    if access.is_open() {
+    // Who asks for leave inside has it: else the location that gives leave would be asked for its own.
+    if access.is_open() || exchange.is_subrequest() {
         return Ok(());
     }
     check_origin(exchange, &access)?;
@@ -51,18 +54,22 @@ pub async fn check(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
 /// All kinds of rules, or the first that lets the request in.
 async fn satisfy(exchange: &mut Exchange<'_>, access: &Access) -> Result<(), Failure> {
     let mut refused = None;
-    for kind in [Kind::Address, Kind::Password] {
+    for kind in [Kind::Address, Kind::Password, Kind::Service] {
         let said = match kind {
             Kind::Address => check_address(exchange, access),
             Kind::Password => match &access.auth_basic {
                 Some(auth) => basic::check(exchange, auth).await,
                 None => Said::Nothing,
             },
+            Kind::Service => match &access.auth_request {
+                Some(auth) => service::check(exchange, auth).await,
+                None => Said::Nothing,
+            },
         };
         match said {
             Said::Nothing => {}
             Said::Yes if access.satisfies_any => {
-                exchange.challenge = None;
+                exchange.challenges.clear();
                 return Ok(());
             }
             Said::Yes => {}
@@ -83,6 +90,7 @@ async fn satisfy(exchange: &mut Exchange<'_>, access: &Access) -> Result<(), Fai
 enum Kind {
     Address,
     Password,
+    Service,
 }
 
 fn check_address(exchange: &Exchange<'_>, access: &Access) -> Said {

@@ -16,7 +16,7 @@ use super::spool::Prepared;
 use crate::http::framing::{self, BodyLength};
 use crate::http::upgrade::Asked;
 use crate::http::{Method, ResponseHead, Version, parse};
-use crate::limits::WATCH_CLIENT_AFTER;
+use crate::limits::{BODY_BUFFER_BYTES, WATCH_CLIENT_AFTER};
 use crate::model::{OwnRedirect, Proxy};
 use crate::net::buffer;
 use crate::net::stream::{Stream, within};
@@ -189,9 +189,7 @@ impl Reading<'_, '_, '_> {
         let exchange = &mut *self.exchange;
         let status = response.status;
         if self.passed.proxy.intercept_errors && status >= 300 && exchange.has_error_page(status) {
-            if let Some(challenge) = response.fields.first(b"www-authenticate") {
-                exchange.challenge = Some(challenge.into());
-            }
+            exchange.challenges = response.fields.all(b"www-authenticate").map(Into::into).collect();
             return Err(exchange.failure(Cause::Status(status)));
         }
         if let Some(to) = response.fields.first(b"x-accel-redirect")
@@ -210,6 +208,9 @@ impl Reading<'_, '_, '_> {
             Version::Http09 | Version::Http10 => response.fields.has_token(b"connection", b"keep-alive"),
         };
         exchange.begin(self.responder, Answer { status: response.status, reason, fields, length: shown });
+        if self.responder.is_for_nobody() {
+            return Ok(if self.drops_body(length) && persists { Answered::Done } else { Answered::DoneAndClose });
+        }
         self.body(length).await?;
         let ends_with_close = length == BodyLength::UntilClose;
         Ok(if persists && !ends_with_close { Answered::Done } else { Answered::DoneAndClose })
@@ -253,6 +254,20 @@ impl Reading<'_, '_, '_> {
         }
         self.exchange.add_trailers(self.responder);
         self.responder.finish().await.map_err(lost)
+    }
+
+    /// Drops the body of an answer that nobody reads, as far as it is here; whether that was all of it. What is still
+    /// under way is not worth the wait: the connection ends instead.
+    fn drops_body(&mut self, length: BodyLength) -> bool {
+        let mut body = Body::new(length);
+        let mut piece = buffer::take();
+        while !body.is_done() && body.read_bytes < BODY_BUFFER_BYTES as u64 {
+            piece.clear();
+            if !matches!(body.next_now(self.stream, self.raw, &mut piece), Ok(Some(_))) {
+                return false;
+            }
+        }
+        body.is_done()
     }
 
     /// `proxy_limit_rate`, if it limits this answer.

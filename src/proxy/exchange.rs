@@ -141,7 +141,9 @@ impl Exchange<'_> {
     /// The location's settings of the client's connection; the connection stays open only if all agree.
     fn apply_client_settings(&self, side: &mut ClientSide<'_>) {
         let settings = &self.location.client;
-        self.client.lingering.set(Some(settings.lingering));
+        if !self.is_subrequest() {
+            self.client.lingering.set(Some(settings.lingering));
+        }
         side.responder.timeout = settings.send_timeout;
         side.responder.keep_alive_header = settings.keepalive_header;
         let asked = match self.head.version {
@@ -173,7 +175,9 @@ impl Exchange<'_> {
         if let Some(captures) = found.captures {
             self.facts.borrow_mut().captured(captures);
         }
-        self.client.keepalive_timeout.set(Some(self.location.client.keepalive_timeout));
+        if !self.is_subrequest() {
+            self.client.keepalive_timeout.set(Some(self.location.client.keepalive_timeout));
+        }
         self.apply_client_settings(side);
         if self.location.internal && !self.is_internal {
             return Err(self.failure(Cause::Status(404)));

@@ -28,6 +28,16 @@ impl Facts {
         self.slots.push((slot, value.into()));
     }
 
+    /// Takes the groups away from those values that all requests made for one another share.
+    #[must_use]
+    pub fn take_captures(&mut self) -> Option<Captures> {
+        self.captures.take()
+    }
+
+    pub fn put_captures(&mut self, captures: Option<Captures>) {
+        self.captures = captures;
+    }
+
     /// `$1` to `$9`.
     #[must_use]
     pub fn capture(&self, group: usize) -> Option<&[u8]> {

@@ -37,6 +37,7 @@ mod shard;
 mod spool;
 mod status_page;
 mod steps;
+mod subrequest;
 mod upgrade;
 mod variables;
 

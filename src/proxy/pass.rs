@@ -12,7 +12,6 @@ use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
 use super::{request_body, respond, upgrade};
 use crate::http::Method;
-use crate::http::upgrade as handshake;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
 use crate::net::stream::{Stream, within};
@@ -26,7 +25,7 @@ use crate::upstream::idle::Age;
 pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &ProxyPass) -> Result<Next, Failure> {
     let destination = destination::of(exchange, to)?;
     let proxy = std::sync::Arc::clone(&exchange.location.proxy);
-    let asked = handshake::Request::of(&exchange.head);
+    let asked = upgrade::asked(exchange);
     let upgrading = upgrade::towards_peer(exchange, &proxy, &asked)?;
     if upgrading == Upgrading::Blind {
         // As with a WebSocket handshake: whatever the answer, what comes after the head may be no HTTP.

@@ -41,7 +41,7 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
     let mut fields = Fields::new();
     fields.push(b"Server", status::product(exchange.location.client.server_tokens).as_bytes());
     fields.push(b"Date", clock::http_date().as_bytes());
-    if let Some(challenge) = &exchange.challenge {
+    for challenge in &exchange.challenges {
         fields.push(b"WWW-Authenticate", challenge);
     }
     if let Some(to) = &exchange.redirect_to {

@@ -32,7 +32,8 @@ enum Framing {
 
 /// Writes one answer.
 pub struct Responder<'c> {
-    stream: &'c Stream,
+    /// `None` where nobody reads the answer.
+    stream: Option<&'c Stream>,
     version: Version,
     is_head: bool,
     /// Encoded head that goes out with the first bytes of the body.
@@ -55,8 +56,14 @@ pub struct Responder<'c> {
 impl<'c> Responder<'c> {
     #[must_use]
     pub fn new(stream: &'c Stream, version: Version, is_head: bool) -> Self {
+        Self { stream: Some(stream), ..Self::for_nobody(version, is_head) }
+    }
+
+    /// One whose answer is chosen and counted, and written nowhere.
+    #[must_use]
+    pub fn for_nobody(version: Version, is_head: bool) -> Self {
         Self {
-            stream,
+            stream: None,
             version,
             is_head,
             pending: Vec::new(),
@@ -69,6 +76,12 @@ impl<'c> Responder<'c> {
             trailers: None,
             sent: Sent::default(),
         }
+    }
+
+    /// Whether the answer goes nowhere.
+    #[must_use]
+    pub fn is_for_nobody(&self) -> bool {
+        self.stream.is_none()
     }
 
     /// Whether a head was given: from then on no other answer can be sent.
@@ -147,7 +160,14 @@ impl<'c> Responder<'c> {
     /// # Errors
     /// The client's socket's.
     pub async fn interim(&mut self, head: &[u8]) -> io::Result<()> {
-        self.stream.write_all(head, self.timeout, &mut self.sent.bytes).await
+        self.write(&[head]).await
+    }
+
+    async fn write(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        match self.stream {
+            Some(stream) => stream.write_parts(parts, self.timeout, &mut self.sent.bytes).await,
+            None => Ok(()),
+        }
     }
 
     /// Writes a piece of the body, and before it the head if that has not left yet.
@@ -166,7 +186,7 @@ impl<'c> Responder<'c> {
             }
         };
         let before = self.sent.bytes;
-        let result = self.stream.write_parts(&parts, self.timeout, &mut self.sent.bytes).await;
+        let result = self.write(&parts).await;
         let body = (self.sent.bytes - before).saturating_sub(head.len() as u64);
         self.sent.body_bytes += body;
         result
@@ -178,11 +198,9 @@ impl<'c> Responder<'c> {
     /// As [`Responder::data`]; `UnexpectedEof` when the file has become shorter.
     pub async fn file(&mut self, file: &File, offset: u64, length: u64) -> io::Result<()> {
         self.flush().await?;
-        if self.framing == Framing::None {
-            return Ok(());
-        }
+        let Some(stream) = self.stream.filter(|_| self.framing != Framing::None) else { return Ok(()) };
         let before = self.sent.bytes;
-        let result = self.stream.write_file(file, offset, length, self.timeout, &mut self.sent.bytes).await;
+        let result = stream.write_file(file, offset, length, self.timeout, &mut self.sent.bytes).await;
         self.sent.body_bytes += self.sent.bytes - before;
         result
     }
@@ -196,7 +214,7 @@ impl<'c> Responder<'c> {
             return Ok(());
         }
         let head = std::mem::take(&mut self.pending);
-        self.stream.write_all(&head, self.timeout, &mut self.sent.bytes).await
+        self.write(&[&head]).await
     }
 
     /// Ends the answer: writes what is still pending and the last chunk.
@@ -218,7 +236,7 @@ impl<'c> Responder<'c> {
             return Ok(());
         }
         self.sent.body_bytes += last.len() as u64;
-        self.stream.write_parts(&[&head, last], self.timeout, &mut self.sent.bytes).await
+        self.write(&[&head, last]).await
     }
 
     /// Writes the whole body and ends the answer in one go.

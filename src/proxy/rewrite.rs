@@ -31,10 +31,13 @@ pub fn request(
     let set: Vec<(&[u8], Vec<u8>)> =
         proxy.set_headers.iter().map(|header| (&*header.name, exchange.evaluate(&header.value))).collect();
     let is_set = |name: &[u8]| set.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    // What is made inside carries no upgrade, even if the client's request does.
+    let has_own_connection = *upgrading == Upgrading::WebSocket || exchange.is_subrequest();
     if !is_set(b"host") {
         encode::field(&mut out, b"Host", &default_host(exchange, upgrading));
     }
-    for (name, value) in set.iter().filter(|(name, value)| !value.is_empty() && !is_ours(name, upgrading)) {
+    let is_ours = |name: &[u8]| is_of_framing(name) || (is_of_connection(name) && has_own_connection);
+    for (name, value) in set.iter().filter(|(name, value)| !value.is_empty() && !is_ours(name)) {
         encode::field(&mut out, name, value);
     }
     match upgrading {
@@ -42,7 +45,7 @@ pub fn request(
             encode::field(&mut out, b"Upgrade", b"websocket");
             encode::field(&mut out, b"Connection", b"Upgrade");
         }
-        Upgrading::No if proxy.http_1_0 && !is_set(b"connection") => {
+        Upgrading::No if proxy.http_1_0 && (has_own_connection || !is_set(b"connection")) => {
             encode::field(&mut out, b"Connection", b"close");
         }
         Upgrading::No | Upgrading::Blind => {}
@@ -73,11 +76,14 @@ fn default_host(exchange: &Exchange<'_>, upgrading: &Upgrading) -> Vec<u8> {
     }
 }
 
-/// Fields that frame the message or the connection: written here, whatever the configuration sets.
-fn is_ours(name: &[u8], upgrading: &Upgrading) -> bool {
-    let framing = name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding");
-    let upgrade = name.eq_ignore_ascii_case(b"upgrade") || name.eq_ignore_ascii_case(b"connection");
-    framing || (upgrade && *upgrading == Upgrading::WebSocket)
+/// Fields that frame the message: written here, whatever the configuration sets.
+fn is_of_framing(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding")
+}
+
+/// Fields that say what the connection is or becomes.
+fn is_of_connection(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"upgrade") || name.eq_ignore_ascii_case(b"connection")
 }
 
 /// Without these a handshake is none.

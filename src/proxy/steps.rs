@@ -74,7 +74,13 @@ impl Exchange<'_> {
 
     fn set(&mut self, set: &Set) -> Flow {
         let value = self.evaluate(&set.value);
-        match set.target {
+        self.assign(set.target, value);
+        Flow::On
+    }
+
+    /// Gives a variable a value.
+    pub fn assign(&mut self, target: SetTarget, value: Vec<u8>) {
+        match target {
             SetTarget::Slot(slot) => self.facts.borrow_mut().set(slot, &value),
             SetTarget::Map(map) => self.facts.borrow_mut().remember(map, value.into()),
             SetTarget::Args => {
@@ -82,7 +88,6 @@ impl Exchange<'_> {
                 self.raw_path = None;
             }
         }
-        Flow::On
     }
 
     fn branch(&mut self, location: &Location, block: &If, is_relocated: &mut bool) -> Result<Flow, Failure> {

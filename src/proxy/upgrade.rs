@@ -9,8 +9,14 @@ use super::handover::{Handover, Kept};
 use super::peer::PeerConnection;
 use super::rewrite::{self, Upgrading};
 use crate::http::ResponseHead;
-use crate::http::upgrade::Asked;
+use crate::http::upgrade::{self, Asked};
 use crate::model::Proxy;
+
+/// What the request asks for. What is made inside asks for nothing, whatever the client's request does.
+#[must_use]
+pub fn asked(exchange: &Exchange<'_>) -> Asked {
+    if exchange.is_subrequest() { Asked::Nothing } else { upgrade::Request::of(&exchange.head) }
+}
 
 /// What becomes of the request's `Upgrade` towards the peer.
 ///

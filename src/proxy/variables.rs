@@ -70,7 +70,10 @@ impl Exchange<'_> {
                 None => put(out, self.server.name.as_bytes()),
             },
             Variable::Request => put_some(out, Some(&*self.head.line).filter(|line| !line.is_empty())),
-            Variable::RequestMethod => put_some(out, Some(self.head.method.as_bytes()).filter(|m| !m.is_empty())),
+            Variable::RequestMethod => {
+                let method = self.main_method.as_ref().unwrap_or(&self.head.method);
+                put_some(out, Some(method.as_bytes()).filter(|m| !m.is_empty()))
+            }
             Variable::RequestUri => put_some(out, Some(target::unparsed(&self.head.target)).filter(|t| !t.is_empty())),
             Variable::Uri => put_some(out, Some(&*self.path).filter(|path| !path.is_empty())),
             Variable::ServerProtocol => put(out, self.head.version.as_str().as_bytes()),

@@ -12,6 +12,7 @@ mod access;
 mod added_fields;
 mod answer_fields;
 mod answers;
+mod auth_request;
 mod balance;
 mod bodies;
 mod broken_configurations;

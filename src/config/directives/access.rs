@@ -1,7 +1,8 @@
-//! Who may ask: `allow`, `deny`, `satisfy`, `auth_basic` and its file, `websocket_origin`.
+//! Who may ask: `allow`, `deny`, `satisfy`, `auth_basic` and its file, `auth_request`, `websocket_origin`.
 
 use std::sync::Arc;
 
+use super::rewrite::{resolve_set, set_name};
 use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
@@ -9,7 +10,7 @@ use crate::config::raw::{RawAccess, RawLevel};
 use crate::config::scope::Scope;
 use crate::config::table::*;
 use crate::config::value;
-use crate::model::{Access, AccessRule, AuthBasic, Network, OriginRule, Part, Source, Template};
+use crate::model::{Access, AccessRule, AuthBasic, AuthRequest, Network, OriginRule, Part, Set, Source, Template};
 
 pub const TABLE: &[Directive] = &[
     supported(
@@ -48,6 +49,14 @@ pub const TABLE: &[Directive] = &[
         "Names and passwords as `htpasswd` writes them: bcrypt, SHA-crypt, apr1, MD5-crypt, `{SHA}`, `{SSHA}`, \
          `{PLAIN}`.",
     ),
+    level(
+        "auth_request",
+        ONE,
+        auth_request,
+        "Asks this location for leave first, by a request of its own without a body: 2xx lets in, 401 and 403 are passed \
+         on, all else is 500 (`off`).",
+    ),
+    level("auth_request_set", TWO, auth_request_set, "Gives a variable a value of that request's answer."),
     supported(
         "auth_delay",
         HTTP_LEVELS,
@@ -123,6 +132,20 @@ fn websocket_origin(level: &mut RawLevel, line: &Line) -> Recorded {
     })
 }
 
+fn auth_request(level: &mut RawLevel, line: &Line) -> Recorded {
+    line.once(&mut level.access.auth_request, |line| match line.arg(0).text.as_str() {
+        "off" => Ok(None),
+        uri => Ok(Some(uri.to_owned())),
+    })
+}
+
+fn auth_request_set(level: &mut RawLevel, line: &Line) -> Recorded {
+    let name = set_name(line)?;
+    line.env.names.borrow_mut().add_filled(name, line.arg(0).span)?;
+    level.access.auth_request_sets.push((name.to_owned(), line.arg(1).clone()));
+    Ok(())
+}
+
 /// `none`, or an origin as browsers send it, with `*.` for all names below a host.
 fn origin(word: &Word, line: &Line) -> Result<OriginRule, Fault> {
     let invalid = || {
@@ -153,12 +176,14 @@ fn origin(word: &Word, line: &Line) -> Result<OriginRule, Fault> {
     Ok(OriginRule::Page { scheme: scheme.map(Into::into), host: host.into(), is_wildcard, port })
 }
 
-/// What is asked for at a level; `auth_basic` and its file are inherited apart.
+/// What is asked for at a level; `auth_basic` and its file are inherited apart, and so are `auth_request` and its sets.
 #[derive(Debug, Clone, Default)]
 pub struct AccessParts {
     access: Arc<Access>,
     realm: Option<Template>,
     user_file: Option<Template>,
+    service: Option<Box<[u8]>>,
+    service_sets: Arc<[Set]>,
 }
 
 impl AccessParts {
@@ -183,17 +208,26 @@ pub fn resolve(raw: &RawAccess, around: &AccessParts, scope: &Scope<'_>) -> Acce
         None => around.user_file.clone(),
     };
     let auth_basic = realm.clone().zip(user_file.clone());
+    let service = match &raw.auth_request {
+        Some(uri) => uri.as_ref().map(|uri| uri.as_bytes().into()),
+        None => around.service.clone(),
+    };
+    let service_sets: Arc<[Set]> = match raw.auth_request_sets.as_slice() {
+        [] => Arc::clone(&around.service_sets),
+        own => own.iter().filter_map(|(name, value)| resolve_set(name, value, scope)).collect(),
+    };
     let access = Access {
         rules: if raw.rules.is_empty() { Arc::clone(&around.access.rules) } else { raw.rules.as_slice().into() },
         satisfies_any: raw.satisfies_any.unwrap_or(around.access.satisfies_any),
         auth_basic: auth_basic.map(|(realm, user_file)| AuthBasic { realm, user_file }),
+        auth_request: service.clone().map(|uri| AuthRequest { uri, sets: Arc::clone(&service_sets) }),
         auth_delay: raw.auth_delay.unwrap_or(around.access.auth_delay),
         websocket_origin: match &raw.websocket_origin {
             Some(rules) => rules.as_deref().map(Into::into),
             None => around.access.websocket_origin.clone(),
         },
     };
-    AccessParts { access: Arc::new(access), realm, user_file }
+    AccessParts { access: Arc::new(access), realm, user_file, service, service_sets }
 }
 
 /// A file's name, absolute unless it begins with a variable.

@@ -79,13 +79,18 @@ fn rewrite(level: &mut RawLevel, line: &Line) -> Recorded {
     Ok(())
 }
 
-fn set(level: &mut RawLevel, line: &Line) -> Recorded {
+/// The name of the variable that a line gives a value.
+pub fn set_name<'l>(line: &Line<'l>) -> Result<&'l str, Fault> {
     let target = line.arg(0);
-    let Some(name) = target.text.strip_prefix('$').filter(|name| !name.is_empty()) else {
+    target.text.strip_prefix('$').filter(|name| !name.is_empty()).ok_or_else(|| {
         let fault = Fault::new(target.span, format!("invalid variable name \"{}\"", target.text));
-        return Err(fault.help("the first argument is the variable, as in `set $name value;`"));
-    };
-    line.env.names.borrow_mut().add_set(name, target.span)?;
+        fault.help(format!("the first argument is the variable, as in `{} $name value;`", line.name()))
+    })
+}
+
+fn set(level: &mut RawLevel, line: &Line) -> Recorded {
+    let name = set_name(line)?;
+    line.env.names.borrow_mut().add_set(name, line.arg(0).span)?;
     level.steps.push(RawStep::Set { name: name.to_owned(), value: line.arg(1).clone() });
     Ok(())
 }

@@ -46,6 +46,21 @@ fn title_and_file_of_passwords_are_inherited_apart() {
 }
 
 #[test]
+fn a_service_and_what_its_answer_fills_are_inherited_apart() {
+    let inner = location("auth_request_set $user $upstream_http_user;", "auth_request /auth;", "");
+    let auth = inner.access.auth_request.clone().unwrap();
+    assert_eq!((&*auth.uri, auth.sets.len()), (b"/auth".as_slice(), 1));
+    assert!(location("", "auth_request /auth;", "auth_request off;").access.is_open());
+    let own =
+        location("auth_request_set $a 1; auth_request_set $b 2;", "auth_request /auth;", "auth_request_set $c 3;");
+    assert_eq!(own.access.auth_request.clone().unwrap().sets.len(), 1);
+    assert_eq!(location_fault("auth_request_set user 1;"), "invalid variable name \"user\"");
+    assert_eq!(location_fault("auth_request_set $host 1;"), "the duplicate \"host\" variable");
+    assert_eq!(location_fault("auth_request /a; auth_request /b;"), "\"auth_request\" directive is duplicate");
+    assert!(location_fault("auth_request;").starts_with("invalid number of arguments"));
+}
+
+#[test]
 fn origins_are_exact_or_wildcards_or_missing() {
     let found = location("", "", "websocket_origin https://Example.com *.example.org:8443 none;");
     let page = |scheme: Option<&str>, host: &str, is_wildcard, port| OriginRule::Page {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::http::host::Host;
-use crate::http::{Fields, RequestHead};
+use crate::http::{Fields, Method, RequestHead};
 use crate::model::{Location, LogLevel};
 use crate::net::accept::ClientAddress;
 use crate::observe::error_log;
@@ -95,8 +95,10 @@ pub struct Exchange<'c> {
     pub sent_trailers: RefCell<Fields>,
     /// The body, once it was read for a peer.
     pub request_body: Option<Rc<Prepared>>,
-    /// `WWW-Authenticate` of a 401.
-    pub challenge: Option<Box<[u8]>>,
+    /// `WWW-Authenticate` of a 401, each value a line of its own.
+    pub challenges: Vec<Box<[u8]>>,
+    /// In a request that is made inside for another one: that one's method.
+    pub main_method: Option<Method>,
     /// Something inside chose the path: `internal` locations are open.
     pub is_internal: bool,
     /// A `break` ended the steps: the path is not measured by its location, `proxy_pass` takes it whole.
@@ -169,7 +171,8 @@ impl<'c> Exchange<'c> {
             request_id: OnceCell::new(),
             sent_trailers: RefCell::default(),
             request_body: None,
-            challenge: None,
+            challenges: Vec::new(),
+            main_method: None,
             is_internal: false,
             has_own_path: false,
             redirect_count: 0,
@@ -184,6 +187,12 @@ impl<'c> Exchange<'c> {
             limit_req_status: None,
             places: Vec::new(),
         }
+    }
+
+    /// Whether it is made inside for another request: see `subrequest`.
+    #[must_use]
+    pub fn is_subrequest(&self) -> bool {
+        self.main_method.is_some()
     }
 
     /// Keeps what a peer that sends the request on says of the content.
@@ -221,6 +230,9 @@ impl fmt::Display for Tail<'_> {
         write!(f, ", client: {}, server: {}", exchange.remote, exchange.server.name)?;
         if !exchange.head.line.is_empty() {
             write!(f, ", request: \"{}\"", exchange.head.line.escape_ascii())?;
+        }
+        if exchange.is_subrequest() {
+            write!(f, ", subrequest: \"{}\"", exchange.path.escape_ascii())?;
         }
         if let Some(upstream) = &exchange.upstream_text {
             write!(f, ", upstream: \"{upstream}\"")?;

@@ -3,13 +3,12 @@
 //! stands for all.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, LIMIT_EXCEPT, LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, SERVER, THREE, TWO,
+    Directive, FLAG, HTTP, HTTP_LEVELS, LIMIT_EXCEPT, LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, SERVER, THREE,
     TWO_OR_MORE, accepted, block, by_value, refused,
 };
 
 const ASK_SERVICE: &str =
     "Let the service behind check the request, then remove the line; WebSocket handshakes reach it with all fields.";
-const SUBREQUEST: &str = "asking another service for leave is not built yet, and dropping it would let everybody in";
 const TOKENS: &str = "checking tokens is not built, and dropping the check would let everybody in";
 const COMMERCIAL_AUTH: &str =
     "it belongs to the commercial nginx and is not built, and dropping it would let everybody in";
@@ -17,22 +16,6 @@ const ONLY_JWT: &str = "it acts only together with `auth_jwt`, which is refused"
 const ONLY_REFERERS: &str = "it acts only together with `valid_referers`, which is refused";
 
 pub const TABLE: &[Directive] = &[
-    by_value(
-        "auth_request",
-        HTTP_LEVELS,
-        ONE,
-        &["off"],
-        "no other service is asked unless `auth_request` says so, and that is refused",
-        SUBREQUEST,
-        ASK_SERVICE,
-    ),
-    refused(
-        "auth_request_set",
-        HTTP_LEVELS,
-        TWO,
-        "it fills a variable from `auth_request`, which is not built yet",
-        "Remove it together with `auth_request`.",
-    ),
     by_value(
         "auth_jwt",
         HTTP_LEVELS | LIMIT_EXCEPT,

@@ -96,7 +96,6 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
 #[test]
 fn what_guards_or_changes_answers_is_refused() {
     let lines = [
-        ("auth_request", LOCATION, "/auth"),
         ("valid_referers", LOCATION, "none"),
         ("ssl_certificate", SERVER, "cert.pem"),
         ("ssl_verify_client", SERVER, "on"),
