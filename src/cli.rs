@@ -161,7 +161,9 @@ fn run_file(flags: Flags) -> ExitCode {
 /// As nginx does, on stderr. The first line names the dialect's version, which scripts and test suites read.
 fn print_version(with_build: bool) {
     eprintln!("nginx version: nginx/{}", control::DIALECT_VERSION);
-    eprintln!("longhaul version: longhaul/{}", env!("CARGO_PKG_VERSION"));
+    // A comparison refuses a build whose figures would be the compiler's checks.
+    let build = if cfg!(debug_assertions) { " (debug)" } else { "" };
+    eprintln!("longhaul version: longhaul/{}{build}", env!("CARGO_PKG_VERSION"));
     if with_build {
         eprintln!("configure arguments: {}", control::configure_arguments());
     }

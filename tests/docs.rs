@@ -48,6 +48,15 @@ fn generated_parts_of_the_readme() {
     let help: String = help.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
     generated("help", &help);
     generated("directives", &longhaul::config::directive_list_markdown());
+    let comparison = newest_run().map(|run| fs::read_to_string(run.join("readme.md")).expect("readable"));
+    generated("compare", &comparison.unwrap_or_else(|| "No run is committed yet.".to_owned()));
+}
+
+/// Where runs of `longhaul-loadtest compare` are committed, and the one that is the newest by its name.
+fn newest_run() -> Option<PathBuf> {
+    let entries = fs::read_dir(root().join("loadtest/runs")).expect("the folder of runs");
+    let runs = entries.flatten().map(|entry| entry.path()).filter(|path| path.join("readme.md").is_file());
+    runs.max()
 }
 
 fn examples() -> Vec<PathBuf> {
@@ -81,7 +90,7 @@ fn every_example_stands_in_the_readme_and_says_how_to_run_it() {
 
 #[test]
 fn links_of_the_documents_lead_somewhere() {
-    for name in ["README.md", "tuning/README.md"] {
+    for name in ["README.md", "tuning/README.md", "loadtest/README.md", "loadtest/runs/README.md"] {
         let folder = root().join(name).parent().expect("a folder").to_owned();
         for part in read(name).split("](").skip(1) {
             let target = part.split(')').next().unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::figure::{find, plain};
 use crate::measure::{self, Stage, Subject};
 use crate::output::folder::{self, Run};
 use crate::proxies::{self, Found};
-use crate::scenario::{FULL, QUICK, Scenario, parse, parse_matrix};
+use crate::scenario::{FULL, Mode, QUICK, Scenario, parse, parse_matrix};
 use crate::{ends, host, interrupt};
 
 #[derive(Debug, Parser)]
@@ -140,6 +140,8 @@ struct WorkerArgs {
     #[arg(long)]
     process: u8,
     #[arg(long)]
+    keeps: bool,
+    #[arg(long)]
     certificate: Option<PathBuf>,
 }
 
@@ -160,8 +162,8 @@ pub fn run(cli: Cli) -> Result<bool, String> {
         Command::Run(args) => run_one(args),
         Command::Peers(args) => peers(&args),
         Command::Report { folder } => report(&folder),
-        Command::Worker(WorkerArgs { target, host, core, process, certificate }) => {
-            ends::run(&ends::Options { target, host, core, process, certificate }).map(|()| true)
+        Command::Worker(WorkerArgs { target, host, core, process, keeps, certificate }) => {
+            ends::run(&ends::Options { target, host, core, process, keeps, certificate }).map(|()| true)
         }
         Command::Launch(args) => proxies::launch(&args).map(|()| true),
         Command::BareSockets { count } => ends::hold_bare_sockets(count).map(|()| true),
@@ -179,8 +181,15 @@ fn refuse_debug(allowed: bool) -> Result<(), String> {
 fn peers(args: &PeerArgs) -> Result<bool, String> {
     interrupt::watch()?;
     let target = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), args.peer_port);
-    let plan =
-        Plan { target, host: String::new(), cores: Vec::new(), peers: args.ports(), tunnels: 1, certificate: None };
+    let plan = Plan {
+        target,
+        host: String::new(),
+        cores: Vec::new(),
+        peers: args.ports(),
+        tunnels: 1,
+        keeps: false,
+        certificate: None,
+    };
     let _crew = Crew::start(&plan)?;
     eprintln!("echoing on 127.0.0.1, ports {:?}, until Ctrl-C", args.ports());
     while interrupt::sleep(interrupt::LOOK_EVERY).is_ok() {}
@@ -248,10 +257,16 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
     Ok(run.faults.is_empty())
 }
 
+/// As it was given, without the way to this program.
+fn command() -> String {
+    let own = env!("CARGO_PKG_NAME").to_owned();
+    std::iter::once(own).chain(std::env::args().skip(1)).collect::<Vec<String>>().join(" ")
+}
+
 fn facts(settings: &Settings) -> Vec<(String, String)> {
     let mut facts = vec![
         ("when".to_owned(), folder::now()),
-        ("command".to_owned(), std::env::args().collect::<Vec<String>>().join(" ")),
+        ("command".to_owned(), command()),
         ("longhaul-loadtest".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("rounds".to_owned(), settings.rounds.to_string()),
         ("core of the proxy".to_owned(), settings.proxy_core.to_string()),
@@ -280,8 +295,9 @@ fn run_one(args: RunArgs) -> Result<bool, String> {
         return Err("tls=true wants the target's certificate: --certificate FILE".to_owned());
     }
     let certificate = args.certificate.filter(|_| scenario.tls);
-    let tunnels = scenario.tunnels;
-    let plan = Plan { target: args.target, host: args.host, cores: args.load_cores, peers, tunnels, certificate };
+    let (target, host, cores) = (args.target, args.host, args.load_cores);
+    let keeps = scenario.mode == Mode::Kept;
+    let plan = Plan { target, host, cores, peers, tunnels: scenario.tunnels, keeps, certificate };
     let mut crew = Crew::start(&plan)?;
     let reason = || "the proxy was not started here, so it is in no cgroup of ours".to_owned();
     let subject = Subject { pid: args.pid, group: Err(reason()), bare_bytes: Err(reason()) };

@@ -59,7 +59,7 @@ pub struct Curve {
 
 fn estimate(scenario: &Scenario) -> f64 {
     let opened = f64::from(scenario.tunnels.min(TUNNELS_MAX)) * if scenario.mode == Mode::Storm { 2.0 } else { 1.0 };
-    let steps = if scenario.mode == Mode::Idle { f64::from(scenario.steps + 1) * STEP_SECONDS } else { 0.0 };
+    let steps = if scenario.mode.is_quiet() { f64::from(scenario.steps + 1) * STEP_SECONDS } else { 0.0 };
     AROUND_SECONDS + opened / OPENS_PER_SECOND + steps + scenario.seconds * 4.0 / 3.0
 }
 
@@ -113,7 +113,7 @@ impl Outcome {
 
 /// What a single core cannot show.
 fn refuse_one_core(settings: &Settings, scenario: &Scenario) -> Result<(), String> {
-    if scenario.mode != Mode::Idle && settings.load_cores.contains(&settings.proxy_core) {
+    if !scenario.mode.is_quiet() && settings.load_cores.contains(&settings.proxy_core) {
         return Err("the load would share the proxy's core: figures with traffic want a second one".to_owned());
     }
     Ok(())
@@ -129,8 +129,9 @@ fn run_one(
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     refuse_one_core(settings, scenario)?;
+    let folder = settings.folder.join(&proxy.name).join(&scenario.name);
     let certificate = match scenario.tls {
-        true => Some(certificate::make(&settings.folder, HOST)?),
+        true => Some(certificate::make(&folder, HOST)?),
         false => None,
     };
     let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), settings.ports[index]);
@@ -140,6 +141,7 @@ fn run_one(
         cores: settings.load_cores.clone(),
         peers: settings.peer_ports.clone(),
         tunnels: scenario.tunnels,
+        keeps: scenario.mode == Mode::Kept,
         certificate: certificate.as_ref().map(|certificate| certificate.certificate.clone()),
     };
     let mut crew = Crew::start(&plan)?;
@@ -147,7 +149,7 @@ fn run_one(
         address,
         peers: settings.peer_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect(),
         core: settings.proxy_core,
-        folder: settings.folder.join(&proxy.name).join(&scenario.name),
+        folder,
         access_log: scenario.log,
         tls: certificate,
     };

@@ -33,6 +33,8 @@ pub struct Plan {
     /// Ports on loopback; none when the peers are somebody else's.
     pub peers: Vec<u16>,
     pub tunnels: u32,
+    /// Whether plain requests' connections are held in place of tunnels.
+    pub keeps: bool,
     /// The certificate that clients trust, for a target that speaks TLS.
     pub certificate: Option<PathBuf>,
 }
@@ -223,6 +225,9 @@ impl Worker {
         let mut command = Command::new(program);
         command.args(["worker", "--target", &plan.target.to_string(), "--host", &plan.host]);
         command.args(["--process", &(number + 1).to_string()]);
+        if plan.keeps {
+            command.arg("--keeps");
+        }
         if let Some(certificate) = &plan.certificate {
             command.arg("--certificate").arg(certificate);
         }

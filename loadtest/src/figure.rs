@@ -22,10 +22,11 @@ const fn figure(name: &'static str, title: &'static str, unit: &'static str, bet
     Figure { name, title, unit, better }
 }
 
-pub const FIGURES: [Figure; 33] = [
+pub const FIGURES: [Figure; 34] = [
     figure("user_bytes_per_tunnel", "user memory per tunnel", "B", Better::Less),
-    figure("user_bytes_per_more_tunnel", "user memory per tunnel, slope over the steps", "B", Better::Less),
-    figure("user_memory_fit", "share of the memory curve that a straight line explains", "", Better::Neither),
+    figure("user_bytes_per_connection", "user memory per idle keep-alive connection", "B", Better::Less),
+    figure("user_bytes_per_more_tunnel", "user memory for one more, slope over the steps", "B", Better::Less),
+    figure("user_memory_fit", "r² of a straight line through the memory curve", "", Better::Neither),
     figure("kernel_bytes_beyond_sockets", "kernel memory per tunnel beyond its two sockets", "B", Better::Less),
     figure("kernel_bytes_of_sockets", "kernel memory of two sockets by their object sizes", "B", Better::Neither),
     figure("idle_cpu_percent", "CPU while all tunnels are quiet", "% of a core", Better::Less),

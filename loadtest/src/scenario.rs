@@ -24,9 +24,11 @@ pub enum Mode {
     Mixed,
     /// Requests over kept connections.
     Http,
+    /// Connections that made a request and stay open without another.
+    Kept,
 }
 
-pub const MODES: [(Mode, &str); 7] = [
+pub const MODES: [(Mode, &str); 8] = [
     (Mode::Idle, "idle"),
     (Mode::Echo, "echo"),
     (Mode::Bulk, "bulk"),
@@ -34,11 +36,22 @@ pub const MODES: [(Mode, &str); 7] = [
     (Mode::Storm, "storm"),
     (Mode::Mixed, "mixed"),
     (Mode::Http, "http"),
+    (Mode::Kept, "kept"),
 ];
 
 impl Mode {
     pub fn word(self) -> &'static str {
         MODES.iter().find(|(mode, _)| *mode == self).map_or("", |(_, word)| word)
+    }
+
+    /// What is held open, in words.
+    pub fn held(self) -> &'static str {
+        if self == Self::Kept { "connections" } else { "tunnels" }
+    }
+
+    /// Whether nothing moves while it is measured.
+    pub fn is_quiet(self) -> bool {
+        matches!(self, Self::Idle | Self::Kept)
     }
 }
 
@@ -77,7 +90,8 @@ impl Scenario {
             Mode::Churn => (0, 32, 0, 0, 0, 1),
             Mode::Storm => (4000, 0, 0, 0, 0, 1),
             Mode::Mixed => (204, 200, 4, 64, 2000, 1),
-            Mode::Http => (0, 64, 0, 1024, 0, 1),
+            Mode::Http => (0, 100, 0, 1024, 0, 1),
+            Mode::Kept => (9000, 0, 0, 64, 0, 5),
         };
         let name = mode.word().to_owned();
         Self { name, mode, tunnels, busy, bulk, bytes, rate, steps, seconds: 2.0, rounds: 0, tls: false, log: false }
@@ -86,6 +100,17 @@ impl Scenario {
     pub fn wrap_in_tls(&mut self) {
         self.tls = true;
         self.name.insert_str(0, "tls-");
+    }
+
+    /// Whether this is the same work, whatever it is called and however long and often it is done.
+    pub fn is_same_work(&self, other: &Self) -> bool {
+        let work = |one: &Self| Self { name: String::new(), seconds: 0.0, rounds: 0, steps: 0, ..one.clone() };
+        work(self) == work(other)
+    }
+
+    /// What a proxy needs at the least for each that is held: one for the client, and for a tunnel one for the peer.
+    pub fn descriptors_each(&self) -> u64 {
+        if self.mode == Mode::Kept { 1 } else { 2 }
     }
 
     pub fn window(&self) -> Duration {
@@ -130,13 +155,22 @@ impl Scenario {
             return Err(format!("busy and bulk are {with_traffic} of only {} tunnels", self.tunnels));
         }
         match self.mode {
-            Mode::Idle | Mode::Storm if self.tunnels == 0 => Err("tunnels=0 leaves nothing to hold".to_owned()),
+            Mode::Idle | Mode::Kept | Mode::Storm if self.tunnels == 0 => {
+                Err("tunnels=0 leaves nothing to hold".to_owned())
+            }
             Mode::Echo | Mode::Bulk | Mode::Churn | Mode::Http | Mode::Mixed if self.busy == 0 => {
                 Err("busy=0 leaves nothing to measure".to_owned())
             }
             Mode::Mixed if self.bulk == 0 || self.rate == 0 => Err("mixed wants bulk= and rate=".to_owned()),
-            Mode::Idle if self.steps == 0 => Err("steps=0: at least 1".to_owned()),
-            Mode::Idle | Mode::Echo | Mode::Bulk | Mode::Churn | Mode::Storm | Mode::Mixed | Mode::Http => Ok(()),
+            Mode::Idle | Mode::Kept if self.steps == 0 => Err("steps=0: at least 1".to_owned()),
+            Mode::Idle
+            | Mode::Echo
+            | Mode::Bulk
+            | Mode::Churn
+            | Mode::Storm
+            | Mode::Mixed
+            | Mode::Http
+            | Mode::Kept => Ok(()),
         }
     }
 }
@@ -235,6 +269,14 @@ mod tests {
         assert_eq!((scenario.tunnels, scenario.busy, scenario.bytes), (9000, 50, 64));
         assert!(scenario.tls && scenario.mode == Mode::Echo && scenario.name == "sparse");
         assert_eq!(parse("echo tunnels=7").unwrap().busy, 7);
+    }
+
+    #[test]
+    fn the_same_work_may_have_another_name_and_time() {
+        let line = |text: &str| parse(text).unwrap();
+        assert!(line("a: idle seconds=9 steps=3").is_same_work(&line("b: idle rounds=2")));
+        assert!(!line("a: idle").is_same_work(&line("a: idle log=true")));
+        assert!(!line("a: echo busy=5").is_same_work(&line("a: echo")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod bulk;
 mod counts;
 mod echo;
 mod http;
+mod kept;
 mod lane;
 mod link;
 mod open;

@@ -11,8 +11,10 @@ use std::time::Duration;
 use monoio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::counts::Shared;
 use super::link::{Link, Reader, Writer};
 use super::tls::Tls;
+use super::{echo, kept};
 use crate::wire::handshake::{HEAD_BYTES_MAX, Offer};
 
 /// Nobody waits longer for a tunnel; a proxy that needs more has failed at it.
@@ -35,12 +37,14 @@ pub struct Target {
     opened: Cell<u64>,
     /// Tells processes apart: each takes source addresses of its own.
     process: u8,
+    /// Whether what is opened is a connection that is kept after a plain request.
+    keeps: bool,
     tls: Option<Tls>,
 }
 
 impl Target {
-    pub fn new(address: SocketAddr, host: &str, process: u8, tls: Option<Tls>) -> Self {
-        Self { address, host: host.to_owned(), opened: Cell::new(0), process, tls }
+    pub fn new(address: SocketAddr, host: &str, process: u8, keeps: bool, tls: Option<Tls>) -> Self {
+        Self { address, host: host.to_owned(), opened: Cell::new(0), process, keeps, tls }
     }
 
     fn source(&self) -> Option<SocketAddr> {
@@ -87,9 +91,30 @@ impl Target {
     }
 
     pub async fn open(&self, number: u32) -> Result<Tunnel, String> {
-        match monoio::time::timeout(OPEN_TIME_MAX, self.open_at_leisure(number)).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("no tunnel within {} s", OPEN_TIME_MAX.as_secs())),
+        let opened = monoio::time::timeout(OPEN_TIME_MAX, async {
+            if self.keeps { self.open_kept(number).await } else { self.open_at_leisure(number).await }
+        });
+        opened.await.unwrap_or_else(|_| Err(format!("no answer within {} s", OPEN_TIME_MAX.as_secs())))
+    }
+
+    async fn open_kept(&self, number: u32) -> Result<Tunnel, String> {
+        let (reader, writer) = self.connect().await?.split();
+        let mut tunnel = Tunnel { number, reader, writer };
+        kept::exchange(&mut tunnel, &self.host).await?;
+        Ok(tunnel)
+    }
+
+    /// One message there and back, to show that what is held still carries bytes. Nothing comes back when it broke.
+    pub async fn check(&self, mut tunnel: Tunnel, counts: Shared) -> Option<Tunnel> {
+        if !self.keeps {
+            return echo::once(tunnel, counts).await;
+        }
+        match kept::exchange(&mut tunnel, &self.host).await {
+            Ok(()) => Some(tunnel),
+            Err(reason) => {
+                counts.borrow_mut().fail(&format!("connection {}: {reason}", tunnel.number));
+                None
+            }
         }
     }
 

@@ -152,8 +152,11 @@ impl Tunnels {
         let mut kept = Vec::with_capacity(before);
         while !self.held.is_empty() {
             let some = self.take(OPENING_MAX);
-            let tasks: Vec<Task> =
-                some.into_iter().map(|tunnel| monoio::spawn(echo::once(tunnel, self.counts.clone()))).collect();
+            let check = |tunnel| {
+                let (target, counts) = (self.target.clone(), self.counts.clone());
+                monoio::spawn(async move { target.check(tunnel, counts).await })
+            };
+            let tasks: Vec<Task> = some.into_iter().map(check).collect();
             for task in tasks {
                 match monoio::time::timeout(end.saturating_duration_since(Instant::now()), task).await {
                     Ok(tunnel) => kept.extend(tunnel),

@@ -31,6 +31,8 @@ pub struct Options {
     pub core: Option<usize>,
     /// Tells the processes of one run apart.
     pub process: u8,
+    /// Whether connections of plain requests are held in place of tunnels.
+    pub keeps: bool,
     /// The certificate that is trusted, for a target that speaks TLS.
     pub certificate: Option<PathBuf>,
 }
@@ -43,7 +45,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let mut runtime =
         runtime().map_err(|error| format!("io_uring: {error}; is it disabled by kernel.io_uring_disabled?"))?;
     let tls = options.certificate.as_ref().map(|certificate| Tls::new(certificate, &options.host)).transpose()?;
-    let target = Target::new(options.target, &options.host, options.process, tls);
+    let target = Target::new(options.target, &options.host, options.process, options.keeps, tls);
     let tunnels = Tunnels::new(target, options.process);
     runtime.block_on(obey(StdUnixStream::from(orders), tunnels)).map_err(|error| format!("orders: {error}"))
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use super::stage::Stage;
 use crate::host::{kernel_memory, memory, process};
 use crate::interrupt;
+use crate::scenario::Mode;
 use crate::stats::summary;
 
 /// Opened before the fresh process is looked at, so that what is made once is not charged to the tunnels.
 const FIRST: u32 = 8;
+/// The same where the proxy keeps connections to its peers, which are not the clients'.
+const FIRST_KEPT: u32 = 256;
 /// From the last opening until memory is read: closed requests' buffers go back meanwhile.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -33,16 +36,17 @@ fn look(stage: &Stage) -> Result<Look, String> {
 }
 
 pub fn run(stage: &mut Stage) -> Result<(), String> {
-    let wanted = stage.scenario.tunnels.max(FIRST + 1);
-    stage.open(FIRST)?;
+    let first = if stage.scenario.mode == Mode::Kept { FIRST_KEPT } else { FIRST };
+    let wanted = stage.scenario.tunnels.max(first + 1);
+    stage.open(first)?;
     check(stage)?;
     if stage.subject.pid.is_none() {
         stage.faults.push("memory and CPU: whose processes? name them by --pid".to_owned());
-        stage.open(wanted - FIRST)?;
+        stage.open(wanted - first)?;
         return check(stage);
     }
     let fresh = look(stage)?;
-    let (mut held, mut seconds) = (FIRST, 0.0);
+    let (mut held, mut seconds) = (first, 0.0);
     let mut last = None;
     let mut points = vec![(0.0, 0.0)];
     for step in 1..=stage.scenario.steps {
@@ -50,7 +54,7 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
         seconds += stage.open(next.saturating_sub(held))?;
         held = next.max(held);
         let now = look(stage)?;
-        let more = held - FIRST;
+        let more = held - first;
         let user_bytes = now.user_bytes - fresh.user_bytes;
         stage.read_at("user_bytes", more, user_bytes);
         points.push((f64::from(more), user_bytes));
@@ -61,7 +65,7 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
     }
     stage.read("open_seconds", seconds);
     if let Some(last) = last {
-        read_per_tunnel(stage, &fresh, &last, f64::from(held - FIRST));
+        read_each(stage, &fresh, &last, f64::from(held - first));
     }
     // A line through two points fits always.
     if let Some(line) = summary::line(&points).filter(|_| points.len() > 2) {
@@ -74,10 +78,14 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
     check(stage)
 }
 
-fn read_per_tunnel(stage: &mut Stage, fresh: &Look, last: &Look, tunnels: f64) {
-    stage.read("user_bytes_per_tunnel", (last.user_bytes - fresh.user_bytes) / tunnels);
-    stage.read("descriptors_per_tunnel", (last.descriptors - fresh.descriptors) / tunnels);
-    let kernel = last.kernel_bytes.zip(fresh.kernel_bytes).map(|(last, fresh)| (last - fresh) / tunnels);
+fn read_each(stage: &mut Stage, fresh: &Look, last: &Look, count: f64) {
+    let user_bytes = (last.user_bytes - fresh.user_bytes) / count;
+    if stage.scenario.mode == Mode::Kept {
+        return stage.read("user_bytes_per_connection", user_bytes);
+    }
+    stage.read("user_bytes_per_tunnel", user_bytes);
+    stage.read("descriptors_per_tunnel", (last.descriptors - fresh.descriptors) / count);
+    let kernel = last.kernel_bytes.zip(fresh.kernel_bytes).map(|(last, fresh)| (last - fresh) / count);
     if let Some(bytes) = kernel_memory::two_sockets_bytes() {
         stage.read("kernel_bytes_of_sockets", bytes as f64);
     }
@@ -91,6 +99,8 @@ fn read_per_tunnel(stage: &mut Stage, fresh: &Look, last: &Look, tunnels: f64) {
 fn check(stage: &mut Stage) -> Result<(), String> {
     match stage.crew.check()? {
         (_, 0) => Ok(()),
-        (ok, failed) => Err(format!("{failed} of {} held tunnels no longer carried a message", ok + failed)),
+        (ok, failed) => {
+            Err(format!("{failed} of {} held {} no longer carried a message", ok + failed, stage.scenario.mode.held()))
+        }
     }
 }

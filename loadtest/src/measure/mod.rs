@@ -16,7 +16,7 @@ use crate::scenario::Mode;
 pub fn run(stage: &mut Stage) -> Result<(), String> {
     stage.check_limits()?;
     match stage.scenario.mode {
-        Mode::Idle => idle::run(stage),
+        Mode::Idle | Mode::Kept => idle::run(stage),
         Mode::Echo => traffic::echo(stage),
         Mode::Bulk => traffic::bulk(stage),
         Mode::Churn => traffic::churn(stage),

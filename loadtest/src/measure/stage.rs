@@ -7,7 +7,7 @@ use crate::host::cpu::CpuTime;
 use crate::host::kernel_memory::Group;
 use crate::host::{limits, process};
 use crate::interrupt;
-use crate::scenario::{Mode, Scenario};
+use crate::scenario::Scenario;
 use crate::stats::latency::Latencies;
 
 /// A core is saturated from here on: the rest goes to timers and to whatever else runs.
@@ -75,12 +75,13 @@ impl<'a> Stage<'a> {
 
     /// Says at once what cannot be held, instead of measuring how a proxy fails at it.
     pub fn check_limits(&self) -> Result<(), String> {
-        let needed = 2 * u64::from(self.scenario.tunnels) + DESCRIPTORS_SPARE;
+        let needed = self.scenario.descriptors_each() * u64::from(self.scenario.tunnels) + DESCRIPTORS_SPARE;
         for pid in self.subject.pids() {
             let limit = limits::descriptors_max(pid)?;
             if needed > limit {
+                let what = self.scenario.mode.held();
                 return Err(format!(
-                    "{} tunnels take {needed} descriptors, its limit is {limit}",
+                    "{} {what} take {needed} descriptors, its limit is {limit}",
                     self.scenario.tunnels
                 ));
             }
@@ -93,7 +94,7 @@ impl<'a> Stage<'a> {
         let opened = self.crew.open(count)?;
         if opened.failed > 0 {
             let reason = opened.error.unwrap_or_default();
-            return Err(format!("{} of {count} tunnels did not open: {reason}", opened.failed));
+            return Err(format!("{} of {count} {} did not open: {reason}", opened.failed, self.scenario.mode.held()));
         }
         Ok(opened.seconds)
     }
@@ -142,7 +143,7 @@ impl<'a> Stage<'a> {
         let waited = proxy.map_or(0.0, percent).max(of_load);
         self.read("core_wait_percent", waited);
         let undisturbed = waited <= WAIT_PERCENT_MAX;
-        if !undisturbed && self.scenario.mode != Mode::Idle {
+        if !undisturbed && !self.scenario.mode.is_quiet() {
             self.faults.push(format!("no latencies and rates: others held the cores for {waited:.0} % of the time"));
         }
         undisturbed

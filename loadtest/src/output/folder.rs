@@ -1,4 +1,5 @@
-//! The folder of a run: `run.txt`, `matrix.txt`, three CSV files, `table.md`, `report.html` and the proxies' files.
+//! The folder of a run: `run.txt`, `matrix.txt`, three CSV files, `table.md`, `readme.md`, `report.html` and the proxies'
+//! files.
 //!
 //! Table and report are made from the other files alone, so that they can be made again at any time.
 
@@ -6,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{csv, html, markdown};
+use super::{csv, html, markdown, readme, targets};
 use crate::compare::{Curve, Outcome};
 use crate::figure::{Fault, Reading};
 
@@ -36,7 +37,21 @@ impl Run {
     }
 
     pub fn table(&self) -> String {
-        markdown::table(&self.readings, &self.faults, &self.names())
+        markdown::table(&self.readings, &self.faults, &self.targets(), &self.names())
+    }
+
+    /// The section of the repository's README, when the run is committed under `loadtest/runs`.
+    fn readme(&self, folder: &Path) -> String {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        readme::section(self, &name)
+    }
+
+    pub fn fact(&self, name: &str) -> &str {
+        self.facts.iter().find(|(known, _)| known == name).map_or("unknown", |(_, value)| value)
+    }
+
+    pub fn targets(&self) -> Vec<targets::Row> {
+        targets::rows(&self.readings, &self.matrix, &self.names())
     }
 
     fn facts_text(&self) -> String {
@@ -54,6 +69,7 @@ impl Run {
             ("curves.csv", csv::curves(&self.curves)),
             ("faults.csv", csv::faults(&self.faults)),
             ("table.md", self.table()),
+            ("readme.md", self.readme(folder)),
             ("report.html", html::report(self)),
         ];
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -155,6 +171,7 @@ mod tests {
         let report = fs::read_to_string(folder.path().join("report.html")).unwrap();
         assert!(report.contains("1 &lt;b&gt;") && report.contains("a &lt; b") && report.contains("<svg"), "{report}");
         assert!(!report.contains("http://") && !report.contains("https://"), "{report}");
+        assert!(fs::read_to_string(folder.path().join("readme.md")).unwrap().contains("a (1 <b>), b (2)"));
         assert!(fs::read_to_string(folder.path().join("table.md")).unwrap().contains("| 10 → 0.50? |"));
     }
 }

@@ -3,8 +3,9 @@
 use super::chart::{self, Bar, Ratios, Scale, Series, bars, escape, lines};
 use super::folder::Run;
 use super::summary::{Cell, Row, Section, gathered, names, sections, values};
+use super::targets::{self, Verdict};
 use crate::figure::{Better, find, plain};
-use crate::stats::summary::median;
+use crate::stats::summary::{line as straight_line, median};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -16,6 +17,7 @@ pub fn report(run: &Run) -> String {
     let mut body =
         format!("<h1>Proxies for WebSocket, side by side</h1><ul class=\"legend\">{versions}</ul>{}", intro(run));
     body += &overview(&sections, &names);
+    body += &targets(run, &names);
     body += &faults(run);
     for section in &sections {
         body += &self::section(run, section, &names);
@@ -62,6 +64,35 @@ fn overview(sections: &[Section], names: &[String]) -> String {
         escape(first),
         keys(names),
         chart::ratios(&rows)
+    )
+}
+
+/// What longhaul is to reach, and whether it did.
+fn targets(run: &Run, names: &[String]) -> String {
+    let rows = run.targets();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let row = |row: &targets::Row| {
+        let medians = row.medians.iter().map(|median| median.map_or_else(|| "-".to_owned(), plain));
+        let medians: String = medians.map(|text| format!("<td>{text}</td>")).collect();
+        let ratios: Vec<String> =
+            row.ratios.iter().map(|(name, ratio)| format!("×{ratio:.2} {}", escape(name))).collect();
+        let class = if matches!(row.verdict, Verdict::Met(..)) { "" } else { " class=\"alarm\"" };
+        format!(
+            "<tr><th>{}{}</th>{medians}<td>{}</td><td>{}</td><td{class}>{}</td></tr>",
+            escape(row.words),
+            if row.unit.is_empty() { String::new() } else { format!(", {}", row.unit) },
+            ratios.join("<br>"),
+            escape(&row.target),
+            row.verdict
+        )
+    };
+    let rows: String = rows.iter().map(row).collect();
+    let heads: String = names.iter().map(|name| format!("<th>{}</th>", escape(name))).collect();
+    format!(
+        "<section><h2>Targets</h2><div class=\"wide\"><table><thead><tr><th>figure</th>{heads}<th>ratio</th><th>target</th>\
+         <th></th></tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 }
 
@@ -123,8 +154,14 @@ fn curves(run: &Run, scenario: &str, names: &[String]) -> String {
         let series: Vec<Series> = series.into_iter().filter(|one| one.points.len() > 1).collect();
         if !series.is_empty() {
             let title = find(figure).map_or("", |figure| figure.title);
-            let plot = lines(&series, ("tunnels held", Scale::Straight), ("MB", Scale::Straight));
-            text += &format!("<figure><figcaption>{}</figcaption>{}{plot}</figure>", escape(title), keys(names));
+            let plot = lines(&series, ("held", Scale::Straight), ("MB", Scale::Straight));
+            let fits: Vec<String> = series.iter().filter_map(fit).collect();
+            text += &format!(
+                "<figure><figcaption>{}</figcaption>{}{plot}<p class=\"mark\">{}</p></figure>",
+                escape(title),
+                keys(names),
+                fits.join("<br>")
+            );
         }
     }
     let series: Vec<Series> = names.iter().enumerate().map(|(n, name)| latency(run, scenario, n, name)).collect();
@@ -137,6 +174,13 @@ fn curves(run: &Run, scenario: &str, names: &[String]) -> String {
         );
     }
     text
+}
+
+/// How straight a curve is: through two points every line fits.
+fn fit(series: &Series) -> Option<String> {
+    let points = Some(&series.points).filter(|points| points.len() > 2)?;
+    let line = straight_line(points)?;
+    Some(format!("{}: {} B for each, r² = {:.4}", escape(&series.name), plain(line.slope * 1e6), line.fit))
 }
 
 fn growth(run: &Run, scenario: &str, figure: &str, colour: usize, name: &str) -> Series {

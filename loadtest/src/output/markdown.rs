@@ -1,6 +1,7 @@
 //! The table for READMEs: medians with their range, and ratios against the first proxy.
 
 use super::summary::{CHANCE_MAX, Cell, Row, Section, gathered, sections};
+use super::targets;
 use crate::figure::{Better, Fault, Reading, plain};
 use crate::stats::ranks::least_p_value;
 
@@ -37,7 +38,34 @@ fn overview(sections: &[Section], proxies: &[String]) -> String {
     if rows.is_empty() { rows } else { head_text("At a glance", proxies) + &rows }
 }
 
-pub fn table(readings: &[Reading], faults: &[Fault], proxies: &[String]) -> String {
+/// What longhaul is to reach, and whether it did.
+pub fn targets(rows: &[targets::Row], proxies: &[String]) -> String {
+    let row = |row: &targets::Row| {
+        let unit = if row.unit.is_empty() { String::new() } else { format!(", {}", row.unit) };
+        let medians: Vec<String> =
+            row.medians.iter().map(|median| median.map_or_else(|| "-".to_owned(), plain)).collect();
+        let ratios: Vec<String> =
+            row.ratios.iter().map(|(name, ratio)| format!("{} of {name}", share(*ratio))).collect();
+        let words = row.words;
+        format!(
+            "| {words}{unit} | {} | {} | {} | {} |\n",
+            medians.join(" | "),
+            ratios.join(", "),
+            row.target,
+            row.verdict
+        )
+    };
+    let columns = "---:|".repeat(proxies.len());
+    let head = format!("| figure | {} | longhaul has | target | |\n|---|{columns}---|---|---|\n", proxies.join(" | "));
+    head + &rows.iter().map(row).collect::<String>()
+}
+
+/// A ratio with two digits that mean something.
+fn share(ratio: f64) -> String {
+    if ratio < 0.095 { format!("{ratio:.3}") } else { format!("{ratio:.2}") }
+}
+
+pub fn table(readings: &[Reading], faults: &[Fault], targets: &[targets::Row], proxies: &[String]) -> String {
     let first = proxies.first().map_or("the first", String::as_str);
     let rounds = readings.iter().map(|reading| reading.round).max().unwrap_or(0) as usize;
     let least = least_p_value(rounds, rounds);
@@ -45,6 +73,9 @@ pub fn table(readings: &[Reading], faults: &[Fault], proxies: &[String]) -> Stri
         "Medians over the rounds with smallest and largest. `→` is {first} divided by this proxy; `?` marks a ratio that \
          the rank test does not tell from chance (p > {CHANCE_MAX}; {rounds} rounds can show {least:.3} at the least).\n"
     );
+    if !targets.is_empty() {
+        text += &format!("\n### Targets\n\n{}", self::targets(targets, proxies));
+    }
     let sections = sections(readings, proxies);
     text += &overview(&sections, proxies);
     for section in &sections {
@@ -73,9 +104,28 @@ mod tests {
         };
         let readings = [reading(1, "a", 10.0), reading(2, "a", 12.0), reading(1, "b", 22.0)];
         let faults = [Fault { round: 2, scenario: "echo".into(), proxy: "b".into(), reason: "it ended".into() }];
-        let text = table(&readings, &faults, &["a", "b", "c"].map(ToOwned::to_owned));
+        let text = table(&readings, &faults, &[], &["a", "b", "c"].map(ToOwned::to_owned));
         assert!(text.contains("| figure | a | b | c |\n|---|---:|---:|---:|"), "{text}");
         assert!(text.contains("| CPU per echo round trip, us | 11 (10–12) | 22 → 0.50? | - |"), "{text}");
         assert!(text.contains("- b, echo, round 2: it ended"), "{text}");
+    }
+
+    #[test]
+    fn targets_are_one_table() {
+        let row = targets::Row {
+            words: "idle memory",
+            unit: "B",
+            medians: vec![Some(100.0), Some(18_000.0), None],
+            ratios: vec![("b".to_owned(), 100.0 / 18_000.0)],
+            target: "≤ 128 B".to_owned(),
+            verdict: targets::Verdict::Met(2, 2),
+        };
+        let text = targets(&[row], &["a", "b", "c"].map(ToOwned::to_owned));
+        assert!(
+            text.contains("| figure | a | b | c | longhaul has | target | |\n|---|---:|---:|---:|---|---|---|\n"),
+            "{text}"
+        );
+        assert!(text.contains("| idle memory, B | 100 | 18,000 | - | 0.006 of b | ≤ 128 B | met |"), "{text}");
+        assert_eq!([0.004, 0.0949, 0.123].map(share), ["0.004", "0.095", "0.12"]);
     }
 }

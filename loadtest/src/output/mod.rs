@@ -5,4 +5,6 @@ pub mod csv;
 pub mod folder;
 mod html;
 pub mod markdown;
+mod readme;
 mod summary;
+mod targets;

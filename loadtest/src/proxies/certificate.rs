@@ -1,4 +1,5 @@
-//! A certificate for one run: signed by itself, trusted by our clients alone. Its key never leaves the run's folder.
+//! A certificate for one start of a proxy: signed by itself, trusted by our clients alone, and removed when that proxy
+//! has ended.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -17,7 +17,7 @@ const FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
 pub struct Proxy {
     pub name: String,
     pub program: PathBuf,
-    /// Templates; `{{folder}}/proxy.conf` is where the configuration lies.
+    /// Templates; the configuration is `proxy.conf` in the folder where it starts.
     pub arguments: Vec<String>,
     pub configuration: String,
     pub version: String,
@@ -37,20 +37,13 @@ struct Known {
     configuration: &'static str,
 }
 
+/// Each starts in a folder of its own: a run names no path of the machine that it was made on.
+const NGINX_ARGUMENTS: &[&str] = &["-p", ".", "-e", "error.log", "-c", "proxy.conf"];
+
 const KNOWN: [Known; 3] = [
-    Known { name: "longhaul", arguments: &["-c", "{{folder}}/proxy.conf"], version: &["-V"], configuration: NGINX },
-    Known {
-        name: "nginx",
-        arguments: &["-p", "{{folder}}", "-e", "{{folder}}/error.log", "-c", "{{folder}}/proxy.conf"],
-        version: &["-v"],
-        configuration: NGINX,
-    },
-    Known {
-        name: "haproxy",
-        arguments: &["-db", "-f", "{{folder}}/proxy.conf"],
-        version: &["-v"],
-        configuration: HAPROXY,
-    },
+    Known { name: "longhaul", arguments: NGINX_ARGUMENTS, version: &["-V"], configuration: NGINX },
+    Known { name: "nginx", arguments: NGINX_ARGUMENTS, version: &["-v"], configuration: NGINX },
+    Known { name: "haproxy", arguments: &["-db", "-f", "proxy.conf"], version: &["-v"], configuration: HAPROXY },
 ];
 
 /// Looks for `names`, or for all that are known, and reads the files of others.

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::certificate::Certificate;
 use super::known::Proxy;
 use super::launch;
-use super::template::{TLS, Values};
+use super::template::{ACCESS_LOG_FILE, TLS, Values, has_access_log};
 use crate::crew::is_free_soon;
 use crate::host::kernel_memory::Group;
 use crate::host::process;
@@ -23,6 +23,8 @@ const END_TIME_MAX: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Of what a proxy says when it fails.
 const REASON_LINES_MAX: usize = 3;
+/// Of its output that a run keeps: one that logs there says a line for each request.
+const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 
 /// Where a proxy is to run and what it leads to.
 #[derive(Debug, Clone)]
@@ -42,6 +44,7 @@ pub struct Running {
     /// `Err` with the reason when the kernel's memory cannot be told apart.
     pub group: Result<Group, String>,
     said: PathBuf,
+    folder: PathBuf,
 }
 
 /// Starts it and waits until it takes connections.
@@ -63,7 +66,7 @@ pub fn start(proxy: &Proxy, place: &Place) -> Result<Running, String> {
         access_log: place.access_log,
         tls: place.tls.as_ref(),
     };
-    if place.access_log && !proxy.configuration.contains("{{access_log}}") {
+    if place.access_log && !has_access_log(&proxy.configuration) {
         return Err("its configuration here has no access log".to_owned());
     }
     if place.tls.is_some() && !proxy.configuration.contains(TLS) {
@@ -72,6 +75,8 @@ pub fn start(proxy: &Proxy, place: &Place) -> Result<Running, String> {
     fs::write(folder.join("proxy.conf"), values.fill(&proxy.configuration)?).map_err(in_place)?;
     let arguments = proxy.arguments.iter().map(|argument| values.fill_line(argument));
     let arguments = arguments.collect::<Result<Vec<String>, String>>()?;
+    let name = proxy.program.file_name().unwrap_or_default().to_string_lossy();
+    fs::write(folder.join("command.txt"), format!("{name} {}\n", arguments.join(" "))).map_err(in_place)?;
     let said = folder.join("output.txt");
     let output = File::create(&said).map_err(in_place)?;
     let group = Group::new(&proxy.name);
@@ -81,7 +86,7 @@ pub fn start(proxy: &Proxy, place: &Place) -> Result<Running, String> {
     command.current_dir(&folder).stdin(Stdio::null()).process_group(0);
     command.stdout(output.try_clone().map_err(in_place)?).stderr(output);
     let child = command.spawn().map_err(in_place)?;
-    let mut running = Running { child, address: *address, group, said };
+    let mut running = Running { child, address: *address, group, said, folder };
     running.wait_until_it_listens()?;
     Ok(running)
 }
@@ -122,8 +127,14 @@ impl Running {
 
 /// What it said, on one line: what it calls an error, or else its last words.
 fn last_lines(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    reason(&text)
+    reason(&without_folder(file))
+}
+
+/// What it wrote into its folder, without the way there: that tells of the machine and not of the proxy.
+fn without_folder(file: &Path) -> String {
+    let text = fs::read(file).unwrap_or_default();
+    let folder = file.parent().map(|folder| format!("{}/", folder.display())).unwrap_or_default();
+    String::from_utf8_lossy(&text).replace(&folder, "")
 }
 
 fn reason(said: &str) -> String {
@@ -157,12 +168,49 @@ impl Drop for Running {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        tidy(&self.folder, &self.said);
+    }
+}
+
+/// Leaves what tells how the proxy ran: not its keys, its log of every request, its scratch files.
+fn tidy(folder: &Path, said: &Path) {
+    // What cannot be removed is only in the way.
+    let _ = fs::remove_dir_all(folder.join("tmp"));
+    for name in [ACCESS_LOG_FILE, "proxy.pid", "certificate.pem", "key.pem", "both.pem"] {
+        let _ = fs::remove_file(folder.join(name));
+    }
+    for file in [said, &folder.join("error.log")].into_iter().filter(|file| file.is_file()) {
+        let text = without_folder(file);
+        let _ = match text.as_str() {
+            "" => fs::remove_file(file),
+            text => fs::write(file, &text.as_bytes()[..text.len().min(OUTPUT_BYTES_MAX)]),
+        };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_has_neither_keys_nor_requests() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = folder.path().join("output.txt");
+        fs::create_dir_all(folder.path().join("tmp/0")).unwrap();
+        for name in ["proxy.conf", "key.pem", "access.log"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        fs::write(folder.path().join("error.log"), "").unwrap();
+        let from = format!("in {}/proxy.conf:3\n", folder.path().display());
+        fs::write(&said, from + &"x".repeat(100_000)).unwrap();
+        tidy(folder.path(), &said);
+        let left = fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name());
+        let mut left: Vec<String> = left.map(|name| name.to_string_lossy().into_owned()).collect();
+        left.sort();
+        assert_eq!(left, ["output.txt", "proxy.conf"]);
+        let text = fs::read_to_string(&said).unwrap();
+        assert!(text.starts_with("in proxy.conf:3\nxxx") && text.len() == OUTPUT_BYTES_MAX);
+    }
 
     #[test]
     fn the_reason_is_what_it_calls_an_error() {

@@ -1,6 +1,8 @@
 //! Configuration texts with `{{name}}` in them.
 //!
-//! A line with `{{tls}}` is there only when TLS is wanted, one with `{{plain}}` only when not. A line with `{{peer}}` is there once for each peer, `{{index}}` counts them from 1. An unknown name is an error.
+//! A line with `{{tls}}` is there only when TLS is wanted, one with `{{plain}}` only when not, one with `{{log}}` only when
+//! an access log is. A line with `{{peer}}` is there once for each peer, `{{index}}` counts them from 1. An unknown name is
+//! an error.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,8 +25,23 @@ pub struct Values<'a> {
 /// Marks of lines that are there only with TLS, or only without.
 pub const TLS: &str = "{{tls}}";
 const PLAIN: &str = "{{plain}}";
+/// Of lines that are there only with an access log.
+const LOG: &str = "{{log}}";
+const ACCESS_LOG: &str = "{{access_log}}";
 /// Left for listeners, logs and pipes.
 const DESCRIPTORS_SPARE: u64 = 600;
+
+pub const ACCESS_LOG_FILE: &str = "access.log";
+
+/// The proxy starts in the folder where its files are.
+fn in_folder(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Whether a configuration says where an access log goes.
+pub fn has_access_log(text: &str) -> bool {
+    text.contains(ACCESS_LOG) || text.contains(LOG)
+}
 
 impl Values<'_> {
     fn value(&self, name: &str) -> Option<String> {
@@ -37,11 +54,11 @@ impl Values<'_> {
             "affinity" => format!("1{}", "0".repeat(self.core)),
             "descriptors" => self.descriptors.saturating_sub(DESCRIPTORS_SPARE).to_string(),
             "connections" => (self.descriptors.saturating_sub(DESCRIPTORS_SPARE) / 2).to_string(),
-            "access_log" if self.access_log => format!("{folder}/access.log combined"),
+            "access_log" if self.access_log => format!("{ACCESS_LOG_FILE} combined"),
             "access_log" => "off".to_owned(),
-            "certificate" => self.tls?.certificate.display().to_string(),
-            "key" => self.tls?.key.display().to_string(),
-            "both" => self.tls?.both.display().to_string(),
+            "certificate" => in_folder(&self.tls?.certificate),
+            "key" => in_folder(&self.tls?.key),
+            "both" => in_folder(&self.tls?.both),
             _ => return None,
         })
     }
@@ -69,6 +86,7 @@ impl Values<'_> {
         match (line.contains(TLS), line.contains(PLAIN)) {
             (true, _) => self.tls.map(|_| line.replace(TLS, "")),
             (false, true) => self.tls.is_none().then(|| line.replace(PLAIN, "")),
+            (false, false) if line.contains(LOG) => self.access_log.then(|| line.replace(LOG, "")),
             (false, false) => Some(line.to_owned()),
         }
     }
@@ -81,7 +99,7 @@ impl Values<'_> {
             let value = self.value(name).ok_or_else(|| {
                 format!(
                     "`{{{{{name}}}}}` is no name; known are listen, port, peer, \
-                index, folder, core, affinity, descriptors, connections, access_log, tls, plain; with TLS certificate, key, both"
+                index, folder, core, affinity, descriptors, connections, access_log, tls, plain, log; with TLS certificate, key, both"
                 )
             })?;
             filled += before;
@@ -120,9 +138,17 @@ mod tests {
     fn lines_for_tls_are_there_only_with_it() {
         let text = "{{plain}}listen;\n{{tls}}listen ssl {{key}};\nend";
         assert_eq!(values().fill(text).unwrap(), "listen;\nend\n");
-        let [certificate, key, both] = ["/c", "/k", "/b"].map(Into::into);
+        let [certificate, key, both] = ["/f/c", "/f/k", "/f/b"].map(Into::into);
         let tls = Certificate { certificate, key, both };
-        assert_eq!(Values { tls: Some(&tls), ..values() }.fill(text).unwrap(), "listen ssl /k;\nend\n");
+        assert_eq!(Values { tls: Some(&tls), ..values() }.fill(text).unwrap(), "listen ssl k;\nend\n");
+    }
+
+    #[test]
+    fn lines_for_a_log_are_there_only_with_it() {
+        let text = "{{log}}log stdout;\nend";
+        assert!(has_access_log(text) && has_access_log("log {{access_log}}") && !has_access_log("end"));
+        assert_eq!(values().fill(text).unwrap(), "end\n");
+        assert_eq!(Values { access_log: true, ..values() }.fill(text).unwrap(), "log stdout;\nend\n");
     }
 
     #[test]

@@ -56,6 +56,28 @@ impl Offer {
     }
 }
 
+/// Where the body of an answer to a plain request begins, once its head is whole. Its connection has to stay open.
+pub fn body_of_200(bytes: &[u8]) -> Result<Option<usize>, String> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut response = httparse::Response::new(&mut fields);
+    let taken = match response.parse(bytes) {
+        Ok(httparse::Status::Complete(taken)) => taken,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(format!("the answer is not HTTP: {error}")),
+    };
+    let status = response.code.unwrap_or(0);
+    if status != 200 {
+        return Err(format!("status {status} {} instead of 200", response.reason.unwrap_or("")));
+    }
+    let closes = |field: &&httparse::Header<'_>| {
+        field.name.eq_ignore_ascii_case("connection") && field.value.eq_ignore_ascii_case(b"close")
+    };
+    match response.headers.iter().find(closes) {
+        Some(_) => Err("the connection is not kept".to_owned()),
+        None => Ok(Some(taken)),
+    }
+}
+
 fn accept_value(key: &[u8]) -> String {
     let mut digest = Sha1::new();
     digest.update(key);
@@ -131,6 +153,15 @@ mod tests {
         assert!(offer.verify(wrong).is_err_and(|text| text.contains("wrong")));
         assert!(offer.verify(b"HTTP/1.1 101 X\r\n\r\n").is_err_and(|text| text.contains("without")));
         assert!(offer.verify(b"SSH-2.0\r\n").is_err());
+    }
+
+    #[test]
+    fn an_answer_keeps_its_connection() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        assert_eq!(body_of_200(head), Ok(Some(head.len() - 2)));
+        assert_eq!(body_of_200(&head[..20]), Ok(None));
+        assert!(body_of_200(b"HTTP/1.1 404 Not Found\r\n\r\n").is_err_and(|text| text.contains("404 Not Found")));
+        assert!(body_of_200(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").is_err());
     }
 
     #[test]
