@@ -112,6 +112,12 @@ pub const SHARD_STOP_TIME: Duration = Duration::from_millis(500);
 /// A shard that lacks descriptors or connections says so this often at most: the reason does not change faster.
 pub const SHARD_WARNING_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A shard at which no connection comes or goes for this long is at rest: bursts have shorter gaps.
+pub const SHARD_REST_TIME: Duration = Duration::from_millis(100);
+
+/// Connections after which a shard at rest gives memory back: fewer leave less than a megabyte.
+pub const SHARD_REST_CONNECTIONS: usize = 64;
+
 /// Descriptors of a shard that are no connections: two rings, bells, reserve, some listeners and pipes.
 pub const SHARD_OWN_DESCRIPTORS: u64 = 32;
 

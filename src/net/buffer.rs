@@ -19,6 +19,11 @@ pub fn take() -> Buffer {
     Buffer(kept.unwrap_or_else(|| Vec::with_capacity(BODY_BUFFER_BYTES)))
 }
 
+/// Frees the buffers that nobody uses.
+pub fn release() {
+    FREE.take();
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.0);

@@ -11,6 +11,7 @@ use super::expiry::Expiry;
 use super::gate::Gate;
 use super::mailbox::{Mailbox, Receiver};
 use super::messages::{Adoption, Command, Left, Plan, Report};
+use super::rest::Rest;
 use super::service::Service;
 use crate::limits::{SHARD_STOP_TIME, SHARD_WARNING_INTERVAL, TUNNEL_FAREWELL_TIME, TUNNEL_SWEEP_INTERVAL};
 use crate::model::{self, ListenAddress, LogLevel};
@@ -57,6 +58,7 @@ struct Local<S: Service> {
     /// Clients count one, tunnels two: `worker_connections`.
     live: Cell<usize>,
     connections: Cell<usize>,
+    rest: Rest,
     draining: Cell<bool>,
     /// Shut when a drain has nothing left to wait for.
     emptied: Gate,
@@ -101,6 +103,7 @@ impl<S: Service> Local<S> {
             doors: RefCell::default(),
             live: Cell::new(0),
             connections: Cell::new(0),
+            rest: Rest::default(),
             draining: Cell::new(false),
             emptied: Gate::default(),
             warned: Cell::new(None),
@@ -110,6 +113,8 @@ impl<S: Service> Local<S> {
     /// The main task: obeys commands until the process leaves.
     async fn follow(self: &Rc<Self>, commands: Receiver<Command<S::Parts>>) -> std::io::Result<()> {
         self.drive_tunnels();
+        let resting = Rc::clone(self);
+        monoio::spawn(async move { resting.rest.watch().await });
         self.reports.send(Report::Started { shard: self.number });
         loop {
             match commands.next().await? {
@@ -334,6 +339,7 @@ impl<S: Service> Drop for Counted<S> {
         served.connections.set(served.connections.get() - 1);
         local.connections.set(local.connections.get() - 1);
         local.live.set(local.live.get() - 1);
+        local.rest.stir();
         local.report_if_drained(served);
     }
 }
@@ -354,6 +360,7 @@ impl<S: Service> Drop for CountedTunnel<S> {
         let (served, local) = (&self.0, &self.0.local);
         served.tunnels.set(served.tunnels.get() - 1);
         local.live.set(local.live.get() - 2);
+        local.rest.stir();
         local.report_if_drained(served);
     }
 }

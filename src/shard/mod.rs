@@ -16,6 +16,7 @@ mod gate;
 mod local;
 mod messages;
 mod proxying;
+mod rest;
 mod service;
 #[cfg(test)]
 mod tests;
