@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use crate::model::PeerAddress;
 use crate::net::stream::{Stream, within};
+use crate::sys;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// How a connection begins on our side.
@@ -31,6 +32,10 @@ pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     if let (Some(local), PeerAddress::Ip(_)) = (from.address, address) {
+        if local.port() == 0 {
+            // Where the option is refused an address has its ports once for all peers together.
+            let _ = sys::socket::leave_port_to_connect(socket.as_fd());
+        }
         rustix::net::bind(&socket, &local)?;
     }
     if from.keepalive && matches!(address, PeerAddress::Ip(_)) {

@@ -1,6 +1,7 @@
-//! Receiving into the spare room of a buffer.
+//! Receiving into the spare room of a buffer, and options that no crate has a function for.
 
-use std::os::fd::BorrowedFd;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -18,4 +19,24 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut Vec<u8>, max: usize) -> Resu
     // SAFETY: the call initialized the first `n` bytes of the spare room, and `n` is at most its length.
     unsafe { buffer.set_len(filled + n) };
     Ok(n)
+}
+
+/// A socket bound to an address and port 0 gets its port from `connect`: one that is free towards that peer, and not one
+/// that the address has used for nobody.
+///
+/// # Errors
+/// The system's.
+pub fn leave_port_to_connect(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the option takes an int, which lives over the call and is as long as said.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -130,6 +130,16 @@ impl Socket {
         }
     }
 
+    /// As [`Socket::read_head`]; `None` when the connection ends before.
+    pub fn try_read_head(&mut self) -> Option<String> {
+        while !self.ahead.windows(4).any(|window| window == b"\r\n\r\n") {
+            if !self.read_some().is_ok_and(|count| count > 0) {
+                return None;
+            }
+        }
+        Some(self.read_head())
+    }
+
     /// The next line with its end.
     #[track_caller]
     pub fn read_line(&mut self) -> String {

@@ -18,6 +18,7 @@ mod bodies;
 mod broken_configurations;
 mod command_line;
 mod computed;
+mod doctor;
 mod error_pages;
 mod exhaustion;
 mod files;
