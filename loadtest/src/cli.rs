@@ -69,7 +69,7 @@ struct CompareArgs {
     /// Rounds over the whole matrix [default: 7, with --quick 3]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
-    /// Only these of longhaul, nginx, haproxy; the first is what others are compared with
+    /// Only these of longhaul, nginx, haproxy, or none of them; the first is what others are compared with
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     proxies: Vec<String>,
     /// Another proxy, described by a file (see README)

@@ -1,67 +1,67 @@
-//! The whole program: a comparison of small scenarios, with proxies that fail, and one that is interrupted.
-//!
-//! In place of a proxy stands this program's own echoing peer, so that nothing has to be installed.
+//! The whole program: a comparison of small scenarios, with proxies that fail in every way, and one that is interrupted.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test says no")]
 
+mod support;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Command, Output};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_longhaul-loadtest");
-const DEADLINE: Duration = Duration::from_secs(120);
+use support::{PROGRAM, compare, described, peer, port, script, wait};
 
-/// A port that is free now.
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn described(folder: &Path, name: &str, program: &str, arguments: &str) -> PathBuf {
-    let file = folder.join(format!("{name}.proxy"));
-    let text = format!(
-        "name = {name}\nprogram = {program}\narguments = {arguments}\nversion = --version\n---\nat {{{{listen}}}}\n"
-    );
-    fs::write(&file, text).unwrap();
-    file
+/// This test program as a proxy: the named case below takes its part.
+fn acted(folder: &Path, name: &str, case: &str) -> std::path::PathBuf {
+    let own = std::env::current_exe().unwrap();
+    described(folder, name, &own.display().to_string(), &format!("{case} --exact --ignored --nocapture"))
 }
 
-fn script(folder: &Path, text: &str) -> String {
-    let file = folder.join("script.sh");
-    fs::write(&file, text).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    file.display().to_string()
+/// Where an acted proxy has to listen.
+fn stage() -> TcpListener {
+    let configuration = fs::read_to_string("proxy.conf").unwrap();
+    TcpListener::bind(configuration.trim().strip_prefix("at ").unwrap()).unwrap()
 }
 
-fn compare(folder: &Path, matrix: &str, proxies: &[PathBuf], rounds: &str) -> Command {
-    fs::write(folder.join("matrix"), matrix).unwrap();
-    let mut command = Command::new(PROGRAM);
-    command.args(["compare", "--debug-build-for-tests", "--rounds", rounds, "--proxies", "none", "--out"]);
-    command.arg(folder.join("run")).arg("--matrix").arg(folder.join("matrix"));
-    for proxy in proxies {
-        command.arg("--proxy").arg(proxy);
+#[test]
+#[ignore = "a part that another test has this program play"]
+fn answers_as_one_without_its_peer() {
+    for stream in stage().incoming() {
+        let mut stream = stream.unwrap();
+        // The one that only looks whether somebody listens says nothing.
+        if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+            let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
 }
 
-fn peer(folder: &Path) -> PathBuf {
-    described(folder, "peer", PROGRAM, "peers --peer-port {{port}} --peers 1")
+#[test]
+#[ignore = "a part that another test has this program play"]
+fn listens_once_and_then_refuses() {
+    let listener = stage();
+    let (_first, _) = listener.accept().unwrap();
+    drop(listener);
+    loop {
+        std::thread::park();
+    }
 }
 
 #[test]
 fn a_comparison_leaves_a_folder_and_names_what_failed() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let failing = described(folder, "failing", &script(folder, "#!/bin/sh\necho no such thing\nexit 3\n"), "start");
+    let failing = script(&folder.join("failing.sh"), "#!/bin/sh\necho no such thing\nexit 3\n");
+    let failing = described(folder, "failing", &failing, "start");
     let matrix = "held: idle tunnels=40 steps=2 seconds=0.2\nsmall: echo tunnels=8 busy=4 seconds=0.2\n\
                   large: bulk tunnels=2 seconds=0.2\nmany: idle tunnels=10000000 seconds=0.2\n";
     let output = compare(folder, matrix, &[peer(folder), failing, folder.join("missing.proxy")], "1").output().unwrap();
     let Output { status, stdout, stderr } = output;
-    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    let (stdout, stderr) = (text(&stdout), text(&stderr));
     assert_eq!(status.code(), Some(1), "{stdout}\n{stderr}");
     assert!(stderr.contains("missing.proxy is left out"), "{stderr}");
     assert!(stdout.contains("### held") && stdout.contains("report.html"), "{stdout}");
@@ -77,20 +77,91 @@ fn a_comparison_leaves_a_folder_and_names_what_failed() {
     assert!(faults.contains("descriptors") && faults.contains("10000000 tunnels"), "{faults}");
     assert!(!readings.contains("many,peer"), "{readings}");
     assert!(fs::read_to_string(run.join("proxies/peer/held/proxy.conf")).unwrap().starts_with("at 127.0.0.1:"));
+    let command = fs::read_to_string(run.join("proxies/peer/held/command.txt")).unwrap();
+    assert!(command.starts_with("longhaul-loadtest peers --peer-port "), "{command}");
+    let facts = fs::read_to_string(run.join("run.txt")).unwrap();
+    assert!(facts.contains("\ncommand: longhaul-loadtest compare --debug-build-for-tests "), "{facts}");
     let again = Command::new(PROGRAM).arg("report").arg(&run).output().unwrap();
     assert!(again.status.success());
 }
 
-fn wait(child: &mut Child) -> Option<i32> {
-    let deadline = Instant::now() + DEADLINE;
-    while Instant::now() < deadline {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        std::thread::sleep(Duration::from_millis(5));
+#[test]
+fn proxies_that_refuse_are_named_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let orphaned = acted(folder, "orphaned", "answers_as_one_without_its_peer");
+    let refusing = acted(folder, "refusing", "listens_once_and_then_refuses");
+    let matrix = "held: idle tunnels=20 steps=1 seconds=0.1\nkept: kept tunnels=300 steps=1 seconds=0.1\n";
+    let output = compare(folder, matrix, &[orphaned, refusing, peer(folder)], "1").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let faults = fs::read_to_string(folder.join("run/faults.csv")).unwrap();
+    for scenario in ["held", "kept"] {
+        let of = |proxy: &str| {
+            let begin = format!("1,{scenario},{proxy},");
+            faults.lines().find_map(|line| line.strip_prefix(&begin)).unwrap_or_else(|| panic!("{begin} in {faults}"))
+        };
+        assert!(of("orphaned").contains("did not open: status 502 Bad Gateway instead of "), "{faults}");
+        assert!(of("refusing").contains("Connection refused"), "{faults}");
+        assert!(text(&output.stderr).contains(&format!("orphaned, {scenario}: ")), "said at once");
     }
-    child.kill().unwrap();
-    panic!("still there after {} s", DEADLINE.as_secs());
+    let readings = fs::read_to_string(folder.join("run/readings.csv")).unwrap();
+    assert!(readings.contains("held,peer,user_bytes_per_tunnel"), "{readings}");
+    assert!(readings.contains("kept,peer,user_bytes_per_connection"), "{readings}");
+    assert!(!readings.contains("orphaned") && !readings.contains("refusing"), "{readings}");
+    let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(report.contains("orphaned") && report.contains("502 Bad Gateway"), "{report}");
+}
+
+#[test]
+fn peers_that_cannot_listen_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let first = taken.local_addr().unwrap().port();
+    let matrix = "kept: kept tunnels=300 steps=1 seconds=0.1\n";
+    let mut command = compare(folder, matrix, &[peer(folder)], "1");
+    let output = command.args(["--port", &first.to_string(), "--peers", "1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let faults = fs::read_to_string(folder.join("run/faults.csv")).unwrap();
+    assert!(faults.contains(&format!("1,kept,peer,the peers' port {first} is taken")), "{faults}");
+    assert!(folder.join("run/report.html").is_file());
+}
+
+#[test]
+fn when_all_was_measured_the_exit_code_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let matrix = "kept: kept tunnels=300 steps=1 seconds=0.1\n";
+    let output = compare(folder.path(), matrix, &[peer(folder.path())], "1").output().unwrap();
+    let faults = fs::read_to_string(folder.path().join("run/faults.csv")).unwrap();
+    assert_eq!((output.status.code(), faults.lines().count()), (Some(0), 1), "{faults}");
+}
+
+#[test]
+fn debug_builds_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let compare_with = |longhaul: &str| {
+        let arguments = ["compare", "--debug-build-for-tests", "--quick", "--proxies", "longhaul", "--longhaul"];
+        let output = Command::new(PROGRAM).args(arguments).arg(longhaul).current_dir(folder).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stderr)
+    };
+    let says_so = "#!/bin/sh\necho 'nginx version: nginx/1' >&2\necho 'longhaul version: longhaul/1 (debug)' >&2\n";
+    let said = compare_with(&script(&folder.join("longhaul"), says_so));
+    assert!(said.contains("is a debug build; use `cargo build --release`"), "{said}");
+    fs::create_dir(folder.join("debug")).unwrap();
+    let said = compare_with(&script(&folder.join("debug/longhaul"), "#!/bin/sh\necho longhaul 1\n"));
+    assert!(said.contains("is a debug build"), "{said}");
+    if cfg!(debug_assertions) {
+        let output = Command::new(PROGRAM).args(["compare", "--quick"]).current_dir(folder).output().unwrap();
+        assert!(!output.status.success() && text(&output.stderr).contains("this is a debug build"));
+    }
+    assert!(
+        fs::read_dir(folder)
+            .unwrap()
+            .flatten()
+            .all(|entry| !text(entry.file_name().as_encoded_bytes()).contains("loadtest"))
+    );
 }
 
 #[test]
@@ -115,7 +186,7 @@ fn wrong_asks_are_refused() {
     let fails = |arguments: &[&str]| {
         let output = Command::new(PROGRAM).args(arguments).output().unwrap();
         assert!(!output.status.success(), "{arguments:?}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
+        text(&output.stderr)
     };
     let run = ["run", "--debug-build-for-tests", "--target"];
     let foreign = fails(&[&run[..], &["192.0.2.1:80", "echo", "tunnels=1"]].concat());
@@ -127,8 +198,5 @@ fn wrong_asks_are_refused() {
             .concat(),
     );
     assert!(nobody.contains("2 of 2 tunnels did not open: connect to"), "{nobody}");
-    if cfg!(debug_assertions) {
-        assert!(fails(&["compare", "--quick"]).contains("debug build"));
-    }
     assert!(fails(&["report", "/nonexistent"]).contains("/nonexistent/matrix.txt"));
 }

@@ -46,10 +46,13 @@ const KNOWN: [Known; 3] = [
     Known { name: "haproxy", arguments: &["-db", "-f", "proxy.conf"], version: &["-v"], configuration: HAPROXY },
 ];
 
+/// In place of names: only what files describe.
+const NONE: &str = "none";
+
 /// Looks for `names`, or for all that are known, and reads the files of others.
 pub fn find(names: &[String], longhaul: Option<&Path>, files: &[PathBuf]) -> Found {
     let mut found = Found::default();
-    for name in names {
+    for name in names.iter().filter(|name| *name != NONE) {
         if !KNOWN.iter().any(|known| known.name == name) {
             let known = KNOWN.map(|known| known.name).join(", ");
             found.missing.push((name.clone(), format!("not known (known are {known}); others join by --proxy FILE")));
