@@ -43,6 +43,7 @@ const FIXED: &[(&str, Variable)] = &[
     ("https", Variable::Https),
     ("is_args", Variable::IsArgs),
     ("limit_conn_status", Variable::LimitConnStatus),
+    ("limit_rate", Variable::LimitRate),
     ("limit_req_status", Variable::LimitReqStatus),
     ("msec", Variable::Msec),
     ("nginx_version", Variable::NginxVersion),
@@ -120,11 +121,20 @@ fn built_in(name: &str) -> Option<Variable> {
         return Some(FIXED[at].1.clone());
     }
     PREFIXED.iter().find_map(|(prefix, variable)| {
-        let rest = name.strip_prefix(prefix).filter(|rest| !rest.is_empty())?;
+        let rest = name.strip_prefix(prefix)?;
         // Cookies alone have names in which case counts.
         let folded = if prefix.ends_with("cookie_") { rest.to_owned() } else { rest.to_ascii_lowercase() };
         Some(variable(folded.into_bytes().into()))
     })
+}
+
+/// Variables of nginx's own that `set` may change.
+fn own_target(name: &str) -> Option<SetTarget> {
+    match name {
+        "args" => Some(SetTarget::Args),
+        "limit_rate" => Some(SetTarget::LimitRate),
+        _ => None,
+    }
 }
 
 impl Names {
@@ -142,7 +152,7 @@ impl Names {
     /// # Errors
     /// The name is one of nginx's own that cannot be changed, or there are too many.
     pub fn add_set(&mut self, name: &str, span: Span) -> Result<(), Fault> {
-        if name == "args" {
+        if own_target(name).is_some() {
             return Ok(());
         }
         self.check_free(name, span)?;
@@ -166,8 +176,8 @@ impl Names {
     /// What a `set` of that name gives a value.
     #[must_use]
     pub fn set_target(&self, name: &str) -> Option<SetTarget> {
-        if name == "args" {
-            return Some(SetTarget::Args);
+        if let Some(target) = own_target(name) {
+            return Some(target);
         }
         match self.computed.get(name) {
             Some(Variable::Map(id)) => Some(SetTarget::Map(*id)),
@@ -358,7 +368,6 @@ mod tests {
         assert_eq!(template(&names, "${}").unwrap_err(), "invalid variable name");
         assert_eq!(template(&names, "${host").unwrap_err(), "the closing bracket in \"host\" variable is missing");
         assert_eq!(template(&names, "$hots").unwrap_err(), "unknown \"hots\" variable");
-        assert_eq!(template(&names, "$http_").unwrap_err(), "unknown \"http_\" variable");
     }
 
     #[test]

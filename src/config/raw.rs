@@ -61,6 +61,8 @@ pub struct RawLevel {
     pub access_logs: Option<Vec<RawAccessLog>>,
     /// The rewrite phase in order.
     pub steps: Vec<RawStep>,
+    pub limit_rate: Option<Word>,
+    pub limit_rate_after: Option<Word>,
     pub rewrite_log: Option<bool>,
     pub uninitialized_variable_warn: Option<bool>,
     pub log_not_found: Option<bool>,

@@ -10,13 +10,13 @@ use super::directives::access::{self, AccessParts};
 use super::directives::added_fields::{self, AddedParts};
 use super::directives::content::{self, Files};
 use super::directives::real_ip::{self, RealIpParts};
-use super::directives::{client, error_page, geo, limit, log, map, proxy, rewrite, server, tunnel, upstream};
+use super::directives::{client, error_page, geo, limit, log, map, proxy, rate, rewrite, server, tunnel, upstream};
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
 use super::scope::Scope;
 use crate::model::{
     AccessLog, Client, ClientHead, Content, ErrorPages, Http, If, LimitExcept, Limits, Location, Matching, Proxy,
-    Server, Step, Tunnel,
+    Server, Step, Template, Tunnel,
 };
 
 /// All settings of one level.
@@ -31,6 +31,8 @@ struct Level {
     real_ip: RealIpParts,
     access_logs: Arc<[AccessLog]>,
     added: AddedParts,
+    limit_rate: Template,
+    limit_rate_after: Template,
     error_pages: ErrorPages,
     files: Files,
     internal: bool,
@@ -51,6 +53,8 @@ impl Level {
             real_ip: RealIpParts::default(),
             access_logs: log::defaults(prefix, scope),
             added: AddedParts::default(),
+            limit_rate: Template::default(),
+            limit_rate_after: Template::default(),
             error_pages: ErrorPages::default(),
             files: content::files_defaults(prefix),
             internal: false,
@@ -73,6 +77,8 @@ impl Level {
             real_ip: real_ip::resolve(&raw.real_ip, &self.real_ip, scope),
             access_logs: log::resolve(raw.access_logs.as_deref(), &self.access_logs, scope),
             added: added_fields::resolve(&raw.added, &self.added, scope),
+            limit_rate: rate::resolve(raw.limit_rate.as_ref(), &self.limit_rate, scope),
+            limit_rate_after: rate::resolve(raw.limit_rate_after.as_ref(), &self.limit_rate_after, scope),
             error_pages: error_page::resolve(raw, &self.error_pages, scope),
             files: content::resolve_files(&raw.files, &self.files, scope),
             internal: self.internal,
@@ -99,6 +105,8 @@ impl Level {
             tunnel: self.tunnel,
             access_logs: self.access_logs,
             added: self.added.fields,
+            limit_rate: self.limit_rate,
+            limit_rate_after: self.limit_rate_after,
             error_pages: self.error_pages,
             try_files: None,
             limit_except: None,

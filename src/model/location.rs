@@ -29,6 +29,10 @@ pub struct Location {
     pub tunnel: Arc<Tunnel>,
     pub access_logs: Arc<[AccessLog]>,
     pub added: AddedFields,
+    /// `limit_rate`: bytes a second that an answer leaves with; empty is no limit.
+    pub limit_rate: Template,
+    /// `limit_rate_after`: bytes that leave before it acts.
+    pub limit_rate_after: Template,
     pub error_pages: ErrorPages,
     pub try_files: Option<TryFiles>,
     pub limit_except: Option<LimitExcept>,

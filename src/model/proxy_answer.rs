@@ -21,7 +21,7 @@ pub struct ProxyAnswer {
     /// `proxy_ignore_headers`: fields that would steer this proxy, and do not.
     pub ignores_accel_redirect: bool,
     pub ignores_accel_limit_rate: bool,
-    /// `proxy_limit_rate`: bytes a second that are read from the peer; empty or 0 is no limit.
+    /// `proxy_limit_rate`: bytes a second that are read from the peer; empty is no limit.
     pub limit_rate: Template,
     /// `proxy_pass_trailers`.
     pub pass_trailers: bool,

@@ -27,6 +27,8 @@ pub enum SetTarget {
     Map(MapId),
     /// `$args`.
     Args,
+    /// `$limit_rate`.
+    LimitRate,
 }
 
 /// `rewrite`.

@@ -50,6 +50,8 @@ pub enum Variable {
     Https,
     IsArgs,
     LimitConnStatus,
+    /// What limits this answer; 0 before it is known and without a limit.
+    LimitRate,
     LimitReqStatus,
     Map(MapId),
     Msec,

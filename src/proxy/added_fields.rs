@@ -26,6 +26,7 @@ impl Exchange<'_> {
         };
         self.add_headers(answer.status, length, &mut answer.fields);
         responder.keep_alive &= !self.shard.is_draining();
+        responder.pace = self.client_pace();
         responder.expects_trailers = self.trailers_of(answer.status).next().is_some();
         responder.begin(answer);
     }

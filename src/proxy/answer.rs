@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::answer_fields;
 use super::body::Body;
@@ -192,6 +192,11 @@ impl Reading<'_, '_, '_> {
             exchange.challenges = response.fields.all(b"www-authenticate").map(Into::into).collect();
             return Err(exchange.failure(Cause::Status(status)));
         }
+        if let Some(rate) = response.fields.first(b"x-accel-limit-rate")
+            && !self.passed.proxy.answer.ignores_accel_limit_rate
+        {
+            exchange.obey_rate(rate);
+        }
         if let Some(to) = response.fields.first(b"x-accel-redirect")
             && !self.passed.proxy.answer.ignores_accel_redirect
         {
@@ -221,7 +226,8 @@ impl Reading<'_, '_, '_> {
         let lost = |error| Failure::client(Phase::SendingToClient, "send()", error);
         let timeout = self.passed.proxy.read_timeout;
         let mut body = Body::new(length);
-        let mut pace = self.pace();
+        let pace = self.pace();
+        let mut taken_bytes = 0;
         loop {
             let mut piece = buffer::take();
             let read_before = body.read_bytes;
@@ -233,9 +239,9 @@ impl Reading<'_, '_, '_> {
                         attempt.response_bytes += piece.len() as u64;
                     }
                     self.responder.data(&piece).await.map_err(lost)?;
-                    let pause = pace.as_mut().and_then(|pace| pace.pause_after(piece.len()));
+                    taken_bytes += piece.len() as u64;
                     drop(piece);
-                    if let Some(pause) = pause {
+                    if let Some(Err(pause)) = pace.map(|pace| pace.room(taken_bytes)) {
                         monoio::time::sleep(pause).await;
                     }
                 }
@@ -272,8 +278,8 @@ impl Reading<'_, '_, '_> {
 
     /// `proxy_limit_rate`, if it limits this answer.
     fn pace(&self) -> Option<Pace> {
-        let rate = self.exchange.evaluate(&self.passed.proxy.answer.limit_rate);
-        Pace::new(&rate)
+        let rate = self.exchange.size(&self.passed.proxy.answer.limit_rate);
+        Pace::new(rate, 0, Instant::now())
     }
 }
 

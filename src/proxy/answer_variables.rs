@@ -19,6 +19,7 @@ impl Exchange<'_> {
             Variable::SentHttp(name) => append_field(&sent.fields, name, out) || append_framing(&sent, name, out),
             Variable::SentTrailer(name) => append_field(&self.sent_trailers.borrow(), name, out),
             Variable::LimitConnStatus => put_some(out, self.limit_conn_status.map(|status| status.text().as_bytes())),
+            Variable::LimitRate => print(out, format_args!("{}", self.rate.get().unwrap_or(0))),
             Variable::LimitReqStatus => put_some(out, self.limit_req_status.map(|status| status.text().as_bytes())),
             Variable::RequestCompletion => put(out, if self.is_complete { b"OK" } else { b"" }),
             _ => return None,

@@ -25,6 +25,7 @@ mod pace;
 mod pass;
 mod peer;
 mod preface;
+mod rate;
 mod real_ip;
 mod replace;
 mod request_body;

@@ -1,41 +1,38 @@
-//! How long reading pauses so that a rate of bytes is kept. The first second's bytes are free, as in nginx.
+//! How many bytes may move now so that a rate is kept: as in nginx, those of a second at its begin. Pure but for the clock.
 
 use std::time::{Duration, Instant};
 
-/// What is free of any pause.
-const FREE: Duration = Duration::from_secs(1);
-
-/// One answer that is read at a rate.
+/// One body that moves at a rate.
+#[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    bytes_per_second: f64,
+    bytes_per_second: u64,
+    /// Bytes that move before the rate acts.
+    free_bytes: u64,
     began: Instant,
-    bytes: u64,
 }
 
 impl Pace {
-    /// A rate in digits, with `k` or `m` if a variable gave it so; `None` for none, 0 and what is no rate.
+    /// `None` for a rate of 0, which is no limit.
     #[must_use]
-    pub fn new(rate: &[u8]) -> Option<Self> {
-        let rate = rate.to_ascii_lowercase();
-        let (digits, factor) = match rate.split_last() {
-            Some((b'k', digits)) => (digits, 1 << 10),
-            Some((b'm', digits)) => (digits, 1 << 20),
-            Some(_) | None => (rate.as_slice(), 1),
-        };
-        let number: u32 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        let bytes_per_second = f64::from(number) * f64::from(factor);
-        (number > 0).then(|| Self { bytes_per_second, began: Instant::now(), bytes: 0 })
+    pub fn new(bytes_per_second: u64, free_bytes: u64, began: Instant) -> Option<Self> {
+        (bytes_per_second > 0).then_some(Self { bytes_per_second, free_bytes, began })
     }
 
-    /// Counts bytes, and says how long nothing may be read after them.
-    pub fn pause_after(&mut self, bytes: usize) -> Option<Duration> {
-        self.bytes += bytes as u64;
-        self.pause_at(self.began.elapsed())
+    /// Bytes that may move now, when so many have; or how long to wait for the next one.
+    ///
+    /// # Errors
+    /// The time to wait.
+    pub fn room(&self, moved: u64) -> Result<u64, Duration> {
+        self.room_at(moved, self.began.elapsed())
     }
 
-    fn pause_at(&self, elapsed: Duration) -> Option<Duration> {
-        let due = Duration::try_from_secs_f64(self.bytes as f64 / self.bytes_per_second).ok()?;
-        due.checked_sub(elapsed + FREE).filter(|pause| !pause.is_zero())
+    fn room_at(&self, moved: u64, elapsed: Duration) -> Result<u64, Duration> {
+        let limited = moved.saturating_sub(self.free_bytes);
+        let begun = elapsed.as_secs().saturating_add(1).saturating_mul(self.bytes_per_second);
+        match begun.saturating_add(self.free_bytes).saturating_sub(moved) {
+            0 => Err(Duration::from_secs(limited / self.bytes_per_second).saturating_sub(elapsed)),
+            room => Ok(room),
+        }
     }
 }
 
@@ -43,21 +40,26 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[test]
-    fn bytes_beyond_the_first_second_wait_for_theirs() {
-        let mut pace = Pace::new(b"1k").unwrap();
-        pace.bytes = 1024;
-        assert_eq!(pace.pause_at(Duration::ZERO), None);
-        pace.bytes = 3072;
-        assert_eq!(pace.pause_at(Duration::ZERO), Some(Duration::from_secs(2)));
-        assert_eq!(pace.pause_at(Duration::from_millis(500)), Some(Duration::from_millis(1500)));
-        assert_eq!(pace.pause_at(Duration::from_secs(2)), None);
+    fn at(moved: u64, ms: u64) -> Result<u64, u128> {
+        let pace = Pace::new(1000, 100, Instant::now()).unwrap();
+        pace.room_at(moved, Duration::from_millis(ms)).map_err(|wait| wait.as_millis())
     }
 
     #[test]
-    fn what_is_no_rate_limits_nothing() {
-        for rate in [b"".as_slice(), b"0", b"k", b"fast", b"-1"] {
-            assert!(Pace::new(rate).is_none());
-        }
+    fn each_second_has_its_bytes_and_the_free_ones_come_before() {
+        assert_eq!(at(0, 0), Ok(1100));
+        assert_eq!(at(1099, 999), Ok(1));
+        assert_eq!(at(1100, 0), Err(1000));
+        assert_eq!(at(1100, 400), Err(600));
+        assert_eq!(at(1100, 1000), Ok(1000));
+        assert_eq!(at(3600, 1200), Err(1800));
+        assert_eq!(at(100, 5000), Ok(6000));
+    }
+
+    #[test]
+    fn no_rate_is_no_limit_and_a_large_one_does_not_overflow() {
+        assert!(Pace::new(0, 0, Instant::now()).is_none());
+        let pace = Pace::new(u64::MAX, u64::MAX, Instant::now()).unwrap();
+        assert_eq!(pace.room_at(1, Duration::from_secs(3)), Ok(u64::MAX - 1));
     }
 }

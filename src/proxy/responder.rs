@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::time::Duration;
 
+use super::pace::Pace;
 use super::sent::Sent;
 use crate::http::framing::BodyLength;
 use crate::http::{Fields, Version, chunked, encode, status};
@@ -50,6 +51,8 @@ pub struct Responder<'c> {
     pub expects_trailers: bool,
     /// Fields behind the body; they go out where there are chunks.
     pub trailers: Option<Box<Fields>>,
+    /// `limit_rate`: set before anything is written.
+    pub pace: Option<Pace>,
     pub sent: Sent,
 }
 
@@ -74,6 +77,7 @@ impl<'c> Responder<'c> {
             shown_status: None,
             expects_trailers: false,
             trailers: None,
+            pace: None,
             sent: Sent::default(),
         }
     }
@@ -164,9 +168,10 @@ impl<'c> Responder<'c> {
     }
 
     async fn write(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        match self.stream {
-            Some(stream) => stream.write_parts(parts, self.timeout, &mut self.sent.bytes).await,
-            None => Ok(()),
+        match (self.stream, self.pace) {
+            (Some(stream), None) => stream.write_parts(parts, self.timeout, &mut self.sent.bytes).await,
+            (Some(stream), Some(pace)) => self.write_paced(stream, pace, parts).await,
+            (None, _) => Ok(()),
         }
     }
 
@@ -200,9 +205,34 @@ impl<'c> Responder<'c> {
         self.flush().await?;
         let Some(stream) = self.stream.filter(|_| self.framing != Framing::None) else { return Ok(()) };
         let before = self.sent.bytes;
-        let result = stream.write_file(file, offset, length, self.timeout, &mut self.sent.bytes).await;
+        let result = self.write_file(stream, file, offset, length).await;
         self.sent.body_bytes += self.sent.bytes - before;
         result
+    }
+
+    async fn write_file(&mut self, stream: &Stream, file: &File, mut offset: u64, mut left: u64) -> io::Result<()> {
+        while left > 0 {
+            let step = match self.pace {
+                None => left,
+                Some(pace) => left.min(turn(stream, pace, self.sent.bytes).await?),
+            };
+            stream.write_file(file, offset, step, self.timeout, &mut self.sent.bytes).await?;
+            (offset, left) = (offset + step, left - step);
+        }
+        Ok(())
+    }
+
+    async fn write_paced(&mut self, stream: &Stream, pace: Pace, parts: &[&[u8]]) -> io::Result<()> {
+        for part in parts {
+            let mut rest = *part;
+            while !rest.is_empty() {
+                let room = usize::try_from(turn(stream, pace, self.sent.bytes).await?).unwrap_or(usize::MAX);
+                let (now, later) = rest.split_at(room.min(rest.len()));
+                stream.write_all(now, self.timeout, &mut self.sent.bytes).await?;
+                rest = later;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the head if it has not left yet, so that a client sees it while the body takes its time.
@@ -248,5 +278,18 @@ impl<'c> Responder<'c> {
             self.data(body).await?;
         }
         self.finish().await
+    }
+}
+
+/// Waits until bytes may leave again, and says how many. A client that goes meanwhile is not waited for.
+async fn turn(stream: &Stream, pace: Pace, sent: u64) -> io::Result<u64> {
+    loop {
+        let pause = match pace.room(sent) {
+            Ok(room) => return Ok(room),
+            Err(pause) => pause,
+        };
+        if monoio::time::timeout(pause, stream.gone()).await.is_ok() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
     }
 }

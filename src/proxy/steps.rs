@@ -83,6 +83,7 @@ impl Exchange<'_> {
         match target {
             SetTarget::Slot(slot) => self.facts.borrow_mut().set(slot, &value),
             SetTarget::Map(map) => self.facts.borrow_mut().remember(map, value.into()),
+            SetTarget::LimitRate => self.set_rate(&value),
             SetTarget::Args => {
                 self.args = Some(value).filter(|args| !args.is_empty());
                 self.raw_path = None;

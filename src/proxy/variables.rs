@@ -75,7 +75,8 @@ impl Exchange<'_> {
                 put_some(out, Some(method.as_bytes()).filter(|m| !m.is_empty()))
             }
             Variable::RequestUri => put_some(out, Some(target::unparsed(&self.head.target)).filter(|t| !t.is_empty())),
-            Variable::Uri => put_some(out, Some(&*self.path).filter(|path| !path.is_empty())),
+            // Of a request line that is none there is no path at all; one that breaks a rule is empty.
+            Variable::Uri => !self.head.method.as_bytes().is_empty() && put(out, &self.path),
             Variable::ServerProtocol => put(out, self.head.version.as_str().as_bytes()),
             Variable::RequestLength => print(out, format_args!("{}", self.request_bytes.get())),
             Variable::RequestTime => print_seconds(out, self.started.elapsed()),

@@ -25,6 +25,8 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         tunnel: Arc::new(Tunnel::default()),
         access_logs: Arc::new([]),
         added: AddedFields::default(),
+        limit_rate: Template::default(),
+        limit_rate_after: Template::default(),
         error_pages: ErrorPages::default(),
         try_files: None,
         limit_except: None,

@@ -30,6 +30,7 @@ mod limits;
 mod locations;
 mod logs;
 mod maps;
+mod rates;
 mod real_addresses;
 mod retries;
 mod rewrite;

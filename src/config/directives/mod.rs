@@ -17,6 +17,7 @@ pub mod proxy;
 pub mod proxy_answer;
 pub mod proxy_request;
 pub mod ranges;
+pub mod rate;
 pub mod real_ip;
 pub mod rewrite;
 pub mod server;
@@ -44,6 +45,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     geo::TABLE,
     content::TABLE,
     added_fields::TABLE,
+    rate::TABLE,
     rewrite::TABLE,
     error_page::TABLE,
     client::TABLE,

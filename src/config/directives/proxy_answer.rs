@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::rate;
 use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
@@ -9,7 +10,6 @@ use crate::config::names::has_variables;
 use crate::config::raw::{RawCookieFlags, RawFind, RawLevel, RawProxyAnswer, RawRedirect, RawReplace};
 use crate::config::scope::Scope;
 use crate::config::table::*;
-use crate::config::value;
 use crate::model::{CookieFlags, Find, ProxyAnswer, Redirect, Replace, Template};
 
 /// Fields that nginx does not pass on.
@@ -74,7 +74,12 @@ pub const TABLE: &[Directive] = &[
         "A field of an answer that is passed on although it would be hidden.",
     ),
     level("proxy_ignore_headers", ONE_OR_MORE, ignore_headers, "Fields of an answer that do not steer longhaul."),
-    level("proxy_limit_rate", ONE, limit_rate, "Bytes a second that are read from a peer, for each request (0)."),
+    level(
+        "proxy_limit_rate",
+        ONE,
+        |level, line| line.once(&mut level.proxy.answer.limit_rate, rate::size),
+        "Bytes a second that are read from a peer, for each request (0).",
+    ),
     level_flag(
         "proxy_pass_trailers",
         |level| &mut level.proxy.answer.pass_trailers,
@@ -178,16 +183,6 @@ fn ignore_headers(level: &mut RawLevel, line: &Line) -> Recorded {
     Ok(())
 }
 
-fn limit_rate(level: &mut RawLevel, line: &Line) -> Recorded {
-    line.once(&mut level.proxy.answer.limit_rate, |line| {
-        let word = line.arg(0);
-        if !has_variables(word) && value::size(&word.text).is_none() {
-            return Err(line.invalid_value(word).help(value::SIZE_HELP));
-        }
-        Ok(word.clone())
-    })
-}
-
 /// nginx's defaults.
 #[must_use]
 pub fn defaults() -> ProxyAnswer {
@@ -253,19 +248,8 @@ pub fn resolve(raw: &RawProxyAnswer, around: &ProxyAnswer, scope: &Scope<'_>) ->
         hidden: hidden(raw, around),
         ignores_accel_redirect: ignores("x-accel-redirect", around.ignores_accel_redirect),
         ignores_accel_limit_rate: ignores("x-accel-limit-rate", around.ignores_accel_limit_rate),
-        limit_rate: match &raw.limit_rate {
-            Some(word) => rate(word, scope),
-            None => around.limit_rate.clone(),
-        },
+        limit_rate: rate::resolve(raw.limit_rate.as_ref(), &around.limit_rate, scope),
         pass_trailers: raw.pass_trailers.unwrap_or(around.pass_trailers),
-    }
-}
-
-/// A size without variables is written out in bytes, so that nothing is left to be read later but digits.
-fn rate(word: &Word, scope: &Scope<'_>) -> Template {
-    match value::size(&word.text) {
-        Some(bytes) => Template::text(bytes.to_string().as_bytes()),
-        None => scope.template(word),
     }
 }
 

@@ -52,9 +52,11 @@ fn hidden_fields_are_nginx_s_own_and_those_of_a_level() {
 }
 
 #[test]
-fn a_rate_is_written_out_in_bytes() {
-    assert_eq!(location("", "", "proxy_limit_rate 2k;").proxy.answer.limit_rate.as_text(), Some(b"2048".as_slice()));
+fn a_rate_of_0_is_none() {
+    assert_eq!(location("", "", "proxy_limit_rate 2k;").proxy.answer.limit_rate.as_text(), Some(b"2k".as_slice()));
     assert_eq!(location("", "", "proxy_limit_rate $arg_r;").proxy.answer.limit_rate.as_text(), None);
+    assert!(location("limit_rate 2k;", "", "limit_rate 0;").limit_rate.is_empty());
+    assert_eq!(location("limit_rate 2k;", "", "").limit_rate.as_text(), Some(b"2k".as_slice()));
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub async fn check(exchange: &mut Exchange<'_>, auth: &AuthRequest) -> Said {
     for set in auth.sets.iter() {
         let value = asked.evaluate(&set.value);
         match set.target {
-            SetTarget::Args => exchange.assign(set.target, value),
+            SetTarget::Args | SetTarget::LimitRate => exchange.assign(set.target, value),
             SetTarget::Slot(_) | SetTarget::Map(_) => asked.assign(set.target, value),
         }
     }

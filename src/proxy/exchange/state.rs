@@ -80,6 +80,8 @@ pub struct Exchange<'c> {
     pub pipelined: bool,
     pub sent: Shown,
     pub is_complete: bool,
+    /// What `$limit_rate` or a peer set, and once the answer is chosen what limits it; 0 is no limit.
+    pub rate: Cell<Option<u64>>,
     pub attempts: Vec<Attempt>,
     /// When the last attempt began.
     pub attempt_started: Cell<Instant>,
@@ -161,6 +163,7 @@ impl<'c> Exchange<'c> {
             pipelined: false,
             sent: Shown::default(),
             is_complete: false,
+            rate: Cell::new(None),
             attempts: Vec::new(),
             attempt_started: Cell::new(started),
             upstream_fields: Fields::new(),

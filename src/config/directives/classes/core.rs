@@ -65,21 +65,6 @@ pub const TABLE: &[Directive] = &[
         "a connection that timed out is closed either way; only how the kernel says so differs",
     ),
     by_value(
-        "limit_rate",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        ONE,
-        &["0"],
-        "answers are sent as fast as the client takes them",
-        "bounding the rate of an answer is not built yet",
-        "Remove the line, or write `limit_rate 0;` where an unbounded rate will do.",
-    ),
-    accepted(
-        "limit_rate_after",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        ONE,
-        "it acts only together with `limit_rate`, which is refused unless it is 0",
-    ),
-    by_value(
         "keepalive_min_timeout",
         HTTP_LEVELS,
         ONE,

@@ -53,7 +53,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("jwt_claim_", TOKENS),
     ("jwt_header_", TOKENS),
     ("jwt_payload", TOKENS),
-    ("limit_rate", "`limit_rate` is not built yet"),
     ("memcached_key", "the memcached protocol is not built"),
     ("modern_browser", BROWSER),
     ("msie", BROWSER),
