@@ -173,8 +173,21 @@ pub const DOCTOR_TUNNELS_MAX: u64 = 1_000_000_000;
 pub const EXIT_CLOSE_TIME: Duration = Duration::from_secs(1);
 pub const EXIT_LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How often the main thread looks after lines that wait in the buffers of logs.
-pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a log that fails is told of: as in nginx, so that a full disk does not fill what space is left.
+pub const LOG_FAILURE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Shortest text that tunnels of a shard share for their access log lines: below it a number saves nothing.
+pub const SHARED_WORD_BYTES_MIN: usize = 16;
+
+/// Most such texts of a shard. Whoever makes up more of them pays for them by the tunnel.
+pub const SHARED_WORDS_MAX: usize = 4096;
+
+/// Most bytes that a shard keeps to make access log lines in; most need a few hundred.
+pub const LOG_SCRATCH_BYTES_MAX: usize = 64 << 10;
+
+/// Most bytes of one write to a log that is no file: those of a pipe, up to this many, go whole or not at all
+/// (`PIPE_BUF`).
+pub const LOG_PIPE_WRITE_BYTES: usize = 4096;
 
 /// `worker_connections` of all shards of a generated configuration, where the system sets no limit.
 pub const CONNECTIONS_GENERATED_MAX: u64 = 10_000_000;

@@ -8,7 +8,7 @@ use super::address::Host;
 use super::diagnostic::Fault;
 use super::directives::server::BACKLOG;
 use super::raw::{RawListen, RawListenOptions, RawListenTarget};
-use super::scope::Scope;
+use super::scope::{Scope, host_addresses};
 use super::source::Span;
 use crate::model::{ListenAddress, Listener, Server};
 
@@ -99,7 +99,7 @@ fn addresses(listen: &RawListen, scope: &Scope<'_>) -> Vec<ListenAddress> {
         RawListenTarget::Ip { ip, ports } => (vec![*ip], *ports),
         RawListenTarget::Name { name, ports } => {
             let host = Host { name: name.clone(), port: None };
-            match scope.host_addresses(&host, ports.0) {
+            match host_addresses(scope.resolver, &host, ports.0) {
                 Ok(found) => (found.into_iter().map(|address| address.ip()).collect(), *ports),
                 Err(why) => {
                     let message = format!("host not found in \"{}\" of the \"listen\" directive", listen.text);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Fault, Severity};
-use super::directives::{self, core};
+use super::directives::{self, core, error_log};
 use super::line::Env;
 use super::names::Names;
 use super::parser::Parser;
@@ -89,7 +89,9 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     };
     let mut raw = RawConfig::default();
     Recorder::new(&env, &sources).record(&nodes, &mut raw);
-    let process = core::resolve(raw.process, &env.prefix, request.error_log.clone());
+    let error_logs = &raw.process.error_logs;
+    let error_logs = error_log::of_process(error_logs, &env.prefix, request.error_log.clone(), &env, request.resolver);
+    let process = core::resolve(raw.process, &env.prefix, error_logs);
     let mut http = Http::default();
     // Names that a broken line would have defined would be told as faults of their own.
     if env.faults.borrow().is_empty()
@@ -102,6 +104,10 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
             upstreams: Vec::new(),
             upstream_ids: HashMap::new(),
             log_formats: HashMap::new(),
+            access_files: Vec::new(),
+            syslogs: Vec::new(),
+            log_caches: Vec::new(),
+            error_logs: Vec::new(),
             zones: HashMap::new(),
         };
         http = resolve::http(raw, &mut scope);

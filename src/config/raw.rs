@@ -3,9 +3,11 @@
 //! Values are read, names in them are not looked up yet. Inheritance and defaults are none of its business.
 
 mod added;
+mod log;
 mod proxy;
 
 pub use self::added::{RawAddHeader, RawAdded, RawExpires, RawInherit};
+pub use self::log::{RawAccessLog, RawAccessTarget, RawErrorLog, RawErrorTarget, RawLogFormat, RawLogs, RawSyslog};
 pub use self::proxy::{
     RawCookieFlags, RawFind, RawProxyAnswer, RawProxyRequest, RawProxyRetry, RawRedirect, RawReplace,
 };
@@ -19,9 +21,9 @@ use super::directives::ranges::Ranges;
 use super::lexer::Word;
 use super::source::Span;
 use crate::model::{
-    AccessRule, Affinity, AfterRewrite, Alias, BodyFile, Counts, ErrorLog, Escape, FileTest, IfModifiedSince,
-    Keepalive, LogLevel, MediaType, Network, OriginRule, PageStatus, Pattern, RealIpHeader, SplitPart, TunnelKeepalive,
-    TunnelLifetime, TunnelPing, Workers,
+    AccessRule, Affinity, AfterRewrite, Alias, BodyFile, Counts, FileTest, IfModifiedSince, Keepalive, LogLevel,
+    MediaType, Network, OriginRule, PageStatus, Pattern, RealIpHeader, SplitPart, TunnelKeepalive, TunnelLifetime,
+    TunnelPing, Workers,
 };
 
 /// A whole configuration.
@@ -43,7 +45,7 @@ pub struct RawProcess {
     pub user: Option<(String, Option<String>)>,
     pub pid: Option<PathBuf>,
     pub daemon: Option<bool>,
-    pub error_logs: Vec<ErrorLog>,
+    pub error_logs: Vec<RawErrorLog>,
 }
 
 /// What may stand in `http`, `server` and `location`.
@@ -58,7 +60,7 @@ pub struct RawLevel {
     pub real_ip: RawRealIp,
     pub files: RawFiles,
     pub added: RawAdded,
-    pub access_logs: Option<Vec<RawAccessLog>>,
+    pub logs: RawLogs,
     /// The rewrite phase in order.
     pub steps: Vec<RawStep>,
     pub limit_rate: Option<Word>,
@@ -207,17 +209,6 @@ pub struct RawLimitExcept {
     pub body: RawLocation,
 }
 
-/// `access_log`; `access_log off` is an empty list of these.
-#[derive(Debug)]
-pub struct RawAccessLog {
-    pub path: PathBuf,
-    /// `combined` if left out.
-    pub format: Option<Word>,
-    pub buffer_bytes: usize,
-    pub flush: Option<Duration>,
-    pub condition: Option<Word>,
-}
-
 /// One status of an `error_page`.
 #[derive(Debug)]
 pub struct RawErrorPage {
@@ -291,14 +282,6 @@ pub struct RawHttp {
     pub zones: Vec<RawZone>,
     pub splits: Vec<RawSplit>,
     pub log_formats: Vec<RawLogFormat>,
-}
-
-/// `log_format`.
-#[derive(Debug)]
-pub struct RawLogFormat {
-    pub name: Word,
-    pub escape: Escape,
-    pub line: Vec<Word>,
 }
 
 /// `map`.

@@ -10,13 +10,15 @@ use super::directives::access::{self, AccessParts};
 use super::directives::added_fields::{self, AddedParts};
 use super::directives::content::{self, Files};
 use super::directives::real_ip::{self, RealIpParts};
-use super::directives::{client, error_page, geo, limit, log, map, proxy, rate, rewrite, server, tunnel, upstream};
+use super::directives::{
+    client, error_log, error_page, geo, limit, log, map, proxy, rate, rewrite, server, tunnel, upstream,
+};
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
 use super::scope::Scope;
 use crate::model::{
-    AccessLog, Client, ClientHead, Content, ErrorPages, Http, If, LimitExcept, Limits, Location, Matching, Proxy,
-    Server, Step, Template, Tunnel,
+    AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, Http, If, LimitExcept, Limits, Location,
+    LogCacheId, Matching, Proxy, Server, Step, Template, Tunnel,
 };
 
 /// All settings of one level.
@@ -30,6 +32,8 @@ struct Level {
     limits: Arc<Limits>,
     real_ip: RealIpParts,
     access_logs: Arc<[AccessLog]>,
+    log_cache: Option<LogCacheId>,
+    error_log: Option<ErrorLogId>,
     added: AddedParts,
     limit_rate: Template,
     limit_rate_after: Template,
@@ -42,7 +46,7 @@ struct Level {
 }
 
 impl Level {
-    fn defaults(prefix: &Path, scope: &Scope<'_>) -> Self {
+    fn defaults(prefix: &Path, scope: &mut Scope<'_>) -> Self {
         Self {
             client: client::client_defaults(prefix),
             client_head: client::client_head_defaults(),
@@ -52,6 +56,8 @@ impl Level {
             limits: Arc::default(),
             real_ip: RealIpParts::default(),
             access_logs: log::defaults(prefix, scope),
+            log_cache: None,
+            error_log: None,
             added: AddedParts::default(),
             limit_rate: Template::default(),
             limit_rate_after: Template::default(),
@@ -65,7 +71,7 @@ impl Level {
     }
 
     /// The level inside this one.
-    fn with(&self, raw: &RawLevel, scope: &Scope<'_>) -> Self {
+    fn with(&self, raw: &RawLevel, scope: &mut Scope<'_>) -> Self {
         let client = client::resolve(&raw.client, &self.client);
         let proxy = proxy::resolve(&raw.proxy, &self.proxy, scope);
         let tunnel = tunnel::resolve(&raw.tunnel, &self.tunnel, &proxy, &client);
@@ -75,7 +81,9 @@ impl Level {
             access: access::resolve(&raw.access, &self.access, scope),
             limits: limit::resolve(&raw.limits, &self.limits, scope),
             real_ip: real_ip::resolve(&raw.real_ip, &self.real_ip, scope),
-            access_logs: log::resolve(raw.access_logs.as_deref(), &self.access_logs, scope),
+            access_logs: log::resolve(&raw.logs, &self.access_logs, scope),
+            log_cache: log::resolve_cache(&raw.logs, self.log_cache, scope),
+            error_log: error_log::resolve(&raw.logs.error, self.error_log, scope),
             added: added_fields::resolve(&raw.added, &self.added, scope),
             limit_rate: rate::resolve(raw.limit_rate.as_ref(), &self.limit_rate, scope),
             limit_rate_after: rate::resolve(raw.limit_rate_after.as_ref(), &self.limit_rate_after, scope),
@@ -104,6 +112,8 @@ impl Level {
             proxy: self.proxy,
             tunnel: self.tunnel,
             access_logs: self.access_logs,
+            log_cache: self.log_cache,
+            error_log: self.error_log,
             added: self.added.fields,
             limit_rate: self.limit_rate,
             limit_rate_after: self.limit_rate_after,
@@ -144,6 +154,10 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
         geos,
         zones,
         splits,
+        access_files: std::mem::take(&mut scope.access_files),
+        syslogs: std::mem::take(&mut scope.syslogs),
+        log_caches: std::mem::take(&mut scope.log_caches),
+        error_logs: std::mem::take(&mut scope.error_logs),
         slots: scope.env.names.borrow().slots(),
     }
 }

@@ -11,7 +11,9 @@ use super::lexer::Word;
 use super::line::Env;
 use super::names::Unbuilt;
 use super::source::Span;
-use crate::model::{Counts, LogFormat, PeerAddress, Template, Upstream, UpstreamId, ZoneId};
+use crate::model::{
+    AccessFile, Counts, ErrorLog, LogCache, LogFormat, PeerAddress, Syslog, Template, Upstream, UpstreamId, ZoneId,
+};
 
 /// Names of hosts to addresses, while a configuration is loaded.
 pub trait Resolve {
@@ -31,6 +33,10 @@ pub struct Scope<'a> {
     /// By name, in lower case: `upstream` blocks first, then one for each address in a `proxy_pass`.
     pub upstream_ids: HashMap<String, UpstreamId>,
     pub log_formats: HashMap<String, Arc<LogFormat>>,
+    pub access_files: Vec<AccessFile>,
+    pub syslogs: Vec<Syslog>,
+    pub log_caches: Vec<LogCache>,
+    pub error_logs: Vec<Arc<[ErrorLog]>>,
     /// Of `limit_conn_zone` and `limit_req_zone`, by name.
     pub zones: HashMap<String, (ZoneId, Counts)>,
 }
@@ -69,26 +75,11 @@ impl Scope<'_> {
             }
             Address::Inet(host) => host,
         };
-        let found = self.host_addresses(host, default_port).map_err(|why| {
+        let found = host_addresses(self.resolver, host, default_port).map_err(|why| {
             let fault = Fault::new(span, format!("host not found in upstream \"{text}\"")).label(why);
             fault.help("names are resolved when the configuration is loaded: check the name, or write an address")
         })?;
         Ok(found.into_iter().map(|address| (PeerAddress::Ip(address), address.to_string())).collect())
-    }
-
-    /// The addresses of a host, in the resolver's order, each once.
-    ///
-    /// # Errors
-    /// In words, why there are none.
-    pub fn host_addresses(&self, host: &Host, default_port: u16) -> Result<Vec<SocketAddr>, String> {
-        let port = host.port.unwrap_or(default_port);
-        if let Some(ip) = host.ip() {
-            return Ok(vec![SocketAddr::new(ip, port)]);
-        }
-        let mut found = self.resolver.resolve(&host.name, port).map_err(|error| error.to_string())?;
-        let mut seen = std::collections::HashSet::new();
-        found.retain(|address| seen.insert(*address));
-        if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found) }
     }
 
     /// Adds a group.
@@ -102,4 +93,19 @@ impl Scope<'_> {
         self.upstream_ids.insert(key, UpstreamId(id));
         Ok(UpstreamId(id))
     }
+}
+
+/// The addresses of a host, in the resolver's order, each once.
+///
+/// # Errors
+/// In words, why there are none.
+pub fn host_addresses(resolver: &dyn Resolve, host: &Host, default_port: u16) -> Result<Vec<SocketAddr>, String> {
+    let port = host.port.unwrap_or(default_port);
+    if let Some(ip) = host.ip() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let mut found = resolver.resolve(&host.name, port).map_err(|error| error.to_string())?;
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|address| seen.insert(*address));
+    if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found) }
 }

@@ -7,6 +7,7 @@ mod inheritance;
 mod limiting;
 mod listening;
 mod loading;
+mod logging;
 mod messages;
 mod proxying;
 mod real_addresses;

@@ -2,70 +2,70 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use super::report::Fatal;
 use crate::model::{ErrorLog, ErrorLogTarget, Generation, LogLevel};
-use crate::observe::access_log::AccessLogs;
 use crate::observe::error_log::{self, Targets};
+use crate::observe::logs;
 
 /// Logs of a generation that does not run yet.
-pub(super) struct Opened {
-    access: Arc<AccessLogs>,
-    targets: Targets,
-}
+pub(super) struct Opened(Arc<logs::Logs>);
 
 /// Logs of the process.
 pub(super) struct Logs {
-    access: Arc<AccessLogs>,
+    newest: Arc<logs::Logs>,
     /// Of generations before, while they have connections.
-    old: Vec<Weak<AccessLogs>>,
+    old: Vec<Weak<logs::Logs>>,
 }
 
 impl Opened {
-    /// Opens what a generation logs to. Access logs that are open already stay so.
+    /// Opens what a generation logs to.
     pub(super) fn of(generation: &Generation, running: Option<&Logs>) -> Result<Self, Fatal> {
-        let reuse = running.map(|logs| &*logs.access);
-        let access = AccessLogs::open(generation, reuse).map_err(fatal)?;
-        let targets = Targets::open(&generation.process.error_logs).map_err(fatal)?;
-        Ok(Self { access, targets })
+        logs::Logs::open(generation, running.map(|logs| &*logs.newest)).map(Self).map_err(fatal)
     }
 
     /// All files.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
-        self.access.paths().map(PathBuf::from).chain(self.targets.paths()).collect()
+        self.0.paths().collect()
     }
 
     /// The generation takes over.
     pub(super) fn take_over(self, before: Option<&Logs>) -> Logs {
-        error_log::use_targets(self.targets);
-        let mut old: Vec<Weak<AccessLogs>> = Vec::new();
+        self.0.error.take_over();
+        let mut old: Vec<Weak<logs::Logs>> = Vec::new();
         if let Some(before) = before {
             old.extend(before.old.iter().filter(|logs| logs.strong_count() > 0).cloned());
-            old.push(Arc::downgrade(&before.access));
+            old.push(Arc::downgrade(&before.newest));
         }
-        Logs { access: self.access, old }
+        Logs { newest: self.0, old }
     }
 }
 
 impl Logs {
-    pub(super) fn access(&self) -> Arc<AccessLogs> {
-        Arc::clone(&self.access)
+    pub(super) fn newest(&self) -> Arc<logs::Logs> {
+        Arc::clone(&self.newest)
     }
 
-    fn all(&self) -> impl Iterator<Item = Arc<AccessLogs>> {
-        self.old.iter().filter_map(Weak::upgrade).chain([self.access()])
+    fn all(&self) -> impl Iterator<Item = Arc<logs::Logs>> {
+        self.old.iter().filter_map(Weak::upgrade).chain([self.newest()])
     }
 
     /// Writes the lines that wait.
     pub(super) fn flush(&self) {
-        self.all().for_each(|logs| logs.flush());
+        self.all().for_each(|logs| logs.access.flush());
     }
 
-    /// Opens all files anew, the error log last; those that cannot be opened go on as they were.
+    /// Writes the lines that have waited for their `flush=`. How long until others might have, `None` if none ever will.
+    pub(super) fn flush_due(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let next = self.all().filter_map(|logs| logs.access.flush_due(now)).min();
+        next.map(|next| next.saturating_duration_since(now))
+    }
+
+    /// Opens all files anew; those that cannot be opened go on as they were.
     pub(super) fn reopen(&self) -> Vec<Fatal> {
-        let mut failed: Vec<_> = self.all().flat_map(|logs| logs.reopen()).collect();
-        failed.extend(error_log::reopen());
-        failed.into_iter().map(fatal).collect()
+        self.all().flat_map(|logs| logs.reopen()).map(fatal).collect()
     }
 }
 

@@ -17,9 +17,9 @@ use super::report::{Fatal, emerg};
 use super::signals::{Signal, Signals};
 use super::wake::wait;
 use super::{descriptors, doctor, load};
-use crate::limits::{EXIT_CLOSE_TIME, EXIT_LOOK_INTERVAL, LOG_FLUSH_INTERVAL};
+use crate::limits::{EXIT_CLOSE_TIME, EXIT_LOOK_INTERVAL};
 use crate::model::LogLevel;
-use crate::observe::error_log;
+use crate::observe::{error_log, syslog};
 use crate::shard::{Command, Left, Mailbox, Parts, Report, Shard};
 use crate::sys::errno::Errno;
 use crate::sys::features::Features;
@@ -65,8 +65,8 @@ impl Process {
         self.say_what_runs(features);
         let mut state = State { phase: Phase::Serving, draining: HashMap::new(), stopped: Vec::new() };
         loop {
-            wait(&[self.signals.bell(), self.reports.bell()], Some(LOG_FLUSH_INTERVAL));
-            self.logs.flush();
+            let pause = self.logs.flush_due();
+            wait(&[self.signals.bell(), self.reports.bell()], pause);
             for (signal, number, name) in self.signals.take() {
                 notice(format_args!("signal {number} ({name}) received"));
                 self.obey(signal, name, &mut state);
@@ -144,7 +144,7 @@ impl Process {
         self.logs = opened.take_over(Some(&self.logs));
         self.warn_of_fixed(&old.process, &new.process);
         self.move_pid(&new.process.pid);
-        let parts = Parts::new(&new, Some(&self.parts), self.logs.access(), self.shards.len());
+        let parts = Parts::new(&new, Some(&self.parts), self.logs.newest(), self.shards.len());
         adopt(&self.shards, &new, change, &parts);
         self.parts = parts;
         notice(format_args!("generation {} serves new connections", new.number));
@@ -239,7 +239,7 @@ fn log_leaks(stopped: &[Left], sockets_before: usize) {
         let text = format_args!("{connections} connections, {tunnels} tunnels and {pipes} pipes left after the drain");
         error_log::write(LogLevel::Alert, None, text);
     }
-    let expected = sockets_before + Signals::SOCKET_COUNT;
+    let expected = sockets_before + Signals::SOCKET_COUNT + syslog::open_count();
     // Rings close descriptors a moment after they were told to.
     let deadline = Instant::now() + EXIT_CLOSE_TIME;
     let mut open = descriptors::sockets_open();

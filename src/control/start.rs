@@ -16,7 +16,7 @@ use super::signals::Signals;
 use super::wake::next_report;
 use super::{descriptors, privileges, ring};
 use crate::model::{self, LogLevel};
-use crate::observe::error_log;
+use crate::observe::{error_log, syslog};
 use crate::shard::{self, Mailbox, Parts, Plan, Proxying, Report, Shard};
 use crate::sys::errno::Errno;
 
@@ -49,7 +49,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     }
     let logs = opened.take_over(None);
     warnings.iter().for_each(|text| error_log::write(LogLevel::Warn, None, format_args!("{text}")));
-    let sockets_before = descriptors::sockets_open().len();
+    let sockets_before = descriptors::sockets_open().len() - syslog::open_count();
     let mut listeners = Listeners::default();
     let change = listeners.bind(&generation.http.listeners, cores.len())?;
     listeners.keep(&change);
@@ -63,7 +63,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
         Ok(shards) => shards,
         Err(error) => return Err(undo(&listeners, pid, error)),
     };
-    let parts = Parts::new(generation, None, logs.access(), shards.len());
+    let parts = Parts::new(generation, None, logs.newest(), shards.len());
     adopt(&shards, generation, change, &parts);
     if let Some(waiting) = waiting {
         waiting.serving().map_err(|error| one(Fatal(format!("/dev/null failed ({})", Errno(&error)))))?;

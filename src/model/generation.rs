@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Geo, Listener, Map, Process, Split, Upstream, Zone};
+use super::{AccessFile, ErrorLog, Geo, Listener, LogCache, Map, Process, Split, Syslog, Upstream, Zone};
 
 /// Everything one configuration says. Built once, shared by all shards, replaced as a whole on reload.
 #[derive(Debug)]
@@ -27,6 +27,14 @@ pub struct Http {
     pub splits: Vec<Split>,
     /// Indexed by [`super::ZoneId`].
     pub zones: Vec<Zone>,
+    /// Indexed by [`super::AccessFileId`].
+    pub access_files: Vec<AccessFile>,
+    /// Indexed by [`super::SyslogId`]: where `access_log` lines go.
+    pub syslogs: Vec<Syslog>,
+    /// Indexed by [`super::LogCacheId`].
+    pub log_caches: Vec<LogCache>,
+    /// Indexed by [`super::ErrorLogId`]: the `error_log` lines of each level that has some.
+    pub error_logs: Vec<Arc<[ErrorLog]>>,
     /// Indexed by [`super::SlotId`]: names of the variables that a request gives a value.
     pub slots: Vec<Slot>,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Access, AccessLog, AddedFields, ErrorPages, Limits, Pattern, Proxy, ProxyPass, RealIp, Step, Template, TryFiles,
-    Tunnel,
+    Access, AccessLog, AddedFields, ErrorLogId, ErrorPages, Limits, LogCacheId, Pattern, Proxy, ProxyPass, RealIp,
+    Step, Template, TryFiles, Tunnel,
 };
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
@@ -28,6 +28,10 @@ pub struct Location {
     pub proxy: Arc<Proxy>,
     pub tunnel: Arc<Tunnel>,
     pub access_logs: Arc<[AccessLog]>,
+    /// `open_log_file_cache`.
+    pub log_cache: Option<LogCacheId>,
+    /// `error_log`; `None` is that of the main context.
+    pub error_log: Option<ErrorLogId>,
     pub added: AddedFields,
     /// `limit_rate`: bytes a second that an answer leaves with; empty is no limit.
     pub limit_rate: Template,

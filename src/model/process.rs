@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::ErrorLog;
+
 /// Settings that act on the process and not on a request.
 #[derive(Debug, Clone)]
 pub struct Process {
@@ -37,32 +39,4 @@ pub enum Affinity {
     Auto,
     /// Shard n may run on the cores of `masks[n % masks.len()]`; each mask is a list of core numbers.
     Masks(Vec<Vec<usize>>),
-}
-
-/// `error_log`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorLog {
-    pub target: ErrorLogTarget,
-    pub level: LogLevel,
-}
-
-/// Where error lines go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ErrorLogTarget {
-    /// Absolute.
-    File(PathBuf),
-    Stderr,
-}
-
-/// nginx's levels, most important first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    Emerg,
-    Alert,
-    Crit,
-    Error,
-    Warn,
-    Notice,
-    Info,
-    Debug,
 }

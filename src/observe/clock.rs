@@ -22,6 +22,7 @@ struct Second {
     local: Text<26>,
     iso8601: Text<25>,
     error: Text<19>,
+    syslog: Text<15>,
     http: Text<29>,
 }
 
@@ -49,6 +50,12 @@ pub fn time_iso8601() -> Text<25> {
 #[must_use]
 pub fn error_time() -> Text<19> {
     this_second().error
+}
+
+/// `Nov 21 05:18:00`, local time, as syslog wants it (RFC 3164 4.1.2).
+#[must_use]
+pub fn syslog_time() -> Text<15> {
+    this_second().syslog
 }
 
 /// `Sat, 21 Nov 2026 04:18:00 GMT`: the `Date` field (RFC 9110 5.6.7).
@@ -121,6 +128,7 @@ impl Second {
                 "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{sign}{ahead_hours:02}:{ahead_minutes:02}"
             )),
             error: Text::of(format_args!("{year}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02}")),
+            syslog: Text::of(format_args!("{name} {day:>2} {hour:02}:{minute:02}:{second:02}")),
             http: Text::of(format_args!(
                 "{}, {:02} {} {} {:02}:{:02}:{:02} GMT",
                 utc.day_name(),
@@ -230,6 +238,8 @@ mod tests {
         assert_eq!(second.iso8601.as_str(), "2026-11-21T05:18:00+01:00");
         assert_eq!(second.error.as_str(), "2026/11/21 05:18:00");
         assert_eq!(second.http.as_str(), "Sat, 21 Nov 2026 04:18:00 GMT");
+        assert_eq!(second.syslog.as_str(), "Nov 21 05:18:00");
+        assert_eq!(Second::new(0, 3600).syslog.as_str(), "Jan  1 01:00:00");
     }
 
     #[test]

@@ -1,19 +1,19 @@
-//! An access log line that waits for the end of a tunnel.
+//! Access log lines that wait for the end of a tunnel.
 //!
-//! All that is known at the upgrade is rendered then; what only the end tells stays as a hole. So an idle tunnel keeps
-//! one block of about the line's length, and nothing of the request.
+//! Of the request only values are kept, rendered and escaped at the upgrade: the text between them stays in the format,
+//! values that many clients have in common are kept once for all (see [`Words`]), and what only the end tells is a
+//! hole. So an idle tunnel keeps one block of about a hundred bytes, and nothing of the request.
 
 use std::io::Write as _;
 use std::sync::Arc;
 
-use super::access_log::AccessLogs;
 use super::clock;
 use super::outcome::TunnelRecord;
-use crate::model::{AccessLog, Escape, Variable};
+use super::words::Words;
+use crate::model::{AccessLog, AccessLogTarget, Escape, Location, Part, Variable};
 
 /// What is known only at the end. A hole has a base: mostly what was counted before the tunnel began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Hole {
     /// Base in bytes, to which those of the tunnel to the client are added: `$bytes_sent`, `$body_bytes_sent`,
     /// `$upstream_bytes_received`, `$tunnel_bytes_to_client`.
@@ -50,44 +50,24 @@ pub fn base_of_absent(escape: Escape) -> u64 {
     }
 }
 
-/// A line in the making.
+/// Lines in the making.
 #[derive(Debug, Default)]
 pub struct Draft {
     bytes: Vec<u8>,
-    text: Vec<u8>,
 }
 
-/// A line with holes: (length of text, text, hole, base) again and again, then the last text alone. Numbers have seven
-/// bits a byte, the high bit set on all but the last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deferred {
+/// The lines of one tunnel, with the location they belong to.
+///
+/// For each line the place of its log, for a path with variables that path, and for each variable of the format its
+/// value or the base of its hole. Numbers have seven bits a byte, the high bit set on all but the last. A value is its
+/// doubled length and its bytes, or the doubled number of a shared word and one.
+#[derive(Debug)]
+pub struct Lines {
+    location: Arc<Location>,
     bytes: Box<[u8]>,
 }
 
-/// The lines of one tunnel, with the logs they belong to.
-#[derive(Debug)]
-pub struct Lines {
-    access_logs: Arc<[AccessLog]>,
-    /// With the place of the log in `access_logs`.
-    lines: Box<[(usize, Deferred)]>,
-}
-
 impl Hole {
-    /// By number.
-    const ALL: [Self; 11] = [
-        Self::BytesToClient,
-        Self::BytesToUpstream,
-        Self::Time,
-        Self::Msec,
-        Self::TimeIso8601,
-        Self::TimeLocal,
-        Self::End,
-        Self::MessagesToUpstream,
-        Self::MessagesToClient,
-        Self::CloseCode,
-        Self::CloseBy,
-    ];
-
     /// The hole that a variable leaves in the line of a tunnel; `None` if its value is final at the upgrade.
     #[must_use]
     pub fn of(variable: &Variable) -> Option<Self> {
@@ -151,77 +131,102 @@ fn absent(base: u64, out: &mut Vec<u8>) {
 }
 
 impl Draft {
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Text goes to the end of this, escaped as the log wants it.
-    pub fn text(&mut self) -> &mut Vec<u8> {
-        &mut self.text
-    }
-
-    /// A hole comes next. `base` is in bytes or milliseconds, as the hole says.
-    pub fn leave(&mut self, hole: Hole, base: u64) {
-        self.end_text();
-        self.bytes.push(hole as u8);
-        append_number(base, &mut self.bytes);
-    }
-
-    #[must_use]
-    pub fn seal(mut self) -> Deferred {
-        self.end_text();
-        Deferred { bytes: self.bytes.into_boxed_slice() }
-    }
-
-    fn end_text(&mut self) {
-        append_number(self.text.len() as u64, &mut self.bytes);
-        self.bytes.append(&mut self.text);
-    }
-}
-
-impl Deferred {
-    /// Appends the line with its holes filled.
-    pub fn render(&self, record: &TunnelRecord, out: &mut Vec<u8>) {
-        let mut rest = &*self.bytes;
-        // What a draft wrote always reads back; if not, the line ends early.
-        while let Some(length) = read_number(&mut rest) {
-            let Some((text, after)) = usize::try_from(length).ok().and_then(|n| rest.split_at_checked(n)) else {
-                return;
-            };
-            out.extend_from_slice(text);
-            let Some((hole, after)) = after.split_first() else { return };
-            rest = after;
-            let (Some(hole), Some(base)) = (Hole::ALL.get(usize::from(*hole)), read_number(&mut rest)) else { return };
-            hole.fill(base, record, out);
+    /// The line of a log comes next, by its place in the location's; of a path with variables also its value.
+    pub fn begin(&mut self, place: usize, path: Option<&[u8]>) {
+        append_number(place as u64, &mut self.bytes);
+        if let Some(path) = path {
+            self.append_text(path);
         }
     }
 
-    /// What it keeps, beyond its own pointer and length.
+    /// The value of the format's next variable; `word` is the number of the same text.
+    pub fn value(&mut self, value: &[u8], word: Option<u32>) {
+        match word {
+            Some(word) => append_number(u64::from(word) << 1 | 1, &mut self.bytes),
+            None => self.append_text(value),
+        }
+    }
+
+    /// The format's next variable leaves a hole. `base` is in bytes or milliseconds, as the hole says.
+    pub fn leave(&mut self, base: u64) {
+        append_number(base, &mut self.bytes);
+    }
+
+    fn append_text(&mut self, text: &[u8]) {
+        append_number((text.len() as u64) << 1, &mut self.bytes);
+        self.bytes.extend_from_slice(text);
+    }
+
+    /// `None` if there is no line to write.
+    #[must_use]
+    pub fn seal(self, location: &Arc<Location>) -> Option<Lines> {
+        let bytes = self.bytes.into_boxed_slice();
+        (!bytes.is_empty()).then(|| Lines { location: Arc::clone(location), bytes })
+    }
+}
+
+impl Lines {
+    /// Renders the lines of a tunnel that has ended, without line feed, and gives each to `write` with its log and the
+    /// path that this log's variables made.
+    pub fn finish(
+        self,
+        words: &mut Words,
+        record: &TunnelRecord,
+        mut write: impl FnMut(&Location, &AccessLog, Option<&[u8]>, &mut Vec<u8>),
+    ) {
+        let mut line = Vec::new();
+        let mut rest = &*self.bytes;
+        // What a draft wrote always reads back; if not, the lines end early.
+        while let Some(place) = read_number(&mut rest) {
+            let log = usize::try_from(place).ok().and_then(|place| self.location.access_logs.get(place));
+            let Some(log) = log else { return };
+            let mut path = None;
+            if let AccessLogTarget::Path(_) = log.target {
+                let mut text = Vec::new();
+                if read_value(&mut rest, words, &mut text).is_none() {
+                    return;
+                }
+                path = Some(text);
+            }
+            line.clear();
+            if render(&log.format.line.parts, &mut rest, words, record, &mut line).is_none() {
+                return;
+            }
+            write(&self.location, log, path.as_deref(), &mut line);
+        }
+    }
+
+    /// What it keeps, beyond its own fields.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
         self.bytes.len()
     }
 }
 
-impl Lines {
-    /// `lines` with the place of their log in `access_logs`, and without line feed at the end.
-    #[must_use]
-    pub fn new(access_logs: Arc<[AccessLog]>, lines: Vec<(usize, Deferred)>) -> Self {
-        Self { access_logs, lines: lines.into_boxed_slice() }
-    }
-
-    /// Writes the lines of a tunnel that has ended.
-    pub fn write(&self, logs: &AccessLogs, record: &TunnelRecord) {
-        let mut text = Vec::new();
-        for (at, line) in &self.lines {
-            let Some(log) = self.access_logs.get(*at) else { continue };
-            text.clear();
-            line.render(record, &mut text);
-            text.push(b'\n');
-            logs.write(&log.target, &text);
+/// Appends a line: the parts of its format, with the next values of `rest`.
+fn render(parts: &[Part], rest: &mut &[u8], words: &mut Words, record: &TunnelRecord, out: &mut Vec<u8>) -> Option<()> {
+    for part in parts {
+        match part {
+            Part::Text(text) => out.extend_from_slice(text),
+            Part::Variable(variable) => match Hole::of(variable) {
+                Some(hole) => hole.fill(read_number(rest)?, record, out),
+                None => read_value(rest, words, out)?,
+            },
         }
     }
+    Some(())
+}
+
+fn read_value(rest: &mut &[u8], words: &mut Words, out: &mut Vec<u8>) -> Option<()> {
+    let number = read_number(rest)?;
+    if number & 1 == 1 {
+        out.extend_from_slice(&words.give_back(u32::try_from(number >> 1).ok()?)?);
+    } else {
+        let (text, after) = rest.split_at_checked(usize::try_from(number >> 1).ok()?)?;
+        out.extend_from_slice(text);
+        *rest = after;
+    }
+    Some(())
 }
 
 fn append_number(mut n: u64, out: &mut Vec<u8>) {
@@ -264,106 +269,100 @@ mod tests {
         }
     }
 
-    fn rendered(line: &Deferred) -> String {
+    fn parts(variables: &[Variable]) -> Vec<Part> {
+        let part = |variable: &Variable| [Part::Text(b"<".as_slice().into()), Part::Variable(variable.clone())];
+        variables.iter().flat_map(part).collect()
+    }
+
+    fn rendered(variables: &[Variable], draft: Draft) -> Option<String> {
+        rendered_of(variables, draft, &record())
+    }
+
+    fn rendered_of(variables: &[Variable], draft: Draft, record: &TunnelRecord) -> Option<String> {
         let mut out = Vec::new();
-        line.render(&record(), &mut out);
-        String::from_utf8(out).unwrap()
+        let mut rest = &*draft.bytes;
+        render(&parts(variables), &mut rest, &mut Words::default(), record, &mut out)?;
+        assert!(rest.is_empty());
+        String::from_utf8(out).ok()
     }
 
     #[test]
     fn holes_are_filled_at_the_end() {
-        let mut draft = Draft::new();
-        draft.text().extend_from_slice(b"a ");
-        draft.leave(Hole::BytesToClient, 129);
-        draft.text().extend_from_slice(b" b ");
-        draft.leave(Hole::BytesToUpstream, 0);
-        draft.leave(Hole::Time, 1);
-        draft.text().push(b'.');
-        assert_eq!(rendered(&draft.seal()), "a 4000000129 b 7061.006.");
-    }
-
-    #[test]
-    fn every_hole_reads_back_as_itself() {
-        for (number, hole) in Hole::ALL.into_iter().enumerate() {
-            assert_eq!(hole as usize, number);
-        }
+        let mut draft = Draft::default();
+        draft.leave(129);
+        draft.value(b"GET", None);
+        draft.leave(0);
+        draft.leave(1);
+        let variables =
+            [Variable::BytesSent, Variable::RequestMethod, Variable::UpstreamBytesSent, Variable::RequestTime];
+        assert_eq!(rendered(&variables, draft).unwrap(), "<4000000129<GET<70<61.006");
     }
 
     #[test]
     fn how_a_tunnel_ended_is_filled_in() {
-        let mut draft = Draft::new();
-        for hole in [Hole::End, Hole::MessagesToUpstream, Hole::MessagesToClient, Hole::CloseCode, Hole::CloseBy] {
-            draft.text().push(b' ');
-            draft.leave(hole, base_of_absent(Escape::Default));
-        }
-        draft.leave(Hole::CloseCode, base_of_absent(Escape::Json));
-        let line = draft.seal();
-        assert_eq!(rendered(&line), " client_closed 3 5 1000 peer1000");
-        let mut out = Vec::new();
-        line.render(&TunnelRecord { close: None, ..record() }, &mut out);
-        assert_eq!(out, b" client_closed 3 5 - -");
+        let variables = [
+            Variable::TunnelEnd,
+            Variable::TunnelMessagesToUpstream,
+            Variable::TunnelMessagesToClient,
+            Variable::TunnelCloseCode,
+            Variable::TunnelCloseBy,
+        ];
+        let line = |escape, record| {
+            let mut draft = Draft::default();
+            (0..5).for_each(|_| draft.leave(base_of_absent(escape)));
+            rendered_of(&variables, draft, &record).unwrap()
+        };
+        assert_eq!(line(Escape::Default, record()), "<client_closed<3<5<1000<peer");
+        assert_eq!(line(Escape::Default, TunnelRecord { close: None, ..record() }), "<client_closed<3<5<-<-");
+        assert_eq!(line(Escape::Json, TunnelRecord { close: None, ..record() }), "<client_closed<3<5<<");
     }
 
     #[test]
     fn the_end_has_its_own_time() {
-        let mut draft = Draft::new();
-        draft.leave(Hole::TimeLocal, 0);
-        draft.leave(Hole::TimeIso8601, 0);
-        draft.leave(Hole::Msec, 0);
-        let line = rendered(&draft.seal());
+        let mut draft = Draft::default();
+        (0..3).for_each(|_| draft.leave(0));
+        let line = rendered(&[Variable::TimeLocal, Variable::TimeIso8601, Variable::Msec], draft).unwrap();
         assert!(line.len() >= 26 + 25 + 14 && line.is_ascii(), "{line}");
-        assert_eq!(rendered(&Draft::new().seal()), "");
+        assert_eq!(rendered(&[Variable::Msec], Draft::default()), None);
     }
 
     #[test]
-    fn a_combined_line_keeps_little_more_than_its_text() {
-        let mut draft = Draft::new();
-        let text = b"203.0.113.7 - - [] \"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\" 101 \"-\" \"agent\"";
-        draft.text().extend_from_slice(&text[..18]);
-        draft.leave(Hole::TimeLocal, 0);
-        draft.text().extend_from_slice(&text[18..]);
-        draft.leave(Hole::BytesToClient, 0);
-        let line = draft.seal();
-        assert!(line.kept_bytes() <= text.len() + 8, "{}", line.kept_bytes());
-    }
-
-    #[test]
-    fn lines_go_to_their_logs() {
-        use crate::model::{AccessLogTarget, Escape, LogFormat, Template};
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.log");
-        let format = LogFormat { name: "f".into(), escape: Escape::Default, line: Template::default() };
-        let log = AccessLog {
-            target: AccessLogTarget::File(path.clone()),
-            format: Arc::new(format),
-            buffer_bytes: 0,
-            flush: None,
-            condition: None,
-        };
-        let mut draft = Draft::new();
-        draft.leave(Hole::BytesToUpstream, 1);
-        let lines = Lines::new(Arc::new([log]), vec![(0, draft.seal())]);
-        let logs = AccessLogs::of_files([(path.clone(), 0)]).unwrap();
-        lines.write(&logs, &record());
-        assert_eq!(std::fs::read_to_string(path).unwrap(), "71\n");
+    fn a_combined_line_of_socket_io_keeps_a_hundred_bytes() {
+        let agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 \
+                     Safari/537.36";
+        let request = "GET /socket.io/?EIO=4&transport=websocket&sid=lv_VI97HAXpY6yYWAAAC HTTP/1.1";
+        let mut words = Words::default();
+        let mut draft = Draft::default();
+        draft.begin(0, None);
+        draft.value(b"203.0.113.7", None);
+        draft.value(b"-", None);
+        draft.leave(0);
+        draft.value(request.as_bytes(), None);
+        draft.value(b"101", None);
+        draft.leave(0);
+        draft.value(b"-", None);
+        draft.value(agent.as_bytes(), words.keep(agent.as_bytes()));
+        assert_eq!(draft.bytes.len(), 101);
     }
 
     proptest! {
         #[test]
-        fn any_text_and_base_read_back(parts in proptest::collection::vec((".{0,200}", 0..u64::MAX / 2), 0..6)) {
-            let mut draft = Draft::new();
-            let mut expected = String::new();
-            for (text, base) in &parts {
-                draft.text().extend_from_slice(text.as_bytes());
-                draft.leave(Hole::BytesToUpstream, *base);
-                expected += &format!("{text}{}", base + 70);
+        fn any_value_and_base_read_back(values in proptest::collection::vec((".{0,200}", 0..u64::MAX / 2), 0..6)) {
+            let (mut draft, mut expected) = (Draft::default(), String::new());
+            let mut variables = Vec::new();
+            for (value, base) in &values {
+                draft.value(value.as_bytes(), None);
+                draft.leave(*base);
+                variables.extend([Variable::Uri, Variable::UpstreamBytesSent]);
+                expected += &format!("<{value}<{}", base + 70);
             }
-            prop_assert_eq!(rendered(&draft.seal()), expected);
+            prop_assert_eq!(rendered(&variables, draft).unwrap(), expected);
         }
 
         #[test]
         fn other_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            Deferred { bytes: bytes.into() }.render(&record(), &mut Vec::new());
+            let variables = [Variable::Uri, Variable::BytesSent, Variable::Host];
+            let _ = render(&parts(&variables), &mut &*bytes, &mut Words::default(), &record(), &mut Vec::new());
         }
     }
 }

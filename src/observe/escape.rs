@@ -1,4 +1,6 @@
-//! What becomes of a variable's value in an access log line: `escape=` of `log_format`.
+//! What becomes of a variable's value in an access log line, `escape=` of `log_format`, and of bytes in an error line.
+
+use std::fmt;
 
 use crate::model::Escape;
 
@@ -56,6 +58,25 @@ fn append_json(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', short]);
 }
 
+/// Bytes of a message between quotes: as nginx writes them, raw, but for what could end the quotes.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'b>(pub &'b [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            let mut rest = chunk.valid();
+            while let Some(at) = rest.find(['"', '\\']) {
+                write!(f, "{}\\x{:02X}", &rest[..at], rest.as_bytes()[at])?;
+                rest = &rest[at + 1..];
+            }
+            f.write_str(rest)?;
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02X}"))?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +105,13 @@ mod tests {
         assert_eq!(escaped(Escape::Default, Some(b"")), "");
         assert_eq!(escaped(Escape::Json, None) + &escaped(Escape::None, None), "");
         assert_eq!(escaped(Escape::None, Some(b"a\"\n")), "a\"\n");
+    }
+
+    #[test]
+    fn bytes_of_an_error_line_cannot_end_their_quotes() {
+        let text = Quoted(b"GET /it's \"a\\b\" \xc3\xa9 \xff!").to_string();
+        assert_eq!(text, "GET /it's \\x22a\\x5Cb\\x22 \u{e9} \\xFF!");
+        assert_eq!(Quoted(b"").to_string(), "");
     }
 
     proptest! {

@@ -1,48 +1,85 @@
 //! The access log of an exchange: its lines rendered when it ends, or, for a tunnel, when that ends.
 
-use std::sync::Arc;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};
 
 use super::exchange::Exchange;
-use crate::model::{AccessLog, Part, Variable};
-use crate::observe::deferred::{Deferred, Draft, Hole, Lines, base_of_absent};
+use super::shard::Shard;
+use crate::model::{AccessLog, AccessLogTarget, Location, LogLevel, Part, Variable};
+use crate::observe::deferred::{Draft, Hole, Lines, base_of_absent};
 use crate::observe::escape;
+use crate::observe::path_logs::Failed;
+use crate::observe::words;
+
+impl Shard {
+    /// Writes a line, without its line feed, to the log of a location; `path` is what the variables of the log's make.
+    ///
+    /// # Errors
+    /// When that path cannot be opened or written.
+    pub fn write_line(
+        &self,
+        location: &Location,
+        log: &AccessLog,
+        path: Option<&[u8]>,
+        line: &mut Vec<u8>,
+    ) -> Result<(), Failed> {
+        match (&log.target, path) {
+            (AccessLogTarget::Syslog(id), _) => self.logs.access.send(*id, line),
+            (AccessLogTarget::File(id), _) => {
+                line.push(b'\n');
+                self.logs.access.write(*id, line);
+            }
+            (AccessLogTarget::Path(_), Some(path)) => {
+                line.push(b'\n');
+                return self.write_to_path(location.log_cache, path, line);
+            }
+            (AccessLogTarget::Path(_), None) => {}
+        }
+        Ok(())
+    }
+}
 
 impl Exchange<'_> {
     /// Writes a line to each access log of the location.
     pub fn write_access_log(&self) {
         for log in self.location.access_logs.iter().filter(|log| self.wants_line(log)) {
-            let mut line = Vec::with_capacity(256);
-            let mut value = Vec::new();
-            for part in &log.format.line.parts {
-                self.append_part(log, part, &mut value, &mut line);
-            }
-            line.push(b'\n');
-            self.shard.logs.write(&log.target, &line);
+            let Ok(path) = self.log_path(log) else { continue };
+            self.shard.with_scratch(|line, value| {
+                for part in &log.format.line.parts {
+                    match part {
+                        Part::Text(text) => line.extend_from_slice(text),
+                        Part::Variable(variable) => self.append_escaped(log, variable, value, line),
+                    }
+                }
+                if let Err(failed) = self.shard.write_line(&self.location, log, path.as_deref(), line) {
+                    self.report(LogLevel::Crit, format_args!("{failed}"));
+                }
+            });
         }
     }
 
     /// The same lines for an exchange that becomes a tunnel: what is known now is rendered, the rest is left open.
     pub fn tunnel_lines(&self) -> Option<Lines> {
-        let logs = &self.location.access_logs;
-        let wanted = logs.iter().enumerate().filter(|(_, log)| self.wants_line(log));
-        let lines: Vec<(usize, Deferred)> = wanted.map(|(place, log)| (place, self.deferred(log))).collect();
-        (!lines.is_empty()).then(|| Lines::new(Arc::clone(logs), lines))
-    }
-
-    fn deferred(&self, log: &AccessLog) -> Deferred {
-        let mut draft = Draft::new();
-        let mut value = Vec::new();
-        for part in &log.format.line.parts {
-            match part {
-                Part::Variable(variable) => match Hole::of(variable) {
-                    Some(hole) => draft.leave(hole, self.base(log, variable)),
-                    None => self.append_part(log, part, &mut value, draft.text()),
-                },
-                Part::Text(_) => self.append_part(log, part, &mut value, draft.text()),
-            }
+        let mut draft = Draft::default();
+        for (place, log) in self.location.access_logs.iter().enumerate().filter(|(_, log)| self.wants_line(log)) {
+            let Ok(path) = self.log_path(log) else { continue };
+            draft.begin(place, path.as_deref());
+            self.shard.with_scratch(|text, value| {
+                for part in &log.format.line.parts {
+                    let Part::Variable(variable) = part else { continue };
+                    if Hole::of(variable).is_some() {
+                        draft.leave(self.base(log, variable));
+                        continue;
+                    }
+                    text.clear();
+                    self.append_escaped(log, variable, value, text);
+                    let is_shared = words::is_shared(variable);
+                    draft.value(text, is_shared.then(|| self.shard.words.borrow_mut().keep(text)).flatten());
+                }
+            });
         }
-        draft.seal()
+        draft.seal(&self.location)
     }
 
     /// The base of a variable's hole: what was counted before the tunnel in bytes or milliseconds, or what it says.
@@ -62,13 +99,25 @@ impl Exchange<'_> {
         }
     }
 
-    fn append_part(&self, log: &AccessLog, part: &Part, value: &mut Vec<u8>, line: &mut Vec<u8>) {
-        match part {
-            Part::Text(text) => line.extend_from_slice(text),
-            Part::Variable(variable) => {
-                value.clear();
-                let there = self.append(variable, value);
-                escape::append(log.format.escape, there.then_some(value), line);
+    fn append_escaped(&self, log: &AccessLog, variable: &Variable, value: &mut Vec<u8>, line: &mut Vec<u8>) {
+        value.clear();
+        let there = self.append(variable, value);
+        escape::append(log.format.escape, there.then_some(value), line);
+    }
+
+    /// The path of a log that has variables in it. As in nginx the line is left out where there is no `root`: without
+    /// that check a client could have files made for hosts and folders that nobody configured.
+    fn log_path(&self, log: &AccessLog) -> Result<Option<Vec<u8>>, NoRoot> {
+        let AccessLogTarget::Path(path) = &log.target else { return Ok(None) };
+        let mut root = Vec::new();
+        self.append(&Variable::DocumentRoot, &mut root);
+        match std::fs::metadata(OsStr::from_bytes(&root)) {
+            Ok(found) if found.is_dir() => Ok(Some(self.evaluate(path))),
+            found => {
+                let errno = found.err().unwrap_or_else(|| std::io::ErrorKind::NotADirectory.into());
+                let (root, errno) = (String::from_utf8_lossy(&root), crate::sys::errno::Errno(&errno));
+                self.report(LogLevel::Error, format_args!("testing \"{root}\" existence failed ({errno})"));
+                Err(NoRoot)
             }
         }
     }
@@ -80,3 +129,6 @@ impl Exchange<'_> {
         })
     }
 }
+
+/// The folder that a log's path is checked against is not there.
+struct NoRoot;

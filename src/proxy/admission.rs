@@ -23,6 +23,7 @@ use super::failure::{Cause, Failure, Phase};
 use super::real_ip;
 use crate::model::{Access, AccessRule, LogLevel, Source};
 use crate::net::accept::ClientAddress;
+use crate::observe::escape::Quoted;
 
 /// Runs all checks of the exchange's location.
 ///
@@ -128,7 +129,7 @@ fn check_origin(exchange: &Exchange<'_>, access: &Access) -> Result<(), Failure>
         return Ok(());
     }
     let words = match fields.first(b"origin") {
-        Some(origin) => format!("websocket origin \"{}\" is not allowed", origin.escape_ascii()),
+        Some(origin) => format!("websocket origin \"{}\" is not allowed", Quoted(origin)),
         None => "websocket without origin is not allowed".to_owned(),
     };
     let cause = Cause::Denied { status: 403, level: LogLevel::Error, words };

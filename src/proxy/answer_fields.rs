@@ -8,6 +8,7 @@ use super::respond;
 use super::rewrite;
 use crate::http::{Fields, ResponseHead, hop_by_hop};
 use crate::model::{CookieFlags, Find, LogLevel, OwnRedirect, ProxyAnswer, Redirect};
+use crate::observe::escape::Quoted;
 
 /// Fields of which an answer has one: a second one is dropped.
 const SINGLE: [&[u8]; 10] = [
@@ -35,8 +36,8 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
             if seen.contains(single) {
                 let text = format_args!(
                     "upstream sent duplicate header line: \"{}: {}\", ignored",
-                    name.escape_ascii(),
-                    value.escape_ascii()
+                    Quoted(name),
+                    Quoted(value)
                 );
                 exchange.report(LogLevel::Warn, text);
                 continue;
@@ -114,8 +115,7 @@ fn of_cookie(exchange: &Exchange<'_>, rules: &ProxyAnswer, value: &[u8]) -> Opti
     let mut flags = Flags::default();
     for word in rule.flags.iter().map(|flag| exchange.evaluate(flag)).filter(|word| !word.is_empty()) {
         if !flags.add(&word) {
-            exchange
-                .report(LogLevel::Warn, format_args!("invalid proxy_cookie_flags flag \"{}\"", word.escape_ascii()));
+            exchange.report(LogLevel::Warn, format_args!("invalid proxy_cookie_flags flag \"{}\"", Quoted(&word)));
         }
     }
     Some(flags.set_on(new.as_deref().unwrap_or(value)))

@@ -7,6 +7,7 @@ use std::io;
 use crate::http::parse::RequestError;
 use crate::http::upgrade::Mismatch;
 use crate::model::LogLevel;
+use crate::observe::escape::Quoted;
 use crate::observe::outcome::ExchangeEnd;
 use crate::sys::errno::Errno;
 
@@ -241,7 +242,7 @@ impl fmt::Display for Failure {
             Cause::Refused(_, words) => f.write_str(words)?,
             Cause::File(_, words) | Cause::Denied { words, .. } => return f.write_str(words),
             Cause::Status(status) | Cause::Redirect(status, _) => write!(f, "status {status}")?,
-            Cause::Inside(to) => write!(f, "X-Accel-Redirect: {}", to.escape_ascii())?,
+            Cause::Inside(to) => write!(f, "X-Accel-Redirect: {}", Quoted(to))?,
             Cause::NoSuchLocation(name) => write!(f, "could not find named location \"@{name}\"")?,
             Cause::BodyTooLarge(Some(n)) => write!(f, "client intended to send too large body: {n} bytes")?,
             Cause::BodyTooLarge(None) => f.write_str("client intended to send too large chunked body")?,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::shard::Shard;
-use crate::model::Tunnel;
+use crate::model::{LogLevel, Tunnel};
 use crate::net::stream::Stream;
 use crate::observe::deferred::Lines;
 use crate::observe::outcome::{ExchangeEnd, TunnelRecord};
@@ -19,10 +19,13 @@ pub struct Kept {
     /// Counts the tunnel at its peer.
     lease: Lease,
     /// Access log lines, if there are any to write.
-    lines: Option<Box<Lines>>,
+    lines: Option<Lines>,
     /// Counts the tunnel in the zones of `limit_conn`.
     places: Box<[Place]>,
 }
+
+/// Each idle tunnel has one, in the block that also counts it at its shard.
+const _: () = assert!(size_of::<Kept>() <= 56);
 
 impl Kept {
     /// Keeps what the end of the tunnel will need, and counts the tunnel.
@@ -31,14 +34,18 @@ impl Kept {
         own.exchange_ended(ExchangeEnd::Upgraded);
         own.tunnels_opened.add(1);
         own.tunnels.raise();
-        Self { lease, lines: lines.map(Box::new), places: places.into() }
+        Self { lease, lines, places: places.into() }
     }
 
     /// The tunnel has ended: writes its lines and gives its place at the peer back.
     pub fn finish(self, shard: &Shard, record: &TunnelRecord) {
         let Self { lease, lines, places } = self;
         if let Some(lines) = lines {
-            lines.write(&shard.logs, record);
+            lines.finish(&mut shard.words.borrow_mut(), record, |location, log, path, line| {
+                if let Err(failed) = shard.write_line(location, log, path, line) {
+                    shard.logs.error.write(location.error_log, LogLevel::Crit, None, format_args!("{failed}"));
+                }
+            });
         }
         shard.own_metrics().tunnels.lower();
         shard.own_metrics().tunnel_ended(record.ended);

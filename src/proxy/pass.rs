@@ -15,6 +15,7 @@ use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
 use crate::net::stream::{Stream, within};
+use crate::observe::escape::Quoted;
 use crate::upstream::Tried;
 use crate::upstream::idle::Age;
 
@@ -148,7 +149,7 @@ async fn choose(
     exchange.phase = Phase::Connecting;
     let lease = destination.pick(tried)?;
     let address = lease.peer().address.clone();
-    exchange.upstream_text = Some(format!("http://{address}{}", uri.escape_ascii()));
+    exchange.upstream_text = Some(format!("http://{address}{}", Quoted(uri)));
     exchange.attempts.push(Attempt { address: address.to_string().into(), ..Attempt::default() });
     exchange.attempt_started.set(Instant::now());
     // An upgrade never takes a connection that was used before, nor leaves one behind.

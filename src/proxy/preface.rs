@@ -6,7 +6,7 @@ use crate::limits::PROXY_HEADER_BYTES_MAX;
 use crate::model::LogLevel;
 use crate::net::proxy_protocol::{self, Broken};
 use crate::net::stream::within;
-use crate::observe::error_log;
+use crate::observe::escape::Quoted;
 
 /// Reads the header, if there has to be one. What follows it is left in `raw`. `false` ends the connection: nothing
 /// can be said to a proxy that speaks something else, or nothing in time.
@@ -26,10 +26,9 @@ pub async fn read(shard: &Shard, client: &mut Client, raw: &mut Vec<u8>) -> bool
         }
         Ok(Err(Broken)) => {
             let line = raw.split(|byte| *byte == b'\n').find(|line| line.len() > 1).unwrap_or(raw);
-            let shown = line[..line.len().min(64)].escape_ascii();
-            let remote = client.remote;
-            let text = format_args!("broken header: \"{shown}\" while reading PROXY protocol, client: {remote}");
-            error_log::write(LogLevel::Error, Some(client.number), text);
+            let shown = Quoted(&line[..line.len().min(64)]);
+            let text = format_args!("broken header: \"{shown}\" while reading PROXY protocol");
+            shard.report(client, LogLevel::Error, text);
             false
         }
         // It went away, or sent nothing: as with requests, that is no news.

@@ -2,16 +2,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::client::Client;
-use crate::model::{Generation, Server};
+use crate::limits::LOG_SCRATCH_BYTES_MAX;
+use crate::model::{Generation, LogCacheId, LogLevel, Server};
 use crate::net::stream::Stream;
-use crate::observe::access_log::AccessLogs;
+use crate::observe::logs::Logs;
 use crate::observe::metrics::{Metrics, ShardMetrics};
+use crate::observe::path_logs::{Failed, PathLogs};
+use crate::observe::words::Words;
 use crate::route::Router;
 use crate::upstream::Groups;
 use crate::upstream::idle::Pool;
@@ -29,7 +33,7 @@ pub struct ShardParts {
     pub routers: Arc<[Router]>,
     pub groups: Arc<Groups>,
     pub zones: Arc<Zones>,
-    pub logs: Arc<AccessLogs>,
+    pub logs: Arc<Logs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
 }
@@ -40,10 +44,16 @@ pub struct Shard {
     pub generation: Arc<Generation>,
     pub groups: Arc<Groups>,
     pub zones: Arc<Zones>,
-    pub logs: Arc<AccessLogs>,
+    pub logs: Arc<Logs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
     pub idle: Rc<Pool<Stream>>,
+    /// Access logs with variables in their path.
+    path_logs: RefCell<PathLogs>,
+    /// Parts of access log lines that tunnels share.
+    pub words: RefCell<Words>,
+    /// For the access log line that is being made: the line and a value of it.
+    scratch: Cell<(Vec<u8>, Vec<u8>)>,
     routers: Arc<[Router]>,
     is_draining: Cell<bool>,
     /// Connections that wait for a request, by their number.
@@ -68,6 +78,7 @@ impl Shard {
     pub fn new(parts: ShardParts) -> Rc<Self> {
         let ShardParts { number, generation, routers, groups, zones, logs, metrics, hostname } = parts;
         let idle = Pool::new(&generation.http);
+        let path_logs = RefCell::new(PathLogs::new(&generation.http.log_caches));
         Rc::new(Self {
             number,
             generation,
@@ -77,6 +88,9 @@ impl Shard {
             metrics,
             hostname,
             idle,
+            path_logs,
+            words: RefCell::default(),
+            scratch: Cell::default(),
             routers,
             is_draining: Cell::new(false),
             waiting: RefCell::default(),
@@ -93,6 +107,35 @@ impl Shard {
     #[must_use]
     pub fn router(&self, listener: usize) -> &Router {
         &self.routers[listener]
+    }
+
+    /// Writes a line of a connection of which no request is known, to the error log of its listener's default server.
+    pub fn report(&self, client: &Client, level: LogLevel, message: fmt::Arguments<'_>) {
+        let id = self.default_server(client.listener).root.error_log;
+        let (remote, listener) = (client.remote, &self.generation.http.listeners[client.listener].address);
+        let text = format_args!("{message}, client: {remote}, server: {listener}");
+        self.logs.error.write(id, level, Some(client.number), text);
+    }
+
+    /// Writes a line to an access log whose path is made of variables. The line ends in a line feed.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or written.
+    pub fn write_to_path(&self, cache: Option<LogCacheId>, path: &[u8], line: &[u8]) -> Result<(), Failed> {
+        let openings = self.logs.access.openings();
+        self.path_logs.borrow_mut().write(cache, path, line, openings, Instant::now())
+    }
+
+    /// Calls `make` with two empty buffers that no line allocates anew.
+    pub fn with_scratch(&self, make: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) {
+        let (mut line, mut value) = self.scratch.take();
+        line.clear();
+        value.clear();
+        make(&mut line, &mut value);
+        // A line of great length is rare, and so are shards that would be better off with its buffer.
+        if line.capacity() + value.capacity() <= LOG_SCRATCH_BYTES_MAX {
+            self.scratch.set((line, value));
+        }
     }
 
     pub fn next_connection_number(&self) -> u64 {

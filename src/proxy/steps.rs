@@ -12,6 +12,7 @@ use crate::model::{
     AfterRewrite, Condition, FileTest, If, Location, LogLevel, Part, Pattern, Return, Rewrite, Set, SetTarget, Step,
     Template, Variable,
 };
+use crate::observe::escape::Quoted;
 use crate::route::{self, Captures};
 
 /// What the steps of a level come to.
@@ -136,7 +137,7 @@ impl Exchange<'_> {
         let found = self.find(&rewrite.pattern, &self.path)?;
         if self.location.rewrite_log {
             let what = if found.is_some() { "matches" } else { "does not match" };
-            let (pattern, path) = (&rewrite.pattern.text, self.path.escape_ascii());
+            let (pattern, path) = (&rewrite.pattern.text, Quoted(&self.path));
             self.report(LogLevel::Notice, format_args!("\"{pattern}\" {what} \"{path}\""));
         }
         let Some(captures) = found else { return Ok(Flow::On) };
@@ -155,8 +156,8 @@ impl Exchange<'_> {
             (None, given) => given,
         };
         if self.location.rewrite_log {
-            let args = self.args.as_deref().unwrap_or_default().escape_ascii();
-            let text = format_args!("rewritten data: \"{}\", args: \"{args}\"", path.escape_ascii());
+            let args = Quoted(self.args.as_deref().unwrap_or_default());
+            let text = format_args!("rewritten data: \"{}\", args: \"{args}\"", Quoted(&path));
             self.report(LogLevel::Notice, text);
         }
         if path.is_empty() {
@@ -187,7 +188,7 @@ impl Exchange<'_> {
             to.extend_from_slice(args);
         }
         if self.location.rewrite_log {
-            self.report(LogLevel::Notice, format_args!("rewritten redirect: \"{}\"", to.escape_ascii()));
+            self.report(LogLevel::Notice, format_args!("rewritten redirect: \"{}\"", Quoted(&to)));
         }
         Given::Redirect(status, to)
     }

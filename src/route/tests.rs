@@ -24,6 +24,8 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         proxy: Arc::default(),
         tunnel: Arc::new(Tunnel::default()),
         access_logs: Arc::new([]),
+        log_cache: None,
+        error_log: None,
         added: AddedFields::default(),
         limit_rate: Template::default(),
         limit_rate_after: Template::default(),

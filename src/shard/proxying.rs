@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::service::Service;
 use crate::model::Generation;
 use crate::net::accept::Accepted;
-use crate::observe::access_log::AccessLogs;
+use crate::observe::logs::Logs;
 use crate::observe::metrics::{Metrics, ShardMetrics};
 use crate::observe::outcome::{ConnectionEnd, TunnelClose, TunnelCloser, TunnelEnd, TunnelRecord};
 use crate::proxy::{self, Ends, Kept, ShardParts};
@@ -25,7 +25,7 @@ pub struct Parts {
     routers: Arc<[Router]>,
     groups: Arc<Groups>,
     zones: Arc<Zones>,
-    logs: Arc<AccessLogs>,
+    logs: Arc<Logs>,
     metrics: Arc<Metrics>,
     hostname: Arc<str>,
 }
@@ -33,7 +33,7 @@ pub struct Parts {
 impl Parts {
     /// Builds what a generation needs to serve. Health and counts are taken on from the one before.
     #[must_use]
-    pub fn new(generation: &Arc<Generation>, before: Option<&Self>, logs: Arc<AccessLogs>, shard_count: usize) -> Self {
+    pub fn new(generation: &Arc<Generation>, before: Option<&Self>, logs: Arc<Logs>, shard_count: usize) -> Self {
         let hostname = || rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase().into();
         Self {
             generation: Arc::clone(generation),

@@ -1,18 +1,15 @@
 //! The main context and `events`: the process as a whole.
 
-use std::path::PathBuf;
-
 use crate::config::diagnostic::Fault;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::RawProcess;
 use crate::config::table::*;
 use crate::config::value;
-use crate::model::{Affinity, ErrorLog, ErrorLogTarget, LogLevel, Process, Workers};
+use crate::model::{Affinity, ErrorLog, Process, Workers};
 
 /// nginx's, for one worker.
 const WORKER_CONNECTIONS: usize = 512;
 const PID: &str = "logs/nginx.pid";
-const ERROR_LOG: &str = "logs/error.log";
 /// Masks of `worker_cpu_affinity` are strings of bits: more cores than any machine has.
 const AFFINITY_CORES_MAX: usize = 4096;
 
@@ -69,13 +66,6 @@ pub const TABLE: &[Directive] = &[
         FLAG,
         Setter::Process(|process, line| line.flag(&mut process.daemon)),
         "Whether to leave the terminal (on).",
-    ),
-    supported(
-        "error_log",
-        MAIN,
-        ONE_OR_MORE,
-        Setter::Process(error_log),
-        "File of the error log and its least level (`logs/error.log error`).",
     ),
 ];
 
@@ -146,63 +136,8 @@ fn pid(process: &mut RawProcess, line: &Line) -> Recorded {
     line.once(&mut process.pid, |line| Ok(line.env.path(&line.arg(0).text)))
 }
 
-/// Targets other than files: said once here, used by `access_log` too.
-pub(super) fn check_log_file(line: &Line, text: &str) -> Recorded {
-    let word = line.arg(0);
-    if text.starts_with("syslog:") {
-        let fault = Fault::new(word.span, "logging to syslog is not supported yet");
-        return Err(fault.help("name a file, or `stderr` and let the service manager pass it on"));
-    }
-    if text.starts_with("memory:") {
-        return Err(Fault::new(word.span, "logging to memory is not supported").help("name a file"));
-    }
-    Ok(())
-}
-
-fn error_log(process: &mut RawProcess, line: &Line) -> Recorded {
-    const LEVELS: &[(&str, LogLevel)] = &[
-        ("emerg", LogLevel::Emerg),
-        ("alert", LogLevel::Alert),
-        ("crit", LogLevel::Crit),
-        ("error", LogLevel::Error),
-        ("warn", LogLevel::Warn),
-        ("notice", LogLevel::Notice),
-        ("info", LogLevel::Info),
-        ("debug", LogLevel::Debug),
-    ];
-    let text = &line.arg(0).text;
-    check_log_file(line, text)?;
-    let mut level = None;
-    for word in &line.args()[1..] {
-        // nginx's debug_http and kin choose among debug lines.
-        let name = if word.text.starts_with("debug_") { "debug" } else { &word.text };
-        let Some((_, found)) = LEVELS.iter().find(|(known, _)| *known == name) else {
-            let fault = Fault::new(word.span, format!("invalid log level \"{}\"", word.text));
-            return Err(fault.help("one of emerg, alert, crit, error, warn, notice, info, debug"));
-        };
-        if level.replace(*found).is_some_and(|earlier| earlier != LogLevel::Debug) {
-            return Err(Fault::new(word.span, format!("duplicate log level \"{}\"", word.text)));
-        }
-    }
-    let target = if text == "stderr" { ErrorLogTarget::Stderr } else { ErrorLogTarget::File(line.env.path(text)) };
-    let log = ErrorLog { target, level: level.unwrap_or(LogLevel::Error) };
-    if process.error_logs.iter().any(|other| other.target == log.target) {
-        // nginx opens the file once and writes each line once.
-        process.error_logs.retain(|other| other.target != log.target);
-    }
-    process.error_logs.push(log);
-    Ok(())
-}
-
-/// The process with nginx's defaults; `error_log` is what `-e` names.
-pub fn resolve(raw: RawProcess, prefix: &std::path::Path, error_log: Option<PathBuf>) -> Process {
-    let mut error_logs = raw.error_logs;
-    if error_logs.is_empty() {
-        let path = error_log.unwrap_or_else(|| PathBuf::from(ERROR_LOG));
-        let target =
-            if path.as_os_str() == "stderr" { ErrorLogTarget::Stderr } else { ErrorLogTarget::File(prefix.join(path)) };
-        error_logs.push(ErrorLog { target, level: LogLevel::Error });
-    }
+/// The process with nginx's defaults.
+pub fn resolve(raw: RawProcess, prefix: &std::path::Path, error_logs: Vec<ErrorLog>) -> Process {
     let connections = raw.worker_connections.and_then(|count| usize::try_from(count).ok());
     Process {
         workers: raw.worker_processes.unwrap_or(Workers::Auto),

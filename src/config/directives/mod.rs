@@ -7,6 +7,7 @@ mod classes;
 pub mod client;
 pub mod content;
 pub mod core;
+pub mod error_log;
 pub mod error_page;
 pub mod geo;
 pub mod limit;
@@ -21,6 +22,7 @@ pub mod rate;
 pub mod real_ip;
 pub mod rewrite;
 pub mod server;
+mod syslog;
 pub mod tunnel;
 pub mod upstream;
 
@@ -54,6 +56,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     limit::TABLE,
     real_ip::TABLE,
     log::TABLE,
+    error_log::TABLE,
 ];
 
 /// Every directive.

@@ -9,7 +9,7 @@ use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawLevel, RawRealIp};
-use crate::config::scope::Scope;
+use crate::config::scope::{Scope, host_addresses};
 use crate::config::table::*;
 use crate::model::{Network, RealIp, RealIpHeader, Source};
 
@@ -99,7 +99,7 @@ fn sources(word: &Word, scope: &Scope<'_>) -> Vec<Source> {
         return vec![Source::Network(network)];
     }
     let host = Host { name: word.text.clone(), port: None };
-    match scope.host_addresses(&host, 0) {
+    match host_addresses(scope.resolver, &host, 0) {
         Ok(found) => found.iter().filter_map(|address| whole(address.ip())).map(Source::Network).collect(),
         Err(why) => {
             let message = format!("host not found in set_real_ip_from \"{}\"", word.text);

@@ -173,8 +173,8 @@ fn generated_text_and_defaults_are_loaded() {
     assert_eq!(process.workers, Workers::Auto);
     assert_eq!((process.pid, process.daemon), (path("/p/logs/nginx.pid"), true));
     assert_eq!(process.error_logs[0].target, ErrorLogTarget::File("/p/logs/error.log".into()));
-    let AccessLogTarget::File(log) = &http.listeners[0].servers[0].root.access_logs[0].target;
-    assert_eq!(log, &path("/p/logs/access.log"));
+    assert_eq!(http.listeners[0].servers[0].root.access_logs[0].target, AccessLogTarget::File(AccessFileId(0)));
+    assert_eq!(http.access_files[0].path, path("/p/logs/access.log"));
     let root = &http.listeners[0].servers[0].root.root;
     assert_eq!(root.as_text(), Some(&b"/p/html"[..]));
     let process = load(&request(Some("e.log"))).unwrap().generation.process;

@@ -147,27 +147,6 @@ fn maps_are_checked() {
 }
 
 #[test]
-fn logs_have_formats_and_buffers() {
-    let text = "log_format a escape=json '$status' ' $uri'; access_log /l a buffer=4k flush=5s if=$arg_log;";
-    let found = location(text, "", "");
-    let log = &found.access_logs[0];
-    assert_eq!((&*log.format.name, log.format.escape), ("a", Escape::Json));
-    assert_eq!(log.format.line.parts.len(), 3);
-    assert_eq!((log.buffer_bytes, log.flush), (4096, Some(Duration::from_secs(5))));
-    assert!(log.condition.is_some());
-    for (lines, words) in [
-        ("access_log /l nope;", "unknown log format \"nope\""),
-        ("access_log /l combined buffer=x;", "invalid buffer size \"x\""),
-        ("access_log /l combined flush=1s;", "no buffer is defined for access_log \"/l\""),
-        ("access_log /l combined what=1;", "invalid parameter \"what=1\""),
-        ("access_log syslog:server=x;", "logging to syslog is not supported yet"),
-    ] {
-        assert_eq!(location_fault(lines), words, "{lines}");
-    }
-    assert_eq!(fault("http { log_format a x; log_format a y; }"), "duplicate \"log_format\" name \"a\"");
-}
-
-#[test]
 fn locations_have_their_kinds() {
     let found = locations(
         "http { server { location = /a {} location ^~ /b { location /b/c {} } location ~* \\.X$ {} location @n {} location =/d {} } }",

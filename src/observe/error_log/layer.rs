@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Context as Position, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
 use super::line::{self, Prefix};
-use super::targets::{LOG, Log};
+use super::targets::{LOG, Log, Targets};
 use crate::model::LogLevel;
 use crate::observe::clock;
 
@@ -21,6 +21,9 @@ pub(super) const OWN: &str = "longhaul";
 static INSTALLED: Once = Once::new();
 
 thread_local! {
+    /// Where our own event goes that is being made now, if it is not the process's.
+    static TARGETS: RefCell<Option<Arc<Targets>>> = const { RefCell::new(None) };
+
     /// Text and line of the event at hand.
     static SCRATCH: RefCell<(String, Vec<u8>)> = const { RefCell::new((String::new(), Vec::new())) };
 }
@@ -33,7 +36,14 @@ pub(super) fn install() {
     });
 }
 
-/// Writes events to a log.
+/// Sends the events that `make` makes to these targets.
+pub(super) fn direct(targets: &Arc<Targets>, make: impl FnOnce()) {
+    TARGETS.set(Some(Arc::clone(targets)));
+    make();
+    TARGETS.set(None);
+}
+
+/// Writes events to a log, those that were directed to other targets excepted.
 pub(super) struct ErrorLayer {
     pub log: &'static Log,
 }
@@ -45,7 +55,7 @@ impl<S: Subscriber> Layer<S> for ErrorLayer {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match self.log.least() {
+        Some(match self.log.least_anywhere() {
             LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Error => LevelFilter::ERROR,
             LogLevel::Warn => LevelFilter::WARN,
             LogLevel::Notice | LogLevel::Info => LevelFilter::INFO,
@@ -63,7 +73,9 @@ impl<S: Subscriber> Layer<S> for ErrorLayer {
             event.record(&mut fields);
             let Fields { level, connection, .. } = fields;
             let level = level.unwrap_or_else(|| level_of(*event.metadata().level()));
-            if !self.log.takes(level) {
+            let targets = if event.metadata().target() == OWN { TARGETS.take() } else { None };
+            let takes = targets.as_ref().map_or_else(|| self.log.takes(level), |targets| targets.takes(level));
+            if !takes {
                 return;
             }
             let time = clock::error_time();
@@ -73,7 +85,17 @@ impl<S: Subscriber> Layer<S> for ErrorLayer {
                 thread: rustix::thread::gettid().as_raw_nonzero().get(),
                 connection,
             };
-            self.log.write(&prefix, level, text, buffer);
+            let written = match &targets {
+                Some(targets) => targets.write(&prefix, level, text, buffer),
+                None => self.log.write(&prefix, level, text, buffer),
+            };
+            if let Some(failed) = written.failed {
+                text.clear();
+                // A string takes everything.
+                let _ = write!(text, "{failed}");
+                // Should this fail as well, it was told enough.
+                let _ = self.log.write(&Prefix { connection: None, ..prefix }, LogLevel::Error, text, buffer);
+            }
         });
     }
 }
@@ -116,7 +138,6 @@ impl Visit for Fields<'_> {
 mod tests {
     use super::*;
     use crate::model::{ErrorLog, ErrorLogTarget};
-    use crate::observe::error_log::Targets;
 
     /// What two files hold, for `error` and for `level`, after the events.
     fn logged(level: LogLevel, events: impl FnOnce()) -> (Vec<String>, Vec<String>) {
@@ -124,7 +145,7 @@ mod tests {
         let paths = [folder.path().join("error.log"), folder.path().join("more.log")];
         let to = |at: usize, level| ErrorLog { target: ErrorLogTarget::File(paths[at].clone()), level };
         let log: &'static Log = Box::leak(Box::new(Log::new()));
-        log.replace(Targets::open(&[to(0, LogLevel::Error), to(1, level)]).unwrap());
+        log.replace(Targets::open(&[to(0, LogLevel::Error), to(1, level)]).unwrap(), None);
         log.leave_console();
         tracing::subscriber::with_default(Registry::default().with(ErrorLayer { log }), events);
         // Without the time, the numbers of process and thread.

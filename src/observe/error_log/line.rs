@@ -29,6 +29,11 @@ pub(super) fn code(level: LogLevel) -> u64 {
     level as u64
 }
 
+/// The same for syslog.
+pub(super) fn severity(level: LogLevel) -> u8 {
+    level as u8
+}
+
 pub(super) fn level(code: u64) -> Option<LogLevel> {
     LEVELS.get(usize::try_from(code).ok()?).copied()
 }

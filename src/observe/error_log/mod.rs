@@ -12,13 +12,15 @@ mod targets;
 pub use targets::Targets;
 
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use tracing::Level;
 
 use super::file::OpenError;
-use crate::model::LogLevel;
+use crate::model::{ErrorLogId, Generation, LogLevel};
 use layer::OWN;
-use targets::LOG;
+use targets::{LOG, Shared};
 
 /// Whether a line of that level goes anywhere: ask before building what the line would hold.
 #[must_use]
@@ -32,6 +34,10 @@ pub fn write(level: LogLevel, connection: Option<u64>, text: fmt::Arguments<'_>)
         return;
     }
     layer::install();
+    emit(level, connection, text);
+}
+
+fn emit(level: LogLevel, connection: Option<u64>, text: fmt::Arguments<'_>) {
     let nginx = line::code(level);
     match level {
         LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Error => {
@@ -43,9 +49,13 @@ pub fn write(level: LogLevel, connection: Option<u64>, text: fmt::Arguments<'_>)
     }
 }
 
-/// Sends lines to these targets from here on, in place of those before.
-pub fn use_targets(targets: Targets) {
-    LOG.replace(targets);
+/// Sends the process's lines to these targets from here on, in place of those before.
+pub fn use_targets(targets: Arc<Targets>) {
+    use_beside(targets, None);
+}
+
+fn use_beside(targets: Arc<Targets>, least_of_levels: Option<LogLevel>) {
+    LOG.replace(targets, least_of_levels);
     layer::install();
     tracing::callsite::rebuild_interest_cache();
 }
@@ -56,8 +66,66 @@ pub fn leave_console() {
     tracing::callsite::rebuild_interest_cache();
 }
 
-/// Opens all files anew. Those that cannot be opened go on with the old file.
-#[must_use]
-pub fn reopen() -> Vec<OpenError> {
-    LOG.reopen()
+/// The error logs of one generation, all levels of it.
+#[derive(Debug, Default)]
+pub struct ErrorLogs {
+    shared: Shared,
+    /// Of the main context.
+    process: Arc<Targets>,
+    /// By [`ErrorLogId`].
+    levels: Box<[Arc<Targets>]>,
+}
+
+impl ErrorLogs {
+    /// Opens all that the generation names. A file that cannot be opened and is open in `before` stays.
+    ///
+    /// # Errors
+    /// The first file that cannot be opened; nothing has changed then.
+    pub fn open(generation: &Generation, before: Option<&Self>) -> Result<Self, OpenError> {
+        let before = before.map(|logs| &logs.shared);
+        let mut shared = Shared::default();
+        let mut failed = Vec::new();
+        let process = shared.open(&generation.process.error_logs, before, &mut failed)?;
+        let levels = generation.http.error_logs.iter().map(|logs| shared.open(logs, before, &mut failed));
+        let levels = levels.collect::<Result<_, _>>()?;
+        for error in failed {
+            write(LogLevel::Error, None, format_args!("{error}: its lines go on to the file as it was"));
+        }
+        Ok(Self { shared, process, levels })
+    }
+
+    /// The process's lines go to the main context's targets from here on.
+    pub fn take_over(&self) {
+        use_beside(Arc::clone(&self.process), self.levels.iter().filter_map(|targets| targets.least()).max());
+    }
+
+    /// Whether a line of that level goes anywhere; `None` is the main context.
+    #[must_use]
+    pub fn takes(&self, id: Option<ErrorLogId>, level: LogLevel) -> bool {
+        self.level(id).map_or_else(|| is_on(level), |targets| targets.takes(level))
+    }
+
+    /// As [`write`], to the lines of a level.
+    pub fn write(&self, id: Option<ErrorLogId>, level: LogLevel, connection: Option<u64>, text: fmt::Arguments<'_>) {
+        let Some(targets) = self.level(id) else { return write(level, connection, text) };
+        if targets.takes(level) {
+            layer::install();
+            layer::direct(targets, || emit(level, connection, text));
+        }
+    }
+
+    fn level(&self, id: Option<ErrorLogId>) -> Option<&Arc<Targets>> {
+        self.levels.get(usize::from(id?.0))
+    }
+
+    /// Paths of all files.
+    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.shared.paths().map(PathBuf::from)
+    }
+
+    /// Opens all files anew. Those that cannot be opened go on with the old file.
+    #[must_use]
+    pub fn reopen(&self) -> Vec<OpenError> {
+        self.shared.reopen()
+    }
 }

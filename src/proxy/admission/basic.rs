@@ -9,6 +9,7 @@ use super::said::Said;
 use super::verifier;
 use crate::limits::USER_FILE_BYTES_MAX;
 use crate::model::{AuthBasic, LogLevel};
+use crate::observe::escape::Quoted;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::sys::errno::Errno;
@@ -28,7 +29,7 @@ pub async fn check(exchange: &mut Exchange<'_>, auth: &AuthBasic) -> Said {
         Ok(text) => text,
         Err((status, level, words)) => return Said::No(denied(status, level, words)),
     };
-    let shown = name.escape_ascii();
+    let shown = Quoted(&name);
     let Some(stored) = passwords::stored(&text, &name) else {
         let words = format!("user \"{shown}\" was not found in \"{}\"", file.display());
         return ask(exchange, &realm, LogLevel::Error, words);

@@ -12,7 +12,7 @@ use crate::http::host::Host;
 use crate::http::{Fields, Method, RequestHead};
 use crate::model::{Location, LogLevel};
 use crate::net::accept::ClientAddress;
-use crate::observe::error_log;
+use crate::observe::escape::Quoted;
 use crate::observe::outcome::ExchangeEnd;
 use crate::proxy::Shard;
 use crate::proxy::body::Body;
@@ -218,13 +218,14 @@ impl<'c> Exchange<'c> {
 
     /// Writes one line to the error log, with nginx's tail of what is known.
     pub fn report(&self, level: LogLevel, message: fmt::Arguments<'_>) {
-        if error_log::is_on(level) {
-            error_log::write(level, Some(self.client.number), format_args!("{message}{}", Tail(self)));
+        let (logs, id) = (&self.shard.logs.error, self.location.error_log);
+        if logs.takes(id, level) {
+            logs.write(id, level, Some(self.client.number), format_args!("{message}{}", Tail(self)));
         }
     }
 }
 
-/// `, client: …, server: …, request: "…", upstream: "…", host: "…"`.
+/// `, client: …, server: …, request: "…", upstream: "…", host: "…", referrer: "…"`.
 struct Tail<'e>(&'e Exchange<'e>);
 
 impl fmt::Display for Tail<'_> {
@@ -232,7 +233,7 @@ impl fmt::Display for Tail<'_> {
         let exchange = self.0;
         write!(f, ", client: {}, server: {}", exchange.remote, exchange.server.name)?;
         if !exchange.head.line.is_empty() {
-            write!(f, ", request: \"{}\"", exchange.head.line.escape_ascii())?;
+            write!(f, ", request: \"{}\"", Quoted(&exchange.head.line))?;
         }
         if exchange.is_subrequest() {
             write!(f, ", subrequest: \"{}\"", exchange.path.escape_ascii())?;
@@ -241,7 +242,10 @@ impl fmt::Display for Tail<'_> {
             write!(f, ", upstream: \"{upstream}\"")?;
         }
         if let Some(host) = exchange.head.fields.first(b"host") {
-            write!(f, ", host: \"{}\"", host.escape_ascii())?;
+            write!(f, ", host: \"{}\"", Quoted(host))?;
+        }
+        if let Some(referrer) = exchange.head.fields.first(b"referer") {
+            write!(f, ", referrer: \"{}\"", Quoted(referrer))?;
         }
         Ok(())
     }

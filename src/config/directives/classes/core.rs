@@ -1,8 +1,8 @@
 //! Directives of nginx's http core module: memory, files, connections and limits.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_FOUR, SERVER, TWO,
-    UPSTREAM, accepted, by_value, refused,
+    Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, SERVER, TWO, UPSTREAM, accepted,
+    by_value, refused,
 };
 
 const HASH: &str = "it sizes a table inside nginx; lookups here have no such limit";
@@ -44,12 +44,6 @@ pub const TABLE: &[Directive] = &[
     accepted("open_file_cache_min_uses", HTTP_LEVELS, ONE, OPEN_FILES),
     accepted("open_file_cache_errors", HTTP_LEVELS, FLAG, OPEN_FILES),
     accepted("open_file_cache_events", HTTP_LEVELS, FLAG, OPEN_FILES),
-    accepted(
-        "open_log_file_cache",
-        HTTP_LEVELS,
-        ONE_TO_FOUR,
-        "log files stay open while the generation that names them runs",
-    ),
     accepted("tcp_nopush", HTTP_LEVELS, FLAG, "it chooses how bytes are gathered into packets; the bytes are the same"),
     accepted("send_lowat", HTTP_LEVELS, ONE, "it tunes when nginx hands bytes to the kernel; the bytes are the same"),
     accepted(
