@@ -114,6 +114,7 @@ const PREFIXED: &[(&str, OfRest)] = &[
     ("sent_trailer_", Variable::SentTrailer),
     ("upstream_cookie_", Variable::UpstreamCookie),
     ("upstream_http_", Variable::UpstreamHttp),
+    ("upstream_trailer_", Variable::UpstreamTrailer),
 ];
 
 fn built_in(name: &str) -> Option<Variable> {

@@ -23,6 +23,8 @@ pub struct ProxyAnswer {
     pub ignores_accel_limit_rate: bool,
     /// `proxy_limit_rate`: bytes a second that are read from the peer; empty is no limit.
     pub limit_rate: Template,
+    /// `early_hints`: 103 is passed on when one of these is neither empty nor `0`.
+    pub early_hints: Arc<[Template]>,
     /// `proxy_pass_trailers`.
     pub pass_trailers: bool,
 }

@@ -122,6 +122,8 @@ pub enum Variable {
     UpstreamResponseLength,
     UpstreamResponseTime,
     UpstreamStatus,
+    /// `$upstream_trailer_NAME`: a field behind the body of the last answer.
+    UpstreamTrailer(Box<[u8]>),
     /// `$uri`, `$document_uri`: normalized path.
     Uri,
     /// longhaul's own: number of the shard that serves the request, from 0.

@@ -123,10 +123,7 @@ impl Exchange<'_> {
     }
 
     fn wants_line(&self, log: &AccessLog) -> bool {
-        log.condition.as_ref().is_none_or(|condition| {
-            let value = self.evaluate(condition);
-            !value.is_empty() && value != b"0"
-        })
+        log.condition.as_ref().is_none_or(|condition| self.is_true(condition))
     }
 }
 

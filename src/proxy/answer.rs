@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::answer_fields;
 use super::body::Body;
+use super::early_hints::{EARLY_HINTS, EarlyHints};
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
 use super::pace::Pace;
@@ -123,10 +124,11 @@ struct Reading<'r, 'e, 's> {
 }
 
 impl Reading<'_, '_, '_> {
-    /// Reads the head of the final answer; interim answers before it are absorbed.
+    /// Reads the head of the final answer; of the interim ones before it only hints are passed on.
     async fn head(&mut self, watches_client: bool) -> Result<ResponseHead, Failure> {
         let timeout = self.passed.proxy.read_timeout;
         let max = self.passed.proxy.buffer_bytes;
+        let mut hints = EarlyHints::default();
         loop {
             if let Some((head, used)) = parse::response(self.raw, max)
                 .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?
@@ -135,6 +137,9 @@ impl Reading<'_, '_, '_> {
                 if head.status >= 200 || head.status == 101 {
                     self.note_head(&head);
                     return Ok(head);
+                }
+                if head.status == EARLY_HINTS {
+                    self.pass_hints(&head, used, &mut hints).await?;
                 }
                 continue;
             }
@@ -152,6 +157,16 @@ impl Reading<'_, '_, '_> {
                 None => {}
             }
         }
+    }
+
+    async fn pass_hints(&mut self, head: &ResponseHead, bytes: usize, hints: &mut EarlyHints) -> Result<(), Failure> {
+        if head.version != Version::Http11 {
+            let cause = Cause::UpstreamMalformed("HTTP/1.0 response with early hints");
+            return Err(Failure::new(Phase::ReadingResponseHead, cause));
+        }
+        let Some(head) = hints.for_client(self.exchange, self.passed.proxy, head, bytes) else { return Ok(()) };
+        let sent = self.responder.interim(&head).await;
+        sent.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))
     }
 
     fn note_head(&mut self, head: &ResponseHead) {
@@ -256,7 +271,10 @@ impl Reading<'_, '_, '_> {
         }
         // Only a client that says so is known to read fields there (RFC 9110 6.5.1).
         if self.passed.proxy.answer.pass_trailers && self.exchange.head.fields.has_token(b"te", b"trailers") {
-            self.responder.trailers = body.trailers;
+            self.responder.trailers.clone_from(&body.trailers);
+        }
+        if let Some(trailers) = body.trailers {
+            self.exchange.upstream_trailers = *trailers;
         }
         self.exchange.add_trailers(self.responder);
         self.responder.finish().await.map_err(lost)

@@ -15,6 +15,7 @@ mod computed;
 pub mod connection;
 mod cookie;
 mod destination;
+mod early_hints;
 mod exchange;
 mod facts;
 mod failure;

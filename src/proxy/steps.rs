@@ -104,10 +104,7 @@ impl Exchange<'_> {
 
     fn holds(&mut self, condition: &Condition) -> Result<bool, Failure> {
         Ok(match condition {
-            Condition::IsTrue(value) => {
-                let value = self.evaluate(value);
-                !value.is_empty() && value != b"0"
-            }
+            Condition::IsTrue(value) => self.is_true(value),
             Condition::Equals { value, text, is_negated } => {
                 (self.evaluate(value) == self.evaluate(text)) != *is_negated
             }

@@ -38,6 +38,13 @@ impl Exchange<'_> {
         out
     }
 
+    /// Whether a value counts as true: neither empty nor `0`.
+    #[must_use]
+    pub fn is_true(&self, template: &Template) -> bool {
+        let value = self.evaluate(template);
+        !value.is_empty() && value != b"0"
+    }
+
     /// Appends a variable's value and returns whether it is there.
     pub fn append(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         match variable {
@@ -195,6 +202,7 @@ impl Exchange<'_> {
             }
             Variable::UpstreamBytesSent => list(out, attempts, |a, out| print(out, format_args!("{}", a.bytes_sent))),
             Variable::UpstreamHttp(name) => append_field(&self.upstream_fields, name, out),
+            Variable::UpstreamTrailer(name) => append_field(&self.upstream_trailers, name, out),
             Variable::UpstreamCookie(name) => put_some(out, set_cookie(self.upstream_fields.all(b"set-cookie"), name)),
             _ => return None,
         };

@@ -188,3 +188,23 @@ fn fields_are_added_behind_a_body_in_chunks() {
     assert!(client.read_answer().contains("\r\nContent-Length: 4\r\n"));
     assert!(longhaul.get("/f").ends_with("\r\n\r\nabc"));
 }
+
+#[test]
+fn fields_behind_a_body_are_variables() {
+    let peer = Peer::start(|connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        socket.send(head("HTTP/1.1 200 OK\nTransfer-Encoding: chunked"));
+        socket.send("3\r\nabc\r\n0\r\nX-Sum: 7\r\nX-Sum: 8\r\n\r\n");
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "log_format trailer '$upstream_trailer_x_sum $upstream_trailer_none'; access_log %dir%/trailer.log trailer;
+         server { listen %listen%; location / {
+             proxy_pass http://%peer%; add_trailer X-Sums $upstream_trailer_x_sum; } }",
+    );
+    let mut client = longhaul.connect();
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    client.read_head();
+    client.expect("3\r\nabc\r\n0\r\nX-Sums: 7, 8\r\n\r\n");
+    assert_eq!(longhaul.wait_for_lines("trailer.log", 1), "7, 8 -\n");
+}

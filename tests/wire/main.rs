@@ -19,6 +19,7 @@ mod broken_configurations;
 mod command_line;
 mod computed;
 mod doctor;
+mod early_hints;
 mod error_logs;
 mod error_pages;
 mod exhaustion;

@@ -85,7 +85,18 @@ pub const TABLE: &[Directive] = &[
         |level| &mut level.proxy.answer.pass_trailers,
         "Whether fields behind an answer's body are passed on (off).",
     ),
+    level(
+        "early_hints",
+        ONE_OR_MORE,
+        early_hints,
+        "Passes a peer's 103 on when one of the values is neither empty nor `0` (they are dropped).",
+    ),
 ];
+
+fn early_hints(level: &mut RawLevel, line: &Line) -> Recorded {
+    level.proxy.answer.early_hints.get_or_insert_default().extend_from_slice(line.args());
+    Ok(())
+}
 
 /// An expression behind `~` or `~*`, or a text.
 fn find(line: &Line, word: &Word, always_ignores_case: bool) -> Result<RawFind, Fault> {
@@ -195,6 +206,7 @@ pub fn defaults() -> ProxyAnswer {
         ignores_accel_redirect: false,
         ignores_accel_limit_rate: false,
         limit_rate: Template::default(),
+        early_hints: Arc::default(),
         pass_trailers: false,
     }
 }
@@ -211,6 +223,7 @@ impl RawProxyAnswer {
             && self.pass_header.is_empty()
             && self.ignore_headers.is_none()
             && self.limit_rate.is_none()
+            && self.early_hints.is_none()
             && self.pass_trailers.is_none()
     }
 }
@@ -248,6 +261,10 @@ pub fn resolve(raw: &RawProxyAnswer, around: &ProxyAnswer, scope: &Scope<'_>) ->
         hidden: hidden(raw, around),
         ignores_accel_redirect: ignores("x-accel-redirect", around.ignores_accel_redirect),
         ignores_accel_limit_rate: ignores("x-accel-limit-rate", around.ignores_accel_limit_rate),
+        early_hints: match &raw.early_hints {
+            Some(words) => words.iter().map(|word| scope.template(word)).collect(),
+            None => Arc::clone(&around.early_hints),
+        },
         limit_rate: rate::resolve(raw.limit_rate.as_ref(), &around.limit_rate, scope),
         pass_trailers: raw.pass_trailers.unwrap_or(around.pass_trailers),
     }

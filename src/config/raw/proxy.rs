@@ -18,6 +18,7 @@ pub struct RawProxyAnswer {
     pub pass_header: Vec<String>,
     pub ignore_headers: Option<Vec<String>>,
     pub limit_rate: Option<Word>,
+    pub early_hints: Option<Vec<Word>>,
     pub pass_trailers: Option<bool>,
 }
 

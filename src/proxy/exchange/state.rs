@@ -87,6 +87,8 @@ pub struct Exchange<'c> {
     pub attempt_started: Cell<Instant>,
     /// Fields of the last peer's answer.
     pub upstream_fields: Fields,
+    /// Fields behind its body.
+    pub upstream_trailers: Fields,
     pub proxy_host: Option<Box<[u8]>>,
     pub proxy_port: Option<Box<[u8]>>,
     pub phase: Phase,
@@ -167,6 +169,7 @@ impl<'c> Exchange<'c> {
             attempts: Vec::new(),
             attempt_started: Cell::new(started),
             upstream_fields: Fields::new(),
+            upstream_trailers: Fields::new(),
             proxy_host: None,
             proxy_port: None,
             phase: Phase::ProcessingRequest,

@@ -91,13 +91,6 @@ pub const TABLE: &[Directive] = &[
         "answers of unknown length to HTTP/1.1 clients are always chunked",
         "Remove the line, or let the peer send `Content-Length`.",
     ),
-    refused(
-        "early_hints",
-        HTTP_LEVELS,
-        ONE_OR_MORE,
-        "passing on 103 answers by a condition is not built yet",
-        "Remove the line: clients lose only the hints.",
-    ),
     by_value(
         "disable_symlinks",
         HTTP_LEVELS,

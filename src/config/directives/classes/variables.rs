@@ -12,7 +12,6 @@ const BROWSER: &str = "telling browsers apart is not built; use `map $http_user_
 const USERID: &str = "`userid` is not built";
 const TRACES: &str = "traces are not built";
 const TCP_INFO: &str = "the kernel's figures of a connection are not read yet";
-const TRAILERS: &str = "fields after the body are not read yet";
 const INTERNAL: &str = "it exists for use inside nginx alone";
 const TOKENS: &str = "tokens are not read";
 const ACME: &str = "certificates are not asked for";
@@ -122,7 +121,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("upstream_last_server_name", COMMERCIAL),
     ("upstream_queue_time", COMMERCIAL),
     ("upstream_session_time", STREAM),
-    ("upstream_trailer_", TRAILERS),
 ];
 
 /// Why a variable of nginx is not built; `None` for names that nginx does not know either, and for supported ones.
