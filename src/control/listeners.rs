@@ -1,29 +1,37 @@
 //! Which addresses are bound, kept and let go when a generation takes over.
 
 use std::collections::HashSet;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use super::passed::Passed;
 use super::report::Fatal;
 use crate::model::{ListenAddress, Listener};
-use crate::net::listener::{self, BindError};
+use crate::net::listener::{self, BindError, Bound, Listening};
 
 /// The addresses of this process.
 #[derive(Debug, Default)]
 pub struct Listeners {
     held: HashSet<ListenAddress>,
+    /// Kept while the process runs: a later generation may listen there again.
+    passed: Passed,
 }
 
 /// What a generation changes. Nothing has happened to the running one until [`Listeners::keep`].
 #[derive(Debug, Default)]
 pub struct Change {
     /// New sockets of each shard, by its number.
-    pub sockets: Vec<Vec<(ListenAddress, OwnedFd)>>,
+    pub sockets: Vec<Vec<(ListenAddress, Listening)>>,
     addresses: HashSet<ListenAddress>,
     bound: Vec<ListenAddress>,
 }
 
 impl Listeners {
+    /// With the sockets that the process was started with.
+    #[must_use]
+    pub fn with(passed: Passed) -> Self {
+        Self { held: HashSet::new(), passed }
+    }
+
     /// Whether the addresses could be bound, for `-t`. That somebody has them is no fault of the configuration.
     #[must_use]
     pub fn probe(wanted: &[Listener]) -> Vec<Fatal> {
@@ -50,12 +58,14 @@ impl Listeners {
         };
         let mut errors = Vec::new();
         for listener in new {
-            match listener::bind(listener, shard_count) {
+            match self.bind_one(listener, shard_count) {
                 Ok(bound) => {
                     for (of_shard, socket) in change.sockets.iter_mut().zip(bound.sockets) {
                         of_shard.push((bound.address.clone(), socket));
                     }
-                    change.bound.push(bound.address);
+                    if self.passed.of(&bound.address).is_none() {
+                        change.bound.push(bound.address);
+                    }
                 }
                 Err(error) => errors.push(fatal(error)),
             }
@@ -67,21 +77,31 @@ impl Listeners {
         Err(errors)
     }
 
+    fn bind_one(&self, listener: &Listener, shard_count: usize) -> Result<Bound, BindError> {
+        match self.passed.of(&listener.address) {
+            Some(socket) => listener::adopt(listener, socket, shard_count),
+            None => listener::bind(listener, shard_count),
+        }
+    }
+
     fn holds_port(&self, address: &ListenAddress) -> bool {
         let ListenAddress::Ip(wanted) = address else { return false };
-        self.held.iter().any(|held| matches!(held, ListenAddress::Ip(held) if held.port() == wanted.port()))
+        self.held
+            .iter()
+            .chain(self.passed.addresses())
+            .any(|held| matches!(held, ListenAddress::Ip(held) if held.port() == wanted.port()))
     }
 
     /// The change has become the state of the process. Files of sockets that are gone are removed.
     pub fn keep(&mut self, change: &Change) {
         let gone = self.held.difference(&change.addresses);
-        remove_files(gone);
+        remove_files(gone.filter(|address| self.passed.of(address).is_none()));
         self.held.clone_from(&change.addresses);
     }
 
     /// Removes the files of all unix sockets: the process leaves.
     pub fn leave(&self) {
-        remove_files(self.held.iter());
+        remove_files(self.held.iter().filter(|address| self.passed.of(address).is_none()));
     }
 }
 

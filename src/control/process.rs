@@ -16,7 +16,7 @@ use super::pid::PidFile;
 use super::report::{Fatal, emerg};
 use super::signals::{Signal, Signals};
 use super::wake::wait;
-use super::{descriptors, doctor, load};
+use super::{descriptors, doctor, load, notify};
 use crate::limits::{EXIT_CLOSE_TIME, EXIT_LOOK_INTERVAL};
 use crate::model::LogLevel;
 use crate::observe::{error_log, syslog};
@@ -98,30 +98,19 @@ impl Process {
         match (signal, state.phase) {
             (Signal::Stop, Phase::Serving | Phase::Draining) => {
                 notice(format_args!("exiting"));
+                notify::stopping();
                 state.phase = Phase::Stopping;
                 state.stopped.clear();
                 self.shards.iter().for_each(|shard| shard.commands.send(Command::Stop));
             }
             (Signal::Quit, Phase::Serving) => {
                 notice(format_args!("gracefully shutting down"));
+                notify::stopping();
                 state.phase = Phase::Draining;
                 let within = self.parts.generation.process.shutdown_timeout;
                 self.shards.iter().for_each(|shard| shard.commands.send(Command::Drain { within }));
             }
-            (Signal::Reload, Phase::Serving) => match self.reload() {
-                Ok(old) => {
-                    state.draining.insert(old, self.shards.len());
-                }
-                Err(errors) => {
-                    errors.iter().for_each(emerg);
-                    let number = self.parts.generation.number;
-                    error_log::write(
-                        LogLevel::Error,
-                        None,
-                        format_args!("reconfiguration failed: generation {number} goes on as it was"),
-                    );
-                }
-            },
+            (Signal::Reload, Phase::Serving) => self.reload_or_say(state),
             (Signal::Reopen, Phase::Serving | Phase::Draining) => {
                 notice(format_args!("reopening logs"));
                 self.logs.reopen().iter().for_each(emerg);
@@ -131,6 +120,22 @@ impl Process {
             }
             (Signal::Quit | Signal::Reload, Phase::Draining) | (_, Phase::Stopping) => {}
         }
+    }
+
+    fn reload_or_say(&mut self, state: &mut State) {
+        notify::reloading();
+        match self.reload() {
+            Ok(old) => {
+                state.draining.insert(old, self.shards.len());
+            }
+            Err(errors) => {
+                errors.iter().for_each(emerg);
+                let number = self.parts.generation.number;
+                let text = format_args!("reconfiguration failed: generation {number} goes on as it was");
+                error_log::write(LogLevel::Error, None, text);
+            }
+        }
+        notify::ready(self.parts.generation.number);
     }
 
     /// Puts the configuration as it is now in the place of the running one; the number of the old generation.

@@ -9,12 +9,13 @@ use super::listeners::Listeners;
 use super::load::{self, Loaded};
 use super::logs::Opened;
 use super::options::{Configuration, Ender, OnServing, Start};
+use super::passed::Passed;
 use super::pid::PidFile;
 use super::process::Process;
 use super::report::{Fatal, emerg, log_panics};
 use super::signals::Signals;
 use super::wake::next_report;
-use super::{descriptors, privileges, ring};
+use super::{descriptors, notify, privileges, ring};
 use crate::model::{self, LogLevel};
 use crate::observe::{error_log, syslog};
 use crate::shard::{self, Mailbox, Parts, Plan, Proxying, Report, Shard};
@@ -50,7 +51,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     let logs = opened.take_over(None);
     warnings.iter().for_each(|text| error_log::write(LogLevel::Warn, None, format_args!("{text}")));
     let sockets_before = descriptors::sockets_open().len() - syslog::open_count();
-    let mut listeners = Listeners::default();
+    let mut listeners = Listeners::with(passed(&start, generation));
     let change = listeners.bind(&generation.http.listeners, cores.len())?;
     listeners.keep(&change);
 
@@ -76,7 +77,24 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     }
     let process = Process { start, parts, logs, listeners, pid, signals, reports, shards, ender, sockets_before };
     error_log::leave_console();
+    notify::ready(process.parts.generation.number);
     process.run(&ring)
+}
+
+/// The sockets that the process was started with. Those that no `listen` names stay open and unused: a reload may bring
+/// one.
+fn passed(start: &Start, generation: &model::Generation) -> Passed {
+    if matches!(start.configuration, Configuration::Generated { .. }) {
+        return Passed::default();
+    }
+    let (passed, mut warnings) = Passed::take();
+    let wanted = |address: &&model::ListenAddress| generation.http.listeners.iter().any(|l| l.address == **address);
+    let unwanted = passed.addresses().filter(|address| !wanted(address));
+    warnings.extend(unwanted.map(|address| {
+        format!("no \"listen\" has {address}, on which a socket was passed: both must name the same address")
+    }));
+    warnings.iter().for_each(|text| error_log::write(LogLevel::Warn, None, format_args!("{text}")));
+    passed
 }
 
 fn one(error: Fatal) -> Vec<Fatal> {

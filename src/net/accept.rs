@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags};
 
 use crate::limits::ACCEPT_BATCH_COUNT;
+use crate::net::listener::Listening;
 use crate::sys;
 
 /// Who connected.
@@ -54,6 +55,7 @@ pub enum Refused {
 /// One listening socket on its shard.
 pub struct Acceptor {
     socket: TcpListener,
+    is_passed: bool,
 }
 
 impl Acceptor {
@@ -61,10 +63,11 @@ impl Acceptor {
     ///
     /// # Errors
     /// When the runtime cannot register the descriptor.
-    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+    pub fn new(listening: Listening) -> io::Result<Self> {
+        let Listening { fd, is_passed } = listening;
         // The runtime's type for TCP carries any listening socket: only its readiness is used.
         let socket = TcpListener::from_std(std::net::TcpListener::from(fd))?;
-        Ok(Self { socket })
+        Ok(Self { socket, is_passed })
     }
 
     /// Waits until a connection waits.
@@ -98,6 +101,10 @@ impl Acceptor {
 
     /// Stops listening now. Dropping alone does so only once the ring has given the descriptor back.
     pub fn close(self) {
+        if self.is_passed {
+            // What arrives from now on waits for whoever is started next.
+            return;
+        }
         // ENOTCONN: another shard has closed the unix socket that they share.
         let _ = rustix::net::shutdown(sys::fd::of_listener(&self.socket), rustix::net::Shutdown::Both);
     }

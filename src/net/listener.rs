@@ -18,7 +18,25 @@ use crate::sys::errno::Errno;
 #[derive(Debug)]
 pub struct Bound {
     pub address: ListenAddress,
-    pub sockets: Vec<OwnedFd>,
+    pub sockets: Vec<Listening>,
+}
+
+/// A listening socket of one shard.
+#[derive(Debug)]
+pub struct Listening {
+    pub fd: OwnedFd,
+    /// Whoever started this process listens on it too, and goes on: it is closed and never shut down.
+    pub is_passed: bool,
+}
+
+impl Listening {
+    fn own(socket: Socket) -> Self {
+        Self { fd: OwnedFd::from(socket), is_passed: false }
+    }
+
+    fn passed(socket: Socket) -> Self {
+        Self { fd: OwnedFd::from(socket), is_passed: true }
+    }
 }
 
 /// A call that a listening socket needed and that failed. Displays as in nginx: `bind() to 0.0.0.0:80 failed (…)`.
@@ -96,7 +114,7 @@ pub fn bind(listener: &Listener, shard_count: usize) -> Result<Bound, BindError>
             for _ in 0..shard_count {
                 let socket = open(listener, true)?;
                 listen(&socket, listener)?;
-                sockets.push(OwnedFd::from(socket));
+                sockets.push(Listening::own(socket));
             }
         }
         ListenAddress::Unix(path) => {
@@ -107,10 +125,36 @@ pub fn bind(listener: &Listener, shard_count: usize) -> Result<Bound, BindError>
             listen(&socket, listener)?;
             for _ in 1..shard_count {
                 let shared = socket.try_clone().map_err(failed(listener, "dup()"))?;
-                sockets.push(OwnedFd::from(shared));
+                sockets.push(Listening::own(shared));
             }
-            sockets.push(OwnedFd::from(socket));
+            sockets.push(Listening::own(socket));
         }
+    }
+    Ok(Bound { address: listener.address.clone(), sockets })
+}
+
+/// Listens for `shard_count` shards on a socket that was passed to this process, with the options of `listen`. Shards
+/// have sockets of their own when the passed one allows that by SO_REUSEPORT (and is of the same user), else all take
+/// connections from the one queue.
+///
+/// # Errors
+/// The first call that failed.
+pub fn adopt(listener: &Listener, passed: &OwnedFd, shard_count: usize) -> Result<Bound, BindError> {
+    let clone = || passed.try_clone().map(Socket::from).map_err(failed(listener, "dup()"));
+    let first = clone()?;
+    first.set_nonblocking(true).map_err(failed(listener, "fcntl(O_NONBLOCK)"))?;
+    listen(&first, listener)?;
+    let may_share = matches!(listener.address, ListenAddress::Ip(_)) && first.reuse_port().unwrap_or(false);
+    let mut sockets = vec![Listening::passed(first)];
+    for _ in 1..shard_count {
+        let own = may_share.then(|| open(listener, true).ok()).flatten();
+        sockets.push(match own {
+            Some(own) => {
+                listen(&own, listener)?;
+                Listening::own(own)
+            }
+            None => Listening::passed(clone()?),
+        });
     }
     Ok(Bound { address: listener.address.clone(), sockets })
 }
@@ -227,7 +271,7 @@ mod tests {
         let address = free_port();
         let bound = bind(&listener(ListenAddress::Ip(address)), 1).unwrap();
         let _client = TcpStream::connect(address).unwrap();
-        let accepted = rustix::net::accept(&bound.sockets[0]).unwrap();
+        let accepted = rustix::net::accept(&bound.sockets[0].fd).unwrap();
         let accepted = socket2::SockRef::from(&accepted);
         assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), std::time::Duration::from_secs(60));

@@ -1,7 +1,6 @@
 //! One task for each listening socket: wait, take a batch, hand it on.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use super::contain::contain;
@@ -9,6 +8,7 @@ use super::gate::Gate;
 use crate::limits::{ACCEPT_BATCH_COUNT, ACCEPT_PAUSE};
 use crate::model::{ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Acceptor, Refused, Reserve};
+use crate::net::listener::Listening;
 use crate::observe::error_log;
 use crate::sys::errno::Errno;
 
@@ -33,7 +33,7 @@ pub(super) struct Door {
 }
 
 /// Starts to accept on a socket.
-pub(super) fn open<T: Taker>(taker: &Rc<T>, address: ListenAddress, socket: OwnedFd) -> io::Result<Rc<Door>> {
+pub(super) fn open<T: Taker>(taker: &Rc<T>, address: ListenAddress, socket: Listening) -> io::Result<Rc<Door>> {
     let acceptor = Acceptor::new(socket)?;
     let door = Rc::new(Door { address, closing: Gate::default(), closed: Gate::default() });
     let (taker, opened) = (Rc::clone(taker), Rc::clone(&door));

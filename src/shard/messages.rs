@@ -1,10 +1,10 @@
 //! What goes between `control` and a shard: the plan it starts with, commands to it, reports from it.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use crate::model::ListenAddress;
+use crate::net::listener::Listening;
 
 /// What one shard is started with.
 pub struct Plan {
@@ -31,7 +31,7 @@ pub struct Adoption<P> {
     /// In the order of the generation's listeners. Sockets of addresses that are not among them are closed.
     pub addresses: Vec<ListenAddress>,
     /// Sockets that this shard does not have yet.
-    pub sockets: Vec<(ListenAddress, OwnedFd)>,
+    pub sockets: Vec<(ListenAddress, Listening)>,
     pub connections_max: usize,
     /// How long the generation may go on when the next one takes its place: `worker_shutdown_timeout`.
     pub shutdown_timeout: Option<Duration>,

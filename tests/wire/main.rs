@@ -40,6 +40,7 @@ mod rewrite;
 mod signals;
 mod status_page;
 mod steps;
+mod supervised;
 mod syslog;
 mod targets;
 mod timeouts;
