@@ -81,6 +81,16 @@ pub const TUNNEL_PIPES_MAX: usize = 64;
 /// Empty pipes a shard keeps: busy directions of one turn come one after the other.
 pub const TUNNEL_PIPES_KEPT: usize = 4;
 
+/// Bytes of all tunnels of a shard that wait in memory for a side to take them. Four thousand readers that stop reach it;
+/// from then on nothing is read that its target is not sure to take.
+pub const TUNNEL_PENDING_BYTES_MAX: usize = 64 << 20;
+
+/// What a socket that reports room is sure to take: the smallest send buffer reports it with more than this free.
+pub const TUNNEL_SURE_BYTES: usize = 1 << 10;
+
+/// How long a pipe may wait for a reader that has stopped while half of all pipes are lent.
+pub const TUNNEL_PIPE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Bytes moved in one direction of a tunnel before the next tunnel has its turn.
 pub const TUNNEL_BUDGET_BYTES: usize = 256 << 10;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use longhaul::limits;
 use longhaul::model;
-use longhaul::tunnel::{Close, Closer, Ending, EngineOptions, Reason, Side};
+use longhaul::tunnel::{Close, Closer, Counts, Ending, EngineOptions, Reason, Side};
 
 use shard::{Shard, Start, ended, reset, tcp, unix};
 
@@ -170,12 +170,54 @@ fn more_slow_readers_than_pipes_lose_nothing() {
         tunnels.push((record, client, writer));
     }
     shard.until(|counts| counts.pipes_lent == limits::TUNNEL_PIPES_MAX && counts.pipes_refused > 0);
+    // Others need pipes as well: what waits goes into memory.
+    shard.until(|counts| counts.pipes_lent < limits::TUNNEL_PIPES_MAX / 2 && counts.pending_bytes > 0);
     for (record, mut client, writer) in tunnels {
         assert!(read_exactly(&mut client, all.len()) == all);
         writer.join().unwrap();
         drop(client);
         assert_eq!(ended(&record).bytes_to_client, all.len() as u64);
     }
+    shard.finish();
+}
+
+#[test]
+fn readers_that_stop_share_a_bound_and_stop_nobody_else() {
+    const PENDING_MAX: usize = 256 << 10;
+    let shard = Shard::start(EngineOptions { pending_bytes_max: PENDING_MAX, ..EngineOptions::default() });
+    let all = pattern(1 << 20);
+    let mut tunnels = Vec::new();
+    for _ in 0..limits::TUNNEL_PIPES_MAX + 40 {
+        let ((client_near, client), (upstream_near, mut upstream)) = (unix(), unix());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        let all = all.clone();
+        let writer = std::thread::spawn(move || upstream.write_all(&all).unwrap());
+        tunnels.push((record, client, writer));
+    }
+    let is_within = |counts: &Counts| {
+        // What was read before the bound was met is one buffer more at most.
+        assert!(counts.pending_bytes <= PENDING_MAX + limits::TUNNEL_BUFFER_BYTES, "{counts:?}");
+        counts.pending_refused > 0 && counts.pending_bytes >= PENDING_MAX
+    };
+    shard.until(is_within);
+    let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+    let record = shard.adopt(client_near, upstream_near, Start::default());
+    let writer = std::thread::spawn({
+        let all = all.clone();
+        move || upstream.write_all(&all).unwrap()
+    });
+    assert!(read_exactly(&mut client, all.len()) == all);
+    shard.until(is_within);
+    writer.join().unwrap();
+    drop(client);
+    ended(&record);
+    for (record, mut client, writer) in tunnels {
+        assert!(read_exactly(&mut client, all.len()) == all);
+        writer.join().unwrap();
+        drop(client);
+        assert_eq!(ended(&record).bytes_to_client, all.len() as u64);
+    }
+    assert_eq!(shard.counts().pending_bytes, 0);
     shard.finish();
 }
 

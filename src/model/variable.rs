@@ -110,6 +110,11 @@ pub enum Variable {
     TunnelMessagesToClient,
     TunnelMessagesToUpstream,
     TunnelTime,
+    /// `$tunnels_…`, longhaul's own, of all shards and now.
+    TunnelsActive,
+    TunnelsPendingBytes,
+    TunnelsPendingRefused,
+    TunnelsPipesRefused,
     UpstreamAddr,
     UpstreamBytesReceived,
     UpstreamBytesSent,

@@ -31,6 +31,12 @@ pub struct ShardMetrics {
     pub waiting: Level,
     pub tunnels_opened: Count,
     pub tunnels: Level,
+    /// Bytes in memory that wait for a side to take them.
+    pub tunnels_pending_bytes: Level,
+    /// How often little or nothing was read since those were too many.
+    pub tunnels_pending_refused: Count,
+    /// How often bytes were copied since no pipe was to be had.
+    pub tunnels_pipes_refused: Count,
     exchanges: [Count; ExchangeEnd::ALL.len()],
     connections: [Count; ConnectionEnd::ALL.len()],
     tunnels_ended: [Count; TunnelEnd::ALL.len()],
@@ -54,11 +60,19 @@ pub struct Totals {
     pub waiting: u64,
     pub tunnels_opened: u64,
     pub tunnels: u64,
+    pub tunnels_pending_bytes: u64,
+    pub tunnels_pending_refused: u64,
+    pub tunnels_pipes_refused: u64,
 }
 
 impl Count {
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes over what is counted elsewhere, by the only one who counts here.
+    pub fn reach(&self, total: u64) {
+        self.0.store(total, Ordering::Relaxed);
     }
 
     #[must_use]
@@ -70,6 +84,11 @@ impl Count {
 impl Level {
     pub fn raise(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes over what is known elsewhere.
+    pub fn set(&self, value: i64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     /// Raises it for as long as the result lives.
@@ -143,6 +162,9 @@ impl Metrics {
             waiting: level(|shard| &shard.waiting),
             tunnels_opened: count(|shard| &shard.tunnels_opened),
             tunnels: level(|shard| &shard.tunnels),
+            tunnels_pending_bytes: level(|shard| &shard.tunnels_pending_bytes),
+            tunnels_pending_refused: count(|shard| &shard.tunnels_pending_refused),
+            tunnels_pipes_refused: count(|shard| &shard.tunnels_pipes_refused),
         }
     }
 
@@ -175,8 +197,12 @@ mod tests {
         metrics.shard(0).tunnel_ended(TunnelEnd::PeerReset);
         metrics.shard(0).exchange_ended(ExchangeEnd::Answered);
         metrics.shard(0).connection_ended(ConnectionEnd::Idle);
+        metrics.shard(0).tunnels_pipes_refused.reach(3);
+        metrics.shard(0).tunnels_pipes_refused.reach(5);
+        metrics.shard(1).tunnels_pending_bytes.set(7);
         let totals = metrics.totals();
         assert_eq!((totals.accepted, totals.active, totals.requests), (5, 1, 0));
+        assert_eq!((totals.tunnels_pipes_refused, totals.tunnels_pending_bytes), (5, 7));
         let ended: Vec<_> = metrics.endings().filter(|(_, count)| *count > 0).collect();
         assert_eq!(ended, [("exchanges_answered", 1), ("connections_idle", 1), ("tunnels_peer_reset", 2)]);
     }

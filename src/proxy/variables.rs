@@ -58,6 +58,7 @@ impl Exchange<'_> {
                 .or_else(|| self.append_of_client(variable, out))
                 .or_else(|| self.append_of_answer(variable, out))
                 .or_else(|| self.append_of_upstream(variable, out))
+                .or_else(|| self.count(variable).map(|count| print(out, format_args!("{count}"))))
                 .unwrap_or(false),
         }
     }
@@ -151,13 +152,6 @@ impl Exchange<'_> {
             Variable::Connection => print(out, format_args!("{}", client.number)),
             Variable::ConnectionRequests => print(out, format_args!("{}", client.requests.get())),
             Variable::ConnectionTime => print_seconds(out, client.accepted_at.elapsed()),
-            Variable::ConnectionsActive => print(out, format_args!("{}", self.shard.metrics.totals().active)),
-            Variable::ConnectionsReading => print(out, format_args!("{}", self.shard.metrics.totals().reading)),
-            Variable::ConnectionsWaiting => print(out, format_args!("{}", self.shard.metrics.totals().waiting)),
-            Variable::ConnectionsWriting => {
-                let totals = self.shard.metrics.totals();
-                print(out, format_args!("{}", totals.writing + totals.tunnels))
-            }
             Variable::Scheme => put(out, b"http"),
             Variable::Https => put(out, b""),
             Variable::Pipe => put(out, if self.pipelined { b"p" } else { b"." }),
@@ -171,6 +165,22 @@ impl Exchange<'_> {
             _ => return None,
         };
         Some(there)
+    }
+
+    /// Counters of all shards.
+    fn count(&self, variable: &Variable) -> Option<u64> {
+        let totals = || self.shard.metrics.totals();
+        match variable {
+            Variable::ConnectionsActive => Some(totals().active),
+            Variable::ConnectionsReading => Some(totals().reading),
+            Variable::ConnectionsWaiting => Some(totals().waiting),
+            Variable::ConnectionsWriting => Some(totals().writing + totals().tunnels),
+            Variable::TunnelsActive => Some(totals().tunnels),
+            Variable::TunnelsPendingBytes => Some(totals().tunnels_pending_bytes),
+            Variable::TunnelsPendingRefused => Some(totals().tunnels_pending_refused),
+            Variable::TunnelsPipesRefused => Some(totals().tunnels_pipes_refused),
+            _ => None,
+        }
     }
 
     /// Variables of the peers that were asked.

@@ -126,6 +126,13 @@ impl<S: Service> Local<S> {
     }
 
     fn drive_tunnels(self: &Rc<Self>) {
+        let told = Rc::downgrade(self);
+        self.engine.on_sweep(Box::new(move |counts| {
+            let newest = told.upgrade().and_then(|local| local.newest.borrow().clone());
+            if let Some(newest) = newest {
+                newest.service.tunnels_counted(counts);
+            }
+        }));
         let local = Rc::clone(self);
         monoio::spawn(async move {
             let ended = contain(Rc::clone(&local.engine).run()).await;

@@ -14,7 +14,7 @@ use crate::observe::metrics::{Metrics, ShardMetrics};
 use crate::observe::outcome::{ConnectionEnd, TunnelClose, TunnelCloser, TunnelEnd, TunnelRecord};
 use crate::proxy::{self, Ends, Kept, ShardParts};
 use crate::route::{self, Router};
-use crate::tunnel::{Closer, Ending, Reason, Record, Seed, Side};
+use crate::tunnel::{Closer, Counts, Ending, Reason, Record, Seed, Side};
 use crate::upstream::Groups;
 use crate::zones::Zones;
 
@@ -124,6 +124,13 @@ impl Service for Proxying {
         };
         kept.finish(&self.shard, &record);
         self.metrics.own().active.lower();
+    }
+
+    fn tunnels_counted(&self, counts: &Counts) {
+        let own = self.metrics.own();
+        own.tunnels_pending_bytes.set(i64::try_from(counts.pending_bytes).unwrap_or(i64::MAX));
+        own.tunnels_pending_refused.reach(counts.pending_refused);
+        own.tunnels_pipes_refused.reach(counts.pipes_refused);
     }
 
     fn refused(&self) {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::net::accept::Accepted;
-use crate::tunnel::{Record, Seed};
+use crate::tunnel::{Counts, Record, Seed};
 
 /// Serves the connections of one generation on one shard.
 pub trait Service: Sized + 'static {
@@ -24,6 +24,9 @@ pub trait Service: Sized + 'static {
 
     /// A tunnel has ended.
     fn tunnel_ended(&self, kept: Self::Kept, record: &Record);
+
+    /// What the shard's tunnels hold, of all generations; told once a second to the newest.
+    fn tunnels_counted(&self, _counts: &Counts) {}
 
     /// A connection was closed at once: `worker_connections`.
     fn refused(&self) {}

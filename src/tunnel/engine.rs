@@ -44,6 +44,8 @@ pub struct Seed {
 pub struct EngineOptions {
     pub ring_submissions: u32,
     pub ring_completions: u32,
+    /// Bytes of all tunnels that may wait in memory before reading slows down.
+    pub pending_bytes_max: usize,
 }
 
 impl Default for EngineOptions {
@@ -51,6 +53,7 @@ impl Default for EngineOptions {
         EngineOptions {
             ring_submissions: limits::TUNNEL_RING_SUBMISSIONS,
             ring_completions: limits::TUNNEL_RING_COMPLETIONS,
+            pending_bytes_max: limits::TUNNEL_PENDING_BYTES_MAX,
         }
     }
 }
@@ -63,18 +66,27 @@ pub struct Engine {
     is_asked: Cell<bool>,
     dispatcher: RefCell<Option<Waker>>,
     waiting_for_drain: RefCell<Vec<Waker>>,
+    on_sweep: RefCell<Option<OnSweep>>,
 }
+
+/// Called with each sweep: for metrics, which are never more than that out of date.
+pub type OnSweep = Box<dyn Fn(&Counts)>;
 
 impl Engine {
     /// # Errors
     /// The text names the call that io_uring refused, and its errno.
     pub fn new(options: EngineOptions) -> io::Result<Rc<Engine>> {
         Ok(Rc::new(Engine {
-            turns: RefCell::new(Turns::new(options.ring_submissions, options.ring_completions)?),
+            turns: RefCell::new(Turns::new(
+                options.ring_submissions,
+                options.ring_completions,
+                options.pending_bytes_max,
+            )?),
             started: std::time::Instant::now(),
             is_asked: Cell::new(false),
             dispatcher: RefCell::new(None),
             waiting_for_drain: RefCell::new(Vec::new()),
+            on_sweep: RefCell::new(None),
         }))
     }
 
@@ -103,6 +115,11 @@ impl Engine {
     /// For metrics, and for the check at exit that nothing is left.
     pub fn counts(&self) -> Counts {
         self.turns.borrow().counts()
+    }
+
+    /// Puts what is called with each sweep in the place of the one before.
+    pub fn on_sweep(&self, on_sweep: OnSweep) {
+        *self.on_sweep.borrow_mut() = Some(on_sweep);
     }
 
     /// Begins the end of all tunnels; [`Engine::drained`] tells when it is complete.
@@ -168,6 +185,9 @@ impl Engine {
                     sweep.as_mut().reset(next);
                     let now = self.now();
                     self.turns.borrow_mut().sweep(now)?;
+                    if let Some(on_sweep) = &*self.on_sweep.borrow() {
+                        on_sweep(&self.counts());
+                    }
                 }
             }
             self.turn()?;

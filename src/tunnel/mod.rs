@@ -9,6 +9,7 @@ mod engine;
 mod farewell;
 mod frames;
 mod marks;
+mod pending;
 mod pipe;
 mod pipes;
 mod pump;

@@ -59,6 +59,16 @@ impl Pipe {
         }
         moved
     }
+
+    /// Takes bytes out into memory. At least one, provided that the pipe holds some and the buffer has room.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = uninterrupted(|| rustix::io::read(&self.reader, &mut *buffer))?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.held_bytes = self.held_bytes.saturating_sub(count);
+        Ok(count)
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,11 @@ impl Pipes {
         self.lent_count
     }
 
+    /// So few are left that a pipe must not wait for a reader that has stopped.
+    pub fn is_short(&self) -> bool {
+        self.lent_count * 2 >= self.lent_max
+    }
+
     /// How often there was no pipe to be had.
     pub fn refused_count(&self) -> u64 {
         self.refused_count
@@ -61,10 +66,11 @@ mod tests {
     fn the_bound_holds_and_refusals_are_counted() {
         let mut pipes = Pipes::new(64 << 10, 1, 2);
         let lent = [pipes.lend().unwrap(), pipes.lend().unwrap()];
-        assert!(pipes.lend().is_none());
+        assert!(pipes.lend().is_none() && pipes.is_short());
         assert_eq!((pipes.lent_count(), pipes.refused_count()), (2, 1));
         lent.into_iter().for_each(|pipe| pipes.give_back(pipe));
         assert_eq!((pipes.lent_count(), pipes.free.len()), (0, 1));
+        assert!(!pipes.is_short());
     }
 
     #[test]

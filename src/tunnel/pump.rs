@@ -7,6 +7,7 @@ use crate::limits;
 
 use super::frames;
 use super::marks::{Tracked, after_stop, follow, lose, may_have_more, note_unread, note_written, track, write};
+use super::pending;
 use super::pipe::Pipe;
 use super::pipes::Pipes;
 use super::record::Ending;
@@ -29,21 +30,61 @@ pub enum Next {
 pub struct Pump {
     buffer: Box<[u8]>,
     pipes: Pipes,
+    pending_bytes_max: usize,
+    pending_refused: u64,
     /// Bytes taken from sockets since the last [`Pump::take_moved`].
     moved: usize,
 }
 
 impl Pump {
-    pub fn new() -> Pump {
+    pub fn new(pending_bytes_max: usize) -> Pump {
         Pump {
             buffer: vec![0; limits::TUNNEL_BUFFER_BYTES + frames::HELD_BYTES_MAX].into_boxed_slice(),
             pipes: Pipes::new(limits::TUNNEL_PIPE_BYTES, limits::TUNNEL_PIPES_KEPT, limits::TUNNEL_PIPES_MAX),
+            pending_bytes_max,
+            pending_refused: 0,
             moved: 0,
         }
     }
 
     pub fn pipes(&self) -> &Pipes {
         &self.pipes
+    }
+
+    /// As many bytes wait in memory as may.
+    pub fn is_full(&self) -> bool {
+        pending::total_bytes() >= self.pending_bytes_max
+    }
+
+    /// How often that kept bytes from being read.
+    pub fn pending_refused(&self) -> u64 {
+        self.pending_refused
+    }
+
+    /// Takes what readers that have stopped leave in pipes into memory, where pipes are few.
+    pub fn free_pipes(&mut self, slot: &mut Slot, now: Moment) {
+        for direction in Direction::BOTH {
+            if !self.pipes.is_short() {
+                return;
+            }
+            let room_bytes = self.pending_bytes_max.saturating_sub(pending::total_bytes());
+            if let Some(pipe) = slot.empty_pipe(direction, limits::TUNNEL_PIPE_PATIENCE, room_bytes, now) {
+                self.pipes.give_back(pipe);
+            }
+        }
+    }
+
+    /// How much may be read where `limit` is wanted: while too much waits already, only what the target is sure to take.
+    fn allowed(&mut self, slot: &mut Slot, target: Side, limit: usize) -> usize {
+        if !self.is_full() {
+            return limit;
+        }
+        self.pending_refused += 1;
+        if socket::has_room(slot.socket(target)) {
+            return limit.min(limits::TUNNEL_SURE_BYTES);
+        }
+        slot.clear(target, Known::WRITABLE);
+        0
     }
 
     /// Drops what waits in a tunnel that has ended.
@@ -136,6 +177,10 @@ impl Pump {
 
     /// Moves bytes through the buffer once. Returns how many were taken from the source.
     pub fn copy(&mut self, slot: &mut Slot, direction: Direction, limit: usize, now: Moment) -> usize {
+        let limit = self.allowed(slot, direction.target(), limit);
+        if limit == 0 {
+            return 0;
+        }
         let held = slot.take_held(direction);
         self.buffer[..held.len()].copy_from_slice(&held);
         let end = held.len() + limit;

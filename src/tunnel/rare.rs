@@ -1,7 +1,10 @@
 //! What few tunnels have at a time: bytes that were taken from one side and that the other did not take yet, in memory
 //! or in a pipe, the beginning of a frame that must not go on before it is complete, a ping under way, the farewell.
 
+use std::io;
+
 use super::frames::PING_BYTES;
+use super::pending::Pending;
 use super::pipe::Pipe;
 use super::record::Ending;
 use super::side::Direction;
@@ -9,8 +12,7 @@ use super::side::Direction;
 /// One direction: bytes that wait first, then what the pipe holds, then the beginning of a frame.
 #[derive(Debug, Default)]
 struct Queue {
-    bytes: Vec<u8>,
-    sent: usize,
+    bytes: Pending,
     pipe: Option<Pipe>,
     held: Vec<u8>,
     stuck_since: u32,
@@ -18,7 +20,7 @@ struct Queue {
 
 impl Queue {
     fn is_waiting(&self) -> bool {
-        self.sent < self.bytes.len() || self.pipe.is_some()
+        !self.bytes.is_empty() || self.pipe.is_some()
     }
 }
 
@@ -62,8 +64,7 @@ impl Rare {
 
     /// The bytes in memory still to be written.
     pub fn bytes(&self, direction: Direction) -> &[u8] {
-        let queue = &self.queues[direction.index()];
-        &queue.bytes[queue.sent..]
+        self.queues[direction.index()].bytes.rest()
     }
 
     /// Since which tick nothing of a direction moved. Without meaning while nothing waits in it.
@@ -78,17 +79,14 @@ impl Rare {
         if !queue.is_waiting() {
             queue.stuck_since = now;
         }
-        queue.bytes.extend_from_slice(bytes);
+        queue.bytes.push(bytes);
     }
 
     /// Notes that the first `count` bytes in memory have been written.
     pub fn advance(&mut self, direction: Direction, count: usize, now: u32) {
         let queue = &mut self.queues[direction.index()];
-        queue.sent += count.min(queue.bytes.len() - queue.sent);
+        queue.bytes.advance(count);
         queue.stuck_since = now;
-        if queue.sent == queue.bytes.len() {
-            (queue.bytes, queue.sent) = (Vec::new(), 0);
-        }
     }
 
     /// Keeps a pipe with bytes behind those in memory.
@@ -97,6 +95,24 @@ impl Rare {
         debug_assert!(queue.pipe.is_none());
         queue.stuck_since = now;
         queue.pipe = Some(pipe);
+    }
+
+    /// Bytes that wait in a pipe.
+    pub fn pipe_bytes(&self, direction: Direction) -> usize {
+        self.queues[direction.index()].pipe.as_ref().map_or(0, Pipe::held_bytes)
+    }
+
+    /// Takes what waits in a pipe into memory, behind what is there; gives the pipe back once it is empty. Nothing has
+    /// moved by that: the direction is stuck as long as before.
+    pub fn empty_pipe(&mut self, direction: Direction) -> io::Result<Option<Pipe>> {
+        let queue = &mut self.queues[direction.index()];
+        let Some(pipe) = &mut queue.pipe else { return Ok(None) };
+        let mut bytes = vec![0; pipe.held_bytes()];
+        while pipe.held_bytes() > 0 {
+            let count = pipe.read(&mut bytes)?;
+            queue.bytes.push(&bytes[..count]);
+        }
+        Ok(queue.pipe.take())
     }
 
     /// Keeps the beginning of a frame: it counts as not yet read.
@@ -116,6 +132,9 @@ impl Rare {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn bytes_leave_in_the_order_they_came() {
@@ -147,5 +166,24 @@ mod tests {
         assert!(rare.is_waiting(Direction::ToUpstream) && rare.bytes(Direction::ToUpstream).is_empty());
         assert!(rare.take_pipe(Direction::ToUpstream).is_some());
         assert!(rare.is_empty());
+    }
+
+    #[test]
+    fn a_pipe_that_is_emptied_goes_behind_the_bytes() {
+        let (mut source, near) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let mut pipe = Pipe::new(64 << 10).unwrap();
+        source.write_all(b"in the pipe").unwrap();
+        pipe.fill(near.as_fd(), 100);
+        let mut rare = Rare::default();
+        rare.push(Direction::ToClient, b"before, ", 3);
+        rare.advance(Direction::ToClient, 2, 4);
+        rare.push_pipe(Direction::ToClient, pipe, 5);
+        assert_eq!(rare.pipe_bytes(Direction::ToClient), 11);
+        let pipe = rare.empty_pipe(Direction::ToClient).unwrap().unwrap();
+        assert_eq!((pipe.held_bytes(), rare.pipe_bytes(Direction::ToClient)), (0, 0));
+        assert_eq!(rare.bytes(Direction::ToClient), b"fore, in the pipe");
+        assert_eq!(rare.stuck_since(Direction::ToClient), 5);
+        assert!(rare.empty_pipe(Direction::ToClient).unwrap().is_none());
     }
 }

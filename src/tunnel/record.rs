@@ -80,6 +80,10 @@ pub struct Counts {
     pub pipes_lent: usize,
     /// How often bytes were copied since no pipe was to be had.
     pub pipes_refused: u64,
+    /// Bytes in memory that wait for a side to take them.
+    pub pending_bytes: usize,
+    /// How often little or nothing was read since those were too many.
+    pub pending_refused: u64,
 }
 
 /// Called once, when both sockets of a tunnel are closed.

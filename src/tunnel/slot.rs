@@ -168,6 +168,23 @@ impl Slot {
         pipe
     }
 
+    /// Takes what waits in a pipe into memory if it waits for `patience`, and no more than `bytes_max`. The empty pipe.
+    pub fn empty_pipe(
+        &mut self,
+        direction: Direction,
+        patience: Duration,
+        bytes_max: usize,
+        now: Moment,
+    ) -> Option<Pipe> {
+        let rare = self.rare.as_mut()?;
+        let stuck = between(rare.stuck_since(direction), now.ticks());
+        if stuck < patience || rare.pipe_bytes(direction) > bytes_max {
+            return None;
+        }
+        // What cannot be read stays where it is, in order.
+        rare.empty_pipe(direction).ok().flatten()
+    }
+
     /// Keeps the beginning of a frame until it is complete.
     pub fn hold(&mut self, direction: Direction, bytes: &[u8]) {
         if !bytes.is_empty() {

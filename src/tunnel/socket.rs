@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, sockopt};
 
@@ -50,6 +51,13 @@ pub fn recv(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Moved {
 /// Writes as much of `bytes`, which must not be empty, as fits. Never raises SIGPIPE.
 pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> Moved {
     Moved::of(uninterrupted(|| rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)))
+}
+
+/// The socket may take what a socket that reports room takes. Where it may not, the coming of room is an edge.
+pub fn has_room(socket: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
+    // An error is for the write to find.
+    uninterrupted(|| poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))) != Ok(0)
 }
 
 /// TCP's own probes. Has no meaning on a unix socket.

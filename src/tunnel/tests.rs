@@ -28,7 +28,7 @@ struct Bench {
 
 impl Bench {
     fn new(settings: Tunnel, frames: bool) -> Bench {
-        let mut turns = Turns::new(8, 64).unwrap();
+        let mut turns = Turns::new(8, 64, 64 << 20).unwrap();
         let ((client_near, client), (upstream_near, upstream)) =
             (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
         client.set_nonblocking(true).unwrap();

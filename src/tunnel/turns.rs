@@ -18,6 +18,7 @@ use super::batch;
 use super::farewell::{self, Masks};
 use super::frames;
 use super::marks::{lose, take_leave};
+use super::pending;
 use super::pump::{self, Next, Pump};
 use super::rare::Ping;
 use super::record::{Counts, Ending, OnEnd, Reason, Record};
@@ -46,12 +47,12 @@ pub struct Turns {
 }
 
 impl Turns {
-    pub fn new(ring_submissions: u32, ring_completions: u32) -> Result<Turns, SetupError> {
+    pub fn new(ring_submissions: u32, ring_completions: u32, pending_bytes_max: usize) -> Result<Turns, SetupError> {
         Ok(Turns {
             ring: Ring::new(ring_submissions, ring_completions, BUFFERS)?,
             slots: Slab::default(),
             queue: VecDeque::new(),
-            pump: Pump::new(),
+            pump: Pump::new(pending_bytes_max),
             masks: Masks::default(),
             draining: Vec::new(),
             over: Vec::new(),
@@ -69,7 +70,13 @@ impl Turns {
 
     pub fn counts(&self) -> Counts {
         let pipes = self.pump.pipes();
-        Counts { active: self.active(), pipes_lent: pipes.lent_count(), pipes_refused: pipes.refused_count() }
+        Counts {
+            active: self.active(),
+            pipes_lent: pipes.lent_count(),
+            pipes_refused: pipes.refused_count(),
+            pending_bytes: pending::total_bytes(),
+            pending_refused: self.pump.pending_refused(),
+        }
     }
 
     /// Tunnels that have ended since the last call.
@@ -99,7 +106,7 @@ impl Turns {
         while waiting > 0 && moved < limits::TUNNEL_TURN_BYTES {
             let chosen: Vec<u32> = self.queue.drain(..waiting.min(limits::TUNNEL_BATCH_COUNT)).collect();
             waiting -= chosen.len();
-            if chosen.len() >= limits::TUNNEL_BATCH_MIN {
+            if chosen.len() >= limits::TUNNEL_BATCH_MIN && !self.pump.is_full() {
                 let Turns { ring, slots, queue, .. } = self;
                 moved += batch::run(ring, slots, &chosen, now, |slots, completion| {
                     busy.extend(note(slots, queue, completion));
@@ -181,6 +188,7 @@ impl Turns {
         self.draining.retain(|(settings, _)| Arc::strong_count(settings) > 1);
         self.each(|turns, index| {
             let Some(slot) = turns.slots.at(index) else { return };
+            turns.pump.free_pipes(slot, now);
             let draining_since = drained(&turns.draining, &slot.settings);
             match sweep::due(slot, index, draining_since, now) {
                 None => {}

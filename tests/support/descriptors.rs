@@ -79,10 +79,3 @@ fn tcp_row(line: &str) -> Option<(SocketAddr, String)> {
     let is_listener = *fields.get(3)? == LISTEN;
     (!is_listener).then(|| (address, (*fields.get(9).unwrap_or(&"")).to_owned()))
 }
-
-/// Bytes of user memory that the process has written, from `smaps_rollup`: not its code, which comes as it runs.
-pub fn private_bytes(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
-    line.and_then(|rest| rest.split_ascii_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
-}

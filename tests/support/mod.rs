@@ -9,6 +9,7 @@
 #![allow(clippy::panic)]
 
 mod descriptors;
+mod memory;
 mod peer;
 mod process;
 mod socket;

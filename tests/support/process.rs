@@ -11,6 +11,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::descriptors::{self, Open};
+use super::memory::PrivateMemory;
 use super::{DEADLINE, Peer, Socket, http, wait_for};
 
 /// The binary under test. `LONGHAUL_TEST_BINARY` names another with nginx's flags, to test the tests.
@@ -220,8 +221,8 @@ impl Longhaul {
         wait_for("a connection to the peer", || (self.open_now().to_peers > 0).then_some(()));
     }
 
-    pub fn private_bytes(&self) -> u64 {
-        descriptors::private_bytes(self.child.id())
+    pub fn private_memory(&self) -> PrivateMemory {
+        PrivateMemory::of(self.child.id())
     }
 
     pub fn is_running(&mut self) -> bool {

@@ -1,6 +1,8 @@
 //! `stub_status` and `$connections_*`: what the counters say while connections are in each state.
 
-use super::support::{Setup, Socket, wait_for};
+use std::time::Duration;
+
+use super::support::{Setup, Socket, plain, wait_for};
 use super::tunnel::{open, switched};
 
 fn answered(longhaul: &super::support::Longhaul) -> String {
@@ -47,4 +49,31 @@ fn a_tunnel_counts_once() {
     client.half_close();
     client.expect_end();
     wait_for("its end", || answered(&longhaul).contains("Reading: 0 Writing: 1 Waiting: 0").then_some(()));
+}
+
+#[test]
+fn what_tunnels_hold_is_counted() {
+    let peer = switched(|mut socket| {
+        // Short frames, which go through memory and not through a pipe.
+        socket.send_until_full(&plain(2, &[9; 100]).repeat(600), Duration::from_millis(300));
+        socket.half_close();
+        socket.expect_end();
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "server { listen %listen%; location / { proxy_pass http://%peer%; } location /counts {
+             return 200 \"$tunnels_active/$tunnels_pending_bytes/$tunnels_pending_refused/$tunnels_pipes_refused\"; } }",
+    );
+    let counts = || {
+        let body = longhaul.get("/counts").split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
+        body.split('/').map(|count| count.parse().expect("a number")).collect::<Vec<u64>>()
+    };
+    assert_eq!(counts(), [0, 0, 0, 0]);
+    let mut client = open(&longhaul);
+    client.shrink_receive_buffer(64 << 10);
+    wait_for("bytes that wait", || (counts()[1] > 0).then_some(()));
+    let now = counts();
+    assert_eq!((now[0], &now[2..]), (1, &[0, 0][..]), "no bound is met");
+    client.read_to_end();
+    client.half_close();
+    wait_for("the end", || (counts() == [0, 0, 0, 0]).then_some(()));
 }
