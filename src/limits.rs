@@ -47,6 +47,9 @@ pub const BODY_BUFFERS_KEPT: usize = 64;
 pub const WRITE_BACKOFF_MIN: Duration = Duration::from_millis(1);
 pub const WRITE_BACKOFF_MAX: Duration = Duration::from_millis(64);
 
+/// Lengths of time-outs a shard has queues for before it gives the unused ones away: more than configurations name.
+pub const TIMER_LENGTHS_KEPT: usize = 32;
+
 /// Connections taken from one listening socket before other work of the shard has its turn.
 pub const ACCEPT_BATCH_COUNT: usize = 64;
 

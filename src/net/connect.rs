@@ -3,10 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
 use std::time::Duration;
 
 use crate::model::PeerAddress;
-use crate::net::stream::{Stream, within};
+use crate::net::stream::Stream;
+use crate::net::timer::within;
 use crate::sys;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
@@ -53,7 +55,7 @@ pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io
     };
     let stream = Stream::from_fd(socket)?;
     if pending {
-        within(timeout, stream.connected()).await?;
+        within(timeout, pin!(stream.connected())).await?;
     }
     Ok(stream)
 }

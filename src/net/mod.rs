@@ -6,3 +6,4 @@ pub mod connect;
 pub mod listener;
 pub mod proxy_protocol;
 pub mod stream;
+pub mod timer;

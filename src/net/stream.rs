@@ -8,11 +8,13 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::time::Duration;
 
 use monoio::net::TcpStream;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
+use super::timer::{self, within};
 use crate::limits::{FILE_STEP_BYTES, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
 use crate::sys;
 
@@ -102,7 +104,7 @@ impl Stream {
     /// The socket's error, or `TimedOut` when nothing came for `timeout`.
     pub async fn read(&self, buffer: &mut Vec<u8>, max: usize, timeout: Duration) -> io::Result<usize> {
         loop {
-            within(timeout, self.readable()).await?;
+            within(timeout, pin!(self.readable())).await?;
             if let Some(n) = self.read_now(buffer, max)? {
                 return Ok(n);
             }
@@ -161,7 +163,8 @@ impl Stream {
                 return Ok(());
             }
             if n == 0 {
-                within(timeout, self.room(bytes, written)).await.map(|n| bytes = &bytes[n..])?;
+                let n = within(timeout, pin!(self.room(bytes, written))).await?;
+                bytes = &bytes[n..];
                 if bytes.is_empty() {
                     return Ok(());
                 }
@@ -227,10 +230,10 @@ impl Stream {
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => {
-                    within(timeout, self.writable()).await?;
+                    within(timeout, pin!(self.writable())).await?;
                     // See `room`: a wake-up need not mean that there is any.
                     if pause > WRITE_BACKOFF_MIN {
-                        monoio::time::sleep(pause).await;
+                        timer::sleep(pause).await;
                     }
                     pause = (pause * 2).min(WRITE_BACKOFF_MAX);
                 }
@@ -253,7 +256,7 @@ impl Stream {
                 *written += n as u64;
                 return Ok(n);
             }
-            monoio::time::sleep(pause).await;
+            timer::sleep(pause).await;
             pause = (pause * 2).min(WRITE_BACKOFF_MAX);
         }
     }
@@ -295,19 +298,5 @@ impl Stream {
     /// The system's.
     pub fn local_address(&self) -> io::Result<socket2::SockAddr> {
         socket2::SockRef::from(&sys::fd::of_stream(&self.socket)).local_addr()
-    }
-}
-
-/// Bounds a wait. Zero is no bound.
-///
-/// # Errors
-/// The future's own, or `TimedOut`.
-pub async fn within<T>(timeout: Duration, future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    if timeout.is_zero() {
-        return future.await;
-    }
-    match monoio::time::timeout(timeout, future).await {
-        Ok(result) => result,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }

@@ -23,6 +23,7 @@ use super::failure::{Cause, Failure, Phase};
 use super::real_ip;
 use crate::model::{Access, AccessRule, LogLevel, Source};
 use crate::net::accept::ClientAddress;
+use crate::net::timer;
 use crate::observe::escape::Quoted;
 
 /// Runs all checks of the exchange's location.
@@ -142,7 +143,7 @@ fn check_origin(exchange: &Exchange<'_>, access: &Access) -> Result<(), Failure>
 /// The client has gone.
 async fn pause(exchange: &Exchange<'_>, time: Duration) -> Result<(), Failure> {
     monoio::select! {
-        () = monoio::time::sleep(time) => Ok(()),
+        () = timer::sleep(time) => Ok(()),
         () = exchange.client.stream.gone() => Err(Failure::new(Phase::ProcessingRequest, Cause::ClientGone)),
     }
 }

@@ -20,7 +20,8 @@ use crate::http::{Method, ResponseHead, Version, parse};
 use crate::limits::{BODY_BUFFER_BYTES, WATCH_CLIENT_AFTER};
 use crate::model::{OwnRedirect, Proxy};
 use crate::net::buffer;
-use crate::net::stream::{Stream, within};
+use crate::net::stream::Stream;
+use crate::net::timer::{self, within};
 
 /// How an attempt ended well.
 pub enum Answered {
@@ -87,7 +88,7 @@ impl Passed<'_> {
         let mut sending = Sending::new(sending_future.as_mut());
         exchange.phase = Phase::SendingRequest;
         let mut reading = Reading { exchange, responder: &mut side.responder, stream, raw, passed: self };
-        let response = sending.beside(reading.head(!streams_body)).await;
+        let response = sending.beside(pin!(reading.head(!streams_body))).await;
         let result = match response {
             Ok(response) if response.status == 101 => {
                 reading.exchange.note_sent(sent.get(), received.get());
@@ -99,7 +100,7 @@ impl Passed<'_> {
             }
             Ok(response) => {
                 lease.succeeded();
-                sending.beside(reading.pass_on(response)).await
+                sending.beside(pin!(reading.pass_on(response))).await
             }
             Err(failure) => Err(failure),
         };
@@ -257,7 +258,7 @@ impl Reading<'_, '_, '_> {
                     taken_bytes += piece.len() as u64;
                     drop(piece);
                     if let Some(Err(pause)) = pace.map(|pace| pace.room(taken_bytes)) {
-                        monoio::time::sleep(pause).await;
+                        timer::sleep(pause).await;
                     }
                 }
                 Some(false) => break,
@@ -265,7 +266,7 @@ impl Reading<'_, '_, '_> {
                     drop(piece);
                     self.responder.flush().await.map_err(lost)?;
                     let failed = |error| Failure::upstream(Phase::ReadingResponse, "recv()", error);
-                    within(timeout, self.stream.readable()).await.map_err(failed)?;
+                    within(timeout, pin!(self.stream.readable())).await.map_err(failed)?;
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! A message body as it comes in, from the client or from a peer: the same three framings either way.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use crate::http::Fields;
@@ -8,7 +9,8 @@ use crate::http::chunked::Decoder;
 use crate::http::framing::BodyLength;
 use crate::limits::LINGER_BYTES_MAX;
 use crate::net::buffer;
-use crate::net::stream::{Stream, within};
+use crate::net::stream::Stream;
+use crate::net::timer::within;
 
 /// The part of a body that has not been read yet.
 pub struct Body {
@@ -89,7 +91,7 @@ impl Body {
             if let Some(any) = self.next_now(stream, raw, piece)? {
                 return Ok(any);
             }
-            within(timeout, stream.readable()).await?;
+            within(timeout, pin!(stream.readable())).await?;
         }
     }
 

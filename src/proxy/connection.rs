@@ -1,8 +1,9 @@
 //! The life of a client connection that speaks HTTP/1.x: wait, read a head, answer, and again.
 
 use std::io;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Shard;
 use super::client::Client;
@@ -16,7 +17,8 @@ use crate::limits::LINGER_BYTES_MAX;
 use crate::model::{ClientHead, Lingering, LogLevel};
 use crate::net::accept::Accepted;
 use crate::net::buffer;
-use crate::net::stream::{Stream, within};
+use crate::net::stream::Stream;
+use crate::net::timer::{limited, within};
 use crate::observe::error_log;
 use crate::observe::outcome::ConnectionEnd;
 use crate::sys::errno::Errno;
@@ -65,9 +67,9 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
                 shard.own_metrics().connection_ended(end);
                 return None;
             }
-            Arrival::Head(arrived) => Box::pin(one(&shard, &client, &mut raw, arrived)).await,
+            Arrival::Head(arrived) => boxed(|| one(&shard, &client, &mut raw, arrived)).await,
             Arrival::Broken { failure, line, bytes, started } => {
-                Box::pin(broken(&shard, &client, &mut raw, failure, line, bytes, started)).await
+                boxed(|| broken(&shard, &client, &mut raw, failure, line, bytes, started)).await
             }
         };
         match next {
@@ -91,6 +93,13 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
             }
         }
     }
+}
+
+/// A future on the heap that is made where it stays: to move thousands of bytes there costs more than most of what they
+/// are for.
+fn boxed<F>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let place = Box::new_uninit();
+    Box::into_pin(Box::write(place, make()))
 }
 
 fn join(client: Client, handover: Handover, raw: Vec<u8>) -> Option<Ends> {
@@ -147,23 +156,20 @@ async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Arrival
         let is_first = client.requests.get() == 0;
         if !is_first || !has_come_already(client, raw, rules) {
             let waiting = shard.wait(client);
-            let woken = within(shard.wait_time(client), client.stream.readable()).await;
+            let woken = within(shard.wait_time(client), pin!(client.stream.readable())).await;
             drop(waiting);
             if woken.is_err() {
                 return Arrival::Nothing(if is_first { ConnectionEnd::HeadTimeout } else { ConnectionEnd::Idle });
             }
         }
     }
-    let started = Instant::now();
     let _counted = shard.own_metrics().reading.raised();
-    let reading = read_head(client, raw, rules, started, pipelined);
-    match within(rules.timeout, async { Ok(reading.await) }).await {
-        Ok(arrival) => arrival,
-        Err(_) => {
-            let failure = Failure::new(phase_of(raw), Cause::ClientTimedOut);
-            Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started }
-        }
+    let mut reading = Reading::new(rules, pipelined);
+    if let Some(arrival) = reading.read_now(client, raw) {
+        return arrival;
     }
+    // Few heads come in pieces: what waits for them stands apart, so that an idle connection has no room for it.
+    boxed(|| reading.read_on(client, raw)).await
 }
 
 /// A client that connects mostly sends at once: its first bytes are often here before they could be waited for.
@@ -176,56 +182,94 @@ fn has_come_already(client: &Client, raw: &mut Vec<u8>, settings: &ClientHead) -
     has_come
 }
 
-async fn read_head(
-    client: &Client,
-    raw: &mut Vec<u8>,
-    settings: &ClientHead,
+/// A head that is being read.
+struct Reading<'s> {
+    settings: &'s ClientHead,
+    /// Each byte is looked at once, however slowly a head trickles in.
+    scanner: RequestScanner,
     started: Instant,
     pipelined: bool,
-) -> Arrival {
-    let rules = RequestRules {
-        buffer_bytes: settings.buffer_bytes,
-        large_buffer_bytes: settings.large_buffer_bytes,
-        large_buffer_count: settings.large_buffer_count,
-        underscores: settings.underscores,
-        ignore_invalid: settings.ignore_invalid,
-    };
-    // Each byte is looked at once, however slowly a head trickles in.
-    let mut scanner = RequestScanner::new(&rules);
-    loop {
-        if !raw.is_empty() {
-            match scanner.push(raw) {
-                Ok(Some((head, bytes))) if head.fields.len() > settings.max_headers => {
-                    let cause = Cause::Refused(400, "client sent too many header lines");
-                    let failure = Failure::new(Phase::ReadingRequestHead, cause);
-                    return Arrival::Broken { failure, line: head.line, bytes, started };
-                }
-                Ok(Some((head, bytes))) => {
-                    raw.drain(..bytes);
-                    return Arrival::Head(Arrived { head, bytes, started, pipelined });
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    let failure = Failure::new(phase_of(raw), Cause::Request(error));
-                    return Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started };
-                }
+}
+
+impl<'s> Reading<'s> {
+    fn new(settings: &'s ClientHead, pipelined: bool) -> Self {
+        let rules = RequestRules {
+            buffer_bytes: settings.buffer_bytes,
+            large_buffer_bytes: settings.large_buffer_bytes,
+            large_buffer_count: settings.large_buffer_count,
+            underscores: settings.underscores,
+            ignore_invalid: settings.ignore_invalid,
+        };
+        Self { settings, scanner: RequestScanner::new(&rules), started: Instant::now(), pipelined }
+    }
+
+    /// Reads what is there; `None` when that is no whole head yet.
+    fn read_now(&mut self, client: &Client, raw: &mut Vec<u8>) -> Option<Arrival> {
+        loop {
+            if !raw.is_empty()
+                && let Some(arrival) = self.look(raw)
+            {
+                return Some(arrival);
+            }
+            if raw.capacity() == raw.len() {
+                raw.reserve(self.settings.buffer_bytes.max(raw.len()));
+            }
+            match client.stream.read_now(raw, usize::MAX) {
+                Ok(None) => return None,
+                Ok(Some(1..)) => {}
+                Ok(Some(0)) => return Some(self.gone(raw, io::ErrorKind::UnexpectedEof.into())),
+                Err(error) => return Some(self.gone(raw, error)),
             }
         }
-        if raw.capacity() == raw.len() {
-            raw.reserve(settings.buffer_bytes.max(raw.len()));
+    }
+
+    /// Waits for the rest of a head.
+    async fn read_on(mut self, client: &Client, raw: &mut Vec<u8>) -> Arrival {
+        if let Ok(arrival) = limited(self.settings.timeout, pin!(self.wait(client, raw))).await {
+            return arrival;
         }
-        match client.stream.read(raw, usize::MAX, Duration::ZERO).await {
-            Ok(0) if raw.is_empty() => return Arrival::Nothing(ConnectionEnd::ClientClosed),
-            Ok(n) if n > 0 => {}
-            gone => {
-                if raw.is_empty() {
-                    return Arrival::Nothing(ConnectionEnd::ClientClosed);
-                }
-                let error = gone.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
-                let failure = Failure::client(Phase::ReadingRequestHead, "recv()", error);
-                return Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started };
+        self.broken(Failure::new(phase_of(raw), Cause::ClientTimedOut), raw)
+    }
+
+    async fn wait(&mut self, client: &Client, raw: &mut Vec<u8>) -> Arrival {
+        loop {
+            if let Err(error) = client.stream.readable().await {
+                return self.gone(raw, error);
+            }
+            if let Some(arrival) = self.read_now(client, raw) {
+                return arrival;
             }
         }
+    }
+
+    /// Looks at what is new.
+    fn look(&mut self, raw: &mut Vec<u8>) -> Option<Arrival> {
+        let Self { started, pipelined, .. } = *self;
+        match self.scanner.push(raw) {
+            Ok(Some((head, bytes))) if head.fields.len() > self.settings.max_headers => {
+                let cause = Cause::Refused(400, "client sent too many header lines");
+                let failure = Failure::new(Phase::ReadingRequestHead, cause);
+                Some(Arrival::Broken { failure, line: head.line, bytes, started })
+            }
+            Ok(Some((head, bytes))) => {
+                raw.drain(..bytes);
+                Some(Arrival::Head(Arrived { head, bytes, started, pipelined }))
+            }
+            Ok(None) => None,
+            Err(error) => Some(self.broken(Failure::new(phase_of(raw), Cause::Request(error)), raw)),
+        }
+    }
+
+    /// The client is gone: no news before it has sent anything.
+    fn gone(&self, raw: &[u8], error: io::Error) -> Arrival {
+        if raw.is_empty() {
+            return Arrival::Nothing(ConnectionEnd::ClientClosed);
+        }
+        self.broken(Failure::client(Phase::ReadingRequestHead, "recv()", error), raw)
+    }
+
+    fn broken(&self, failure: Failure, raw: &[u8]) -> Arrival {
+        Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started: self.started }
     }
 }
 

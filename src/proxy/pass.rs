@@ -1,6 +1,7 @@
 //! `proxy_pass`: an exchange that a peer answers.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::Instant;
 
 use super::answer::{Answered, Passed};
@@ -14,7 +15,8 @@ use super::{request_body, respond, upgrade};
 use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
-use crate::net::stream::{Stream, within};
+use crate::net::stream::Stream;
+use crate::net::timer::within;
 use crate::observe::escape::Quoted;
 use crate::upstream::Tried;
 use crate::upstream::idle::Age;
@@ -209,7 +211,7 @@ fn keep(
         Instant::now(),
         |stream, timeout| async move {
             // Readable, failed or waited long enough: each is the end.
-            let _ = within(timeout, stream.readable()).await;
+            let _ = within(timeout, pin!(stream.readable())).await;
         },
     );
     if let Some(watcher) = watcher {

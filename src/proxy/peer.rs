@@ -16,6 +16,7 @@ use crate::http::framing::BodyLength;
 use crate::model::{PeerAddress, Proxy};
 use crate::net::buffer;
 use crate::net::stream::Stream;
+use crate::net::timer::within;
 use crate::upstream::Lease;
 use crate::upstream::idle::Age;
 
@@ -199,8 +200,10 @@ impl<'f> Sending<'f> {
     ///
     /// # Errors
     /// Those of `doing`, or the client's.
-    pub async fn beside<T>(&mut self, doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let mut doing = pin!(doing);
+    pub async fn beside<T>(
+        &mut self,
+        mut doing: Pin<&mut impl Future<Output = Result<T, Failure>>>,
+    ) -> Result<T, Failure> {
         poll_fn(|cx| {
             if self.ended.is_none()
                 && let Poll::Ready(ended) = self.future.as_mut().poll(cx)
@@ -227,19 +230,19 @@ pub async fn answer_or_client_gone(
     watch_after: Option<Duration>,
     timeout: Duration,
 ) -> Result<(), Failure> {
-    use crate::net::stream::within;
     let failed = |error| Failure::upstream(Phase::ReadingResponseHead, "recv()", error);
     let Some(watch_after) = watch_after.filter(|after| *after < timeout) else {
-        return within(timeout, peer.readable()).await.map_err(failed);
+        return within(timeout, pin!(peer.readable())).await.map_err(failed);
     };
     if !watch_after.is_zero() {
-        match within(watch_after, peer.readable()).await {
+        match within(watch_after, pin!(peer.readable())).await {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             result => return result.map_err(failed),
         }
     }
     let mut gone = pin!(client.gone());
-    let mut readable = pin!(within(timeout - watch_after, peer.readable()));
+    let mut waiting = pin!(peer.readable());
+    let mut readable = pin!(within(timeout - watch_after, waiting.as_mut()));
     poll_fn(|cx| {
         if let Poll::Ready(result) = readable.as_mut().poll(cx) {
             return Poll::Ready(result.map_err(failed));

@@ -1,11 +1,13 @@
 //! What comes before the first request of a connection: the header of the PROXY protocol, where `listen` asks for it.
 
+use std::pin::pin;
+
 use super::Shard;
 use super::client::Client;
 use crate::limits::PROXY_HEADER_BYTES_MAX;
 use crate::model::LogLevel;
 use crate::net::proxy_protocol::{self, Broken};
-use crate::net::stream::within;
+use crate::net::timer::within;
 use crate::observe::escape::Quoted;
 
 /// Reads the header, if there has to be one. What follows it is left in `raw`. `false` ends the connection: nothing
@@ -17,7 +19,7 @@ pub async fn read(shard: &Shard, client: &mut Client, raw: &mut Vec<u8>) -> bool
     let timeout = shard.default_server(client.listener).client_head.timeout;
     let header = {
         let _waiting = shard.wait(client);
-        within(timeout, header(client, raw)).await
+        within(timeout, pin!(header(client, raw))).await
     };
     match header {
         Ok(Ok(header)) => {

@@ -288,7 +288,7 @@ async fn turn(stream: &Stream, pace: Pace, sent: u64) -> io::Result<u64> {
             Ok(room) => return Ok(room),
             Err(pause) => pause,
         };
-        if monoio::time::timeout(pause, stream.gone()).await.is_ok() {
+        if Box::pin(monoio::time::timeout(pause, stream.gone())).await.is_ok() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
     }

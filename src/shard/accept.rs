@@ -1,6 +1,7 @@
 //! One task for each listening socket: wait, take a batch, hand it on.
 
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 
 use super::contain::contain;
@@ -38,7 +39,7 @@ pub(super) fn open<T: Taker>(taker: &Rc<T>, address: ListenAddress, socket: List
     let door = Rc::new(Door { address, closing: Gate::default(), closed: Gate::default() });
     let (taker, opened) = (Rc::clone(taker), Rc::clone(&door));
     monoio::spawn(async move {
-        if let Err(panicked) = contain(run(&taker, &door, &acceptor)).await {
+        if let Err(panicked) = contain(pin!(Some(run(&taker, &door, &acceptor)))).await {
             let text = format_args!("listener {} ended by a panic: {}", door.address, panicked.0);
             error_log::write(LogLevel::Alert, None, text);
         }

@@ -3,19 +3,19 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 /// What a task panicked with. The place was logged by the panic hook.
 #[derive(Debug)]
 pub struct Panicked(pub String);
 
-/// Runs a future to its end or to its panic. What the future owned is dropped in both cases.
+/// Runs a future to its end or to its panic. What the future owned is dropped in both cases. It is lent by the caller,
+/// who would else hold it twice: once to hand it over, and once as handed over.
 ///
 /// # Errors
 /// When it panicked.
-pub async fn contain<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut slot = pin!(Some(future));
+pub async fn contain<F: Future>(mut slot: Pin<&mut Option<F>>) -> Result<F::Output, Panicked> {
     let result = poll_fn(|cx| {
         let Some(running) = slot.as_mut().as_pin_mut() else {
             return Poll::Ready(Err(Panicked("polled after its end".into())));
@@ -55,13 +55,13 @@ mod tests {
         let inside = std::rc::Rc::clone(&owned);
         let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new().build().unwrap();
         let result = runtime.block_on(async move {
-            contain(async move {
+            let panicking = async move {
                 let _inside = inside;
                 if std::env::args().count() > 0 {
                     panic!("one connection");
                 }
-            })
-            .await
+            };
+            contain(std::pin::pin!(Some(panicking))).await
         });
         assert_eq!(result.unwrap_err().0, "one connection");
         assert_eq!(std::rc::Rc::strong_count(&owned), 1);

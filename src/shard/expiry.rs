@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -48,12 +48,11 @@ impl Expiry {
     }
 
     /// Runs a task; `None` if it was ended.
-    pub async fn run<F: Future>(&self, task: F) -> Option<F::Output> {
+    pub async fn run<F: Future>(&self, mut task: Pin<&mut F>) -> Option<F::Output> {
         if self.within.is_none() {
             return Some(task.await);
         }
         let place = Place { expiry: self, number: self.next.replace(self.next.get() + 1) };
-        let mut task = pin!(task);
         poll_fn(|cx| {
             if self.is_over.get() {
                 return Poll::Ready(None);

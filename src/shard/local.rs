@@ -1,6 +1,7 @@
 //! A shard's own state and its main task: commands in, reports out, counts of what is alive.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -135,7 +136,7 @@ impl<S: Service> Local<S> {
         }));
         let local = Rc::clone(self);
         monoio::spawn(async move {
-            let ended = contain(Rc::clone(&local.engine).run()).await;
+            let ended = contain(pin!(Some(Rc::clone(&local.engine).run()))).await;
             let shard = local.number;
             let error = match ended {
                 Ok(Ok(())) => return,
@@ -300,8 +301,8 @@ impl<S: Service> Taker for Local<S> {
         let local = Rc::clone(self);
         let counted = Counted::new(&served);
         monoio::spawn(async move {
-            let serving = Rc::clone(&served.service).serve(listener, accepted);
-            match served.expiry.run(contain(serving)).await {
+            let serving = pin!(Some(Rc::clone(&served.service).serve(listener, accepted)));
+            match served.expiry.run(pin!(contain(serving))).await {
                 Some(Ok(Some((seed, kept)))) => local.tunnel(seed, kept, &served),
                 None | Some(Ok(None)) => {}
                 Some(Err(panicked)) => {
