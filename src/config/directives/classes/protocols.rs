@@ -11,7 +11,6 @@ const OBSOLETE: &str = "it is obsolete, and nginx ignores it as well";
 const FORWARD: &str = "CONNECT is refused: longhaul is a reverse proxy";
 const FORWARD_INSTEAD: &str =
     "Remove the line; WebSocket tunnels need only `proxy_pass`, and `proxy_read_timeout` acts on them.";
-const LATER: &str = "this directive of longhaul comes with a later release";
 
 pub const TABLE: &[Directive] = &[
     by_value(
@@ -77,5 +76,4 @@ pub const TABLE: &[Directive] = &[
     refused("tunnel_next_upstream_tries", HTTP_LEVELS, ONE, FORWARD, FORWARD_INSTEAD),
     refused("tunnel_next_upstream_timeout", HTTP_LEVELS, ONE, FORWARD, FORWARD_INSTEAD),
     // longhaul's own.
-    refused("tunnel_drain", HTTP_LEVELS, ONE_OR_MORE, LATER, "Remove the line until then."),
 ];

@@ -110,7 +110,6 @@ fn what_guards_or_changes_answers_is_refused() {
         ("stream", MAIN, ""),
         ("tcp", MAIN, ""),
         ("fastcgi_pass", LOCATION, "unix:/run/php.sock"),
-        ("tunnel_drain", LOCATION, "30s"),
     ];
     for (name, context, value) in lines {
         assert!(!is_accepted(name, context, value), "{name} {value}");
