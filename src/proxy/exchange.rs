@@ -8,10 +8,12 @@
 //! All decisions are pure functions of other modules; here they are put in order.
 
 mod flow;
+mod sample;
 mod state;
 
 use std::sync::Arc;
 
+pub use self::sample::{Ground, Sample};
 pub use self::state::{Attempt, ClientSide, Exchange, Next};
 
 use super::body::Body;

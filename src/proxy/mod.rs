@@ -43,5 +43,6 @@ mod subrequest;
 mod upgrade;
 mod variables;
 
+pub use exchange::{Ground, Sample};
 pub use handover::{Ends, Kept};
 pub use shard::{Shard, ShardParts};

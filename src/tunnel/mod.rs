@@ -7,7 +7,7 @@
 mod batch;
 mod engine;
 mod farewell;
-mod frames;
+pub mod frames;
 mod marks;
 mod pending;
 mod pipe;
