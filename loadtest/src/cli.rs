@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -13,6 +14,9 @@ use crate::output::folder::{self, Run};
 use crate::proxies::{self, Found};
 use crate::scenario::{FULL, Mode, QUICK, Scenario, parse, parse_matrix};
 use crate::{ends, host, interrupt};
+
+/// `--quick` keeps its five minutes on a slow machine too, by fewer rounds; table and report are written after it.
+const QUICK_TIME_MAX: Duration = Duration::from_secs(290);
 
 #[derive(Debug, Parser)]
 #[command(version, about, arg_required_else_help = true)]
@@ -232,6 +236,7 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
     let settings = Settings {
         scenarios,
         rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 7 }),
+        time_max: args.quick.then_some(QUICK_TIME_MAX),
         proxy_core,
         load_cores,
         ports: ports.split_off(args.peers),
@@ -249,6 +254,7 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
     }
     let mut facts = facts;
     facts.push(("took".to_owned(), crate::progress::duration(outcome.seconds)));
+    facts.extend(outcome.cut.take().map(|cut| ("left out".to_owned(), cut)));
     let versions = proxies.iter().map(|proxy| (proxy.name.clone(), proxy.version.clone())).collect();
     let run = Run::new(versions, facts, matrix, outcome);
     run.write(&out)?;

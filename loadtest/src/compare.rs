@@ -5,7 +5,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::crew::{Crew, Plan};
 use crate::figure::{Fault, Reading};
@@ -30,6 +30,8 @@ const STEP_SECONDS: f64 = 0.4;
 pub struct Settings {
     pub scenarios: Vec<Scenario>,
     pub rounds: u32,
+    /// No scenario is begun in a further round that would not end within this, by the pace so far.
+    pub time_max: Option<Duration>,
     pub proxy_core: usize,
     pub load_cores: Vec<usize>,
     /// One for each proxy.
@@ -46,6 +48,8 @@ pub struct Outcome {
     pub curves: Vec<Curve>,
     pub faults: Vec<Fault>,
     pub seconds: f64,
+    /// The round and the scenario from which on nothing was begun any more, for time.
+    pub cut: Option<String>,
 }
 
 /// A distribution of latencies: share in percent, microseconds.
@@ -83,9 +87,18 @@ pub fn run(settings: &Settings, proxies: &[Proxy]) -> Outcome {
     let total = order.iter().map(|(_, scenario, _)| estimate(&settings.scenarios[*scenario])).sum();
     let mut progress = Progress::new(total);
     let bare = measure::bytes_per_pair();
-    for (round, scenario, proxy) in order {
-        let scenario = &settings.scenarios[scenario];
+    let mut last = None;
+    for (round, number, proxy) in order {
+        let scenario = &settings.scenarios[number];
         let name = &proxies[proxy].name;
+        // All proxies have as many rounds of a scenario.
+        let begins = last.replace((round, number)) != Some((round, number));
+        let more = estimate(scenario) * proxies.len() as f64;
+        if begins && round > 1 && settings.time_max.is_some_and(|max| !progress.fits(more, max)) {
+            progress.say(&format!("time is up: {} has no round {round} any more", scenario.name));
+            outcome.cut = Some(format!("round {round} from {} on, for time", scenario.name));
+            break;
+        }
         progress.begin(&format!("round {round} of {}: {} on {name}", settings.rounds, scenario.name));
         let result = run_one(settings, scenario, proxy, &proxies[proxy], round, &bare, &mut outcome);
         progress.end(estimate(scenario));

@@ -41,13 +41,22 @@ impl Progress {
         print(&format!("{before}{text}\n"));
     }
 
+    /// Whether steps estimated at `more` seconds would end within `time` from the start, by the pace so far.
+    pub fn fits(&self, more: f64, time: Duration) -> bool {
+        let elapsed = self.start.elapsed().as_secs_f64();
+        elapsed + more * self.pace(elapsed) <= time.as_secs_f64()
+    }
+
+    fn pace(&self, elapsed: f64) -> f64 {
+        if self.done > 0.0 { elapsed / self.done } else { 1.0 }
+    }
+
     fn share(&self) -> f64 {
         if self.total > 0.0 { (self.done / self.total).min(1.0) } else { 1.0 }
     }
 
     fn left(&self, elapsed: f64) -> f64 {
-        let pace = if self.done > 0.0 { elapsed / self.done } else { 1.0 };
-        (self.total - self.done).max(0.0) * pace
+        (self.total - self.done).max(0.0) * self.pace(elapsed)
     }
 }
 
@@ -88,6 +97,7 @@ mod tests {
         assert_eq!(progress.left(0.0), 100.0);
         progress.end(20.0);
         assert_eq!(progress.left(40.0), 160.0);
+        assert!(progress.fits(1.0, Duration::from_secs(1)) && !progress.fits(1e9, Duration::from_secs(1)));
         progress.end(90.0);
         assert_eq!(progress.left(40.0), 0.0);
         assert_eq!([65.4, 7200.0, -1.0].map(duration), ["1:05", "2:00:00", "0:00"]);

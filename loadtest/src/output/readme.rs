@@ -28,6 +28,9 @@ pub fn section(run: &Run, name: &str) -> String {
         run.fact("rounds"),
     );
     text += &markdown::targets(&run.targets(), &run.names());
+    if let Some((_, cut)) = run.facts.iter().find(|(name, _)| name == "left out") {
+        text += &format!("\nLeft out: {cut}.\n");
+    }
     if !run.faults.is_empty() {
         text += &format!(
             "\n{} readings could not be taken, or not as they should be: [table.md]({folder}/table.md) names them.\n",
