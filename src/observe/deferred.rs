@@ -160,8 +160,11 @@ impl Draft {
     /// `None` if there is no line to write.
     #[must_use]
     pub fn seal(self, location: &Arc<Location>) -> Option<Lines> {
-        let bytes = self.bytes.into_boxed_slice();
-        (!bytes.is_empty()).then(|| Lines { location: Arc::clone(location), bytes })
+        if self.bytes.is_empty() {
+            return None;
+        }
+        // A copy of the right size: shrunk in its place, the block would stay as large as it grew to be.
+        Some(Lines { location: Arc::clone(location), bytes: self.bytes.as_slice().into() })
     }
 }
 

@@ -27,7 +27,7 @@ pub async fn read(shard: &Shard, client: &mut Client, raw: &mut Vec<u8>) -> bool
             true
         }
         Ok(Err(Broken)) => {
-            let line = raw.split(|byte| *byte == b'\n').find(|line| line.len() > 1).unwrap_or(raw);
+            let line = raw.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or(raw);
             let shown = Quoted(&line[..line.len().min(64)]);
             let text = format_args!("broken header: \"{shown}\" while reading PROXY protocol");
             shard.report(client, LogLevel::Error, text);
