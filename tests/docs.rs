@@ -23,9 +23,9 @@ fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Asserts that the part of README.md between the marks of that name is this text, or makes it so.
-fn generated(name: &str, text: &str) {
-    let readme = read("README.md");
+/// Asserts that the part of the file between the marks of that name is this text, or makes it so.
+fn generated(file: &str, name: &str, text: &str) {
+    let readme = read(file);
     let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->\n"));
     let start = readme.find(&begin).unwrap_or_else(|| panic!("no {begin}")) + begin.len();
     let stop = start + readme[start..].find(&end).unwrap_or_else(|| panic!("no {end}"));
@@ -34,22 +34,23 @@ fn generated(name: &str, text: &str) {
         return;
     }
     let wanted = std::env::var_os("LONGHAUL_REWRITE_DOCS").is_some_and(|value| value == "1");
-    assert!(wanted, "README.md: `{name}` is out of date; run LONGHAUL_REWRITE_DOCS=1 cargo test --test docs");
+    assert!(wanted, "{file}: `{name}` is out of date; run LONGHAUL_REWRITE_DOCS=1 cargo test --test docs");
     let new = [&readme[..start], &text, &readme[stop..]].concat();
-    fs::write(root().join("README.md"), new).expect("README.md can be written");
+    fs::write(root().join(file), new).expect("it can be written");
 }
 
 /// One after the other in one test: each rewrites the same file.
 #[test]
-fn generated_parts_of_the_readme() {
+fn generated_parts_of_the_documents() {
     let output = Command::new(binary()).arg("-h").output().expect("the binary runs");
     assert!(output.status.success());
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
     let help: String = help.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
-    generated("help", &help);
-    generated("directives", &longhaul::config::directive_list_markdown());
+    generated("README.md", "help", &help);
+    generated("README.md", "directives", &longhaul::config::directive_list_markdown());
+    generated("tuning/README.md", "sizing", &longhaul::control::sizing_markdown());
     let comparison = newest_run().map(|run| fs::read_to_string(run.join("readme.md")).expect("readable"));
-    generated("compare", &comparison.unwrap_or_else(|| "No run is committed yet.".to_owned()));
+    generated("README.md", "compare", &comparison.unwrap_or_else(|| "No run is committed yet.".to_owned()));
 }
 
 /// Where runs of `longhaul-loadtest compare` are committed, and the one that is the newest by its name.
@@ -98,6 +99,49 @@ fn links_of_the_documents_lead_somewhere() {
             assert!(!is_local || folder.join(target).exists(), "{name}: no {target}");
         }
     }
+}
+
+/// The value of a setting in one of the files of `tuning/`, with what stands before it.
+fn setting(file: &str, before: &str) -> u64 {
+    let text = read(file);
+    let line = text.lines().find_map(|line| line.strip_prefix(before));
+    let value = line.unwrap_or_else(|| panic!("{file}: no line with {before}")).trim_start_matches([' ', '=']);
+    value.parse().unwrap_or_else(|_| panic!("{file}: {before} has no number"))
+}
+
+#[test]
+fn the_files_of_tuning_are_for_a_million_tunnels_and_agree() {
+    let table = longhaul::control::sizing_markdown();
+    let row = table.lines().find(|line| line.starts_with("| 1,000,000 |")).expect("a row");
+    let cell = |number: usize| row.split('|').nth(number).expect("a cell").trim().replace(',', "").parse::<u64>();
+    let (descriptors, most) = (cell(5).expect("a number"), cell(6).expect("a number"));
+    assert_eq!(setting("tuning/systemd/longhaul.service", "LimitNOFILE"), descriptors);
+    for kind in ["soft", "hard"] {
+        let before = format!("longhaul {kind} nofile");
+        assert_eq!(setting("tuning/limits.d/99-longhaul.conf", &before), descriptors);
+    }
+    assert!(setting("tuning/sysctl.d/99-longhaul.conf", "fs.nr_open") >= most);
+    assert!(setting("tuning/sysctl.d/99-longhaul.conf", "fs.file-max") >= most);
+}
+
+#[test]
+fn systemd_finds_no_fault_with_the_units() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let mut files = Vec::new();
+    for name in ["longhaul.service", "longhaul.socket"] {
+        let text = read(&format!("tuning/systemd/{name}"));
+        let file = folder.path().join(name);
+        let program = binary().display().to_string();
+        fs::write(&file, text.replace("/usr/local/bin/longhaul", &program)).expect("a file");
+        files.push(file);
+    }
+    let Ok(output) = Command::new("systemd-analyze").arg("verify").args(&files).output() else {
+        eprintln!("skipped: systemd-analyze is not installed");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let ours: Vec<&str> = said.lines().filter(|line| line.contains("longhaul.")).collect();
+    assert!(ours.is_empty(), "{said}");
 }
 
 /// Packages of other systems: named in Cargo.lock, never built.

@@ -25,7 +25,7 @@ mod verify;
 mod wake;
 
 pub use descriptors::affordable_connections;
-pub use doctor::{Question, doctor};
+pub use doctor::{Question, doctor, sizing_markdown};
 pub use load::{DIALECT_VERSION, configure_arguments};
 pub use obey::{Order, order};
 pub use options::{Configuration, Ender, OnServing, Start};

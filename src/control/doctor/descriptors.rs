@@ -78,9 +78,15 @@ fn most(facts: &Facts, demand: &Demand, target: u64) -> Finding {
     let stands = format!("{}, the most that a process may be allowed", grouped(most));
     let finding = Finding::held(NAME, Bound::At(held(most, demand)), stands);
     let needed = needed(demand, target);
-    // The kernel allows multiples of the bits in a word up to 2^30.
-    let value = needed.next_power_of_two().min(1 << 30);
-    finding.with((most < needed).then(|| Remedy::sysctl(NAME, value)))
+    finding.with((most < needed).then(|| Remedy::sysctl(NAME, most_needed(needed))))
+}
+
+/// `fs.nr_open` for such a limit; the kernel takes no more than this.
+#[must_use]
+pub fn most_needed(limit: u64) -> u64 {
+    const DEFAULT: u64 = 1 << 20;
+    const MOST: u64 = (1 << 31) - 64;
+    limit.next_power_of_two().clamp(DEFAULT, MOST)
 }
 
 /// `fs.file-max`: the whole machine.
@@ -108,7 +114,8 @@ fn connections(demand: &Demand, target: u64) -> Option<Finding> {
 
 /// `worker_connections` for so many tunnels. The kernel deals connections to shards by a hash, so one of them gets more
 /// than its part: four standard deviations are allowed for.
-fn share(target: u64, shards: u64) -> u64 {
+#[must_use]
+pub fn share(target: u64, shards: u64) -> u64 {
     const ROUND: u64 = 100;
     let part = target as f64 / shards as f64;
     let uneven = if shards > 1 { 4.0 * part.sqrt() } else { 0.0 };

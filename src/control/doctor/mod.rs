@@ -15,6 +15,7 @@ mod memory;
 mod network;
 mod process;
 mod reader;
+mod sizing;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -22,6 +23,8 @@ mod text;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+
+pub use sizing::sizing_markdown;
 
 use super::options::{Configuration, Start};
 use super::report::emerg;

@@ -105,15 +105,20 @@ fn more_ports(range: Ports, demand: &Demand, target: u64) -> Vec<Remedy> {
         remedies.push(Remedy::sysctl("net.ipv4.ip_local_port_range", value));
     }
     if together(demand, WIDEST.count()).is_some_and(|most| most < target) {
-        let pairs = target.div_ceil(WIDEST.count());
         let text = format!(
             "{} of a peer and a local address: more `server` lines (or ports) of the upstream, a unix socket, or \
              `split_clients $remote_addr$remote_port $source {{ … }}` with `proxy_bind $source;`",
-            counted(pairs, "pair")
+            counted(pairs_needed(target), "pair")
         );
         remedies.push(Remedy::directive(text));
     }
     remedies
+}
+
+/// Pairs of a peer and a local address that so many tunnels need, with the widest range of ports.
+#[must_use]
+pub fn pairs_needed(tunnels: u64) -> u64 {
+    tunnels.div_ceil(WIDEST.count())
 }
 
 fn tracked(facts: &Facts, demand: &Demand, target: u64) -> Finding {
