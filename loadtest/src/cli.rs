@@ -243,7 +243,8 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         peer_ports: ports,
         folder: out.join("proxies"),
     };
-    let facts = facts(&settings);
+    let mut facts = facts(&settings);
+    facts.extend(missing.iter().map(|(name, reason)| (format!("without {name}"), reason.clone())));
     let mut outcome = compare::run(&settings, &proxies);
     // One that was not there is a gap only if it was asked for.
     let asked = |name: &String| {
@@ -252,7 +253,6 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
     for (name, reason) in missing.iter().filter(|(name, _)| asked(name)) {
         outcome.fault(0, "all", name, reason);
     }
-    let mut facts = facts;
     facts.push(("took".to_owned(), crate::progress::duration(outcome.seconds)));
     facts.extend(outcome.cut.take().map(|cut| ("left out".to_owned(), cut)));
     let versions = proxies.iter().map(|proxy| (proxy.name.clone(), proxy.version.clone())).collect();

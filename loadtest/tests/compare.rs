@@ -127,6 +127,41 @@ fn peers_that_cannot_listen_are_named() {
     assert!(folder.join("run/report.html").is_file());
 }
 
+/// A core that this process may use.
+fn core() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    list.split([',', '-']).next().unwrap().to_owned()
+}
+
+#[test]
+fn one_core_shows_memory_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let matrix = "kept: kept tunnels=300 steps=1 seconds=0.1\nbusy: echo tunnels=4 seconds=0.1\n";
+    let mut command = compare(folder, matrix, &[peer(folder)], "1");
+    let output = command.args(["--proxy-core", &core(), "--load-cores", &core()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let faults = fs::read_to_string(folder.join("run/faults.csv")).unwrap();
+    assert!(faults.contains("1,busy,peer,the load would share the proxy's core"), "{faults}");
+    let readings = fs::read_to_string(folder.join("run/readings.csv")).unwrap();
+    assert!(readings.contains("kept,peer,user_bytes_per_connection") && !readings.contains("busy"), "{readings}");
+}
+
+/// With 1,300 descriptors for each process, of which 1,000 are spare, one holds both ends of 150.
+#[test]
+fn several_processes_hold_what_one_may_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let whole = compare(folder, "kept: kept tunnels=700 steps=1 seconds=0.1\n", &[peer(folder)], "1");
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 1300 && exec \"$0\" \"$@\""]).arg(whole.get_program()).args(whole.get_args());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    let facts = fs::read_to_string(folder.join("run/run.txt")).unwrap();
+    assert!(facts.contains("descriptors for each process: 1300\n"), "{facts}");
+}
+
 #[test]
 fn when_all_was_measured_the_exit_code_says_so() {
     let folder = tempfile::tempdir().unwrap();

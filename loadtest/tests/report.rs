@@ -17,6 +17,26 @@ use support::{PROGRAM, is_there};
 
 const PROXIES: [&str; 3] = ["longhaul", "nginx", "haproxy"];
 
+/// Every figure with a plot of its own.
+const FIGURES: [&str; 16] = [
+    "user_bytes_per_tunnel",
+    "user_bytes_per_connection",
+    "kernel_bytes_beyond_sockets",
+    "idle_cpu_percent",
+    "descriptors_per_tunnel",
+    "cpu_us_per_trip",
+    "trips_per_second",
+    "cpu_s_per_gb",
+    "cpu_us_per_open",
+    "storm_seconds",
+    "storm_failures",
+    "cpu_us_per_request",
+    "requests_per_second",
+    "latency_p50_us",
+    "latency_p99_us",
+    "send_lag_p99_us",
+];
+
 fn report(folder: &Path) {
     let output = Command::new(PROGRAM).arg("report").arg(folder).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -39,7 +59,7 @@ fn run(folder: &Path) {
                     writeln!(readings, "{round},{name},{proxy},kernel_bytes,{at},{}", f64::from(at) * 7e3 * factor)
                         .unwrap();
                 }
-                for figure in ["user_bytes_per_tunnel", "cpu_us_per_trip", "latency_p99_us", "send_lag_p99_us"] {
+                for figure in FIGURES {
                     writeln!(readings, "{round},{name},{proxy},{figure},0,{}", factor * 10.0 + f64::from(round))
                         .unwrap();
                 }

@@ -217,19 +217,22 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
     svg + "</svg>"
 }
 
-/// Ratios of one thing: its words, and for each other proxy name, colour and ratio.
+/// Ratios of one thing: its words, where it was measured, and for each other proxy name, colour and ratio.
 #[derive(Debug, Clone)]
 pub struct Ratios {
     pub name: String,
+    pub place: String,
     pub dots: Vec<(String, usize, f64)>,
 }
 
 /// Where the scale of ratios begins; it ends at the first power of ten that holds all, at the least at 10.
-const RATIO_LEFT: f64 = 330.0;
+const RATIO_LEFT: f64 = 350.0;
+/// Two lines of words.
+const RATIO_HEIGHT: f64 = 30.0;
 
 /// Dots over powers of ten, with a line at 1: left of it the first proxy needs less.
 pub fn ratios(rows: &[Ratios]) -> String {
-    let height = rows.len() as f64 * (BAR_HEIGHT + BAR_GAP) + BAR_GAP + BOTTOM - 20.0;
+    let height = rows.len() as f64 * (RATIO_HEIGHT + BAR_GAP) + BAR_GAP + BOTTOM - 20.0;
     let all = || rows.iter().flat_map(|row| row.dots.iter().map(|(_, _, ratio)| *ratio));
     let marks = powers(all().fold(0.1, f64::min), all().fold(10.0, f64::max));
     let across = Axis::new(Scale::Powers, &marks, RATIO_LEFT, WIDTH - RIGHT);
@@ -245,14 +248,16 @@ pub fn ratios(rows: &[Ratios]) -> String {
         );
     }
     for (index, row) in rows.iter().enumerate() {
-        let middle = BAR_GAP + index as f64 * (BAR_HEIGHT + BAR_GAP) + BAR_HEIGHT / 2.0;
-        let _ = write!(
-            svg,
-            "<text class=\"word\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-            RATIO_LEFT - 12.0,
-            middle + 4.5,
-            escape(&row.name)
-        );
+        let middle = BAR_GAP + index as f64 * (RATIO_HEIGHT + BAR_GAP) + RATIO_HEIGHT / 2.0;
+        for (class, below, words) in [("word", -2.0, &row.name), ("mark", 13.0, &row.place)] {
+            let _ = write!(
+                svg,
+                "<text class=\"{class}\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+                RATIO_LEFT - 12.0,
+                middle + below,
+                escape(words)
+            );
+        }
         for (name, colour, ratio) in &row.dots {
             let at = across.at(*ratio);
             let _ = write!(
@@ -302,7 +307,11 @@ mod tests {
 
     #[test]
     fn ratios_have_a_line_at_one() {
-        let row = Ratios { name: "cpu".into(), dots: vec![("b".into(), 1, 0.004), ("c".into(), 2, 1.5)] };
+        let row = Ratios {
+            name: "cpu".into(),
+            place: "echo".into(),
+            dots: vec![("b".into(), 1, 0.004), ("c".into(), 2, 1.5)],
+        };
         let svg = ratios(&[row]);
         assert_eq!(svg.matches("class=\"one\"").count(), 1);
         assert!(svg.contains("×0.001<") && svg.contains("×10<") && !svg.contains("NaN"), "{svg}");

@@ -49,8 +49,8 @@ fn overview(sections: &[Section], names: &[String]) -> String {
             Some((names[number].clone(), number, ratio))
         };
         let dots: Vec<(String, usize, f64)> = row.cells.iter().enumerate().filter_map(dot).collect();
-        let name = format!("{scenario}: {}", row.figure.title.split(',').next().unwrap_or(""));
-        (!dots.is_empty()).then_some(Ratios { name, dots })
+        let name = row.figure.title.split(',').next().unwrap_or("").to_owned();
+        (!dots.is_empty()).then_some(Ratios { name, place: scenario.to_owned(), dots })
     };
     let of_section = |section: &Section| section.headlines().filter_map(|row| ratios(&section.scenario, row)).collect();
     let rows: Vec<Ratios> = sections.iter().flat_map::<Vec<Ratios>, _>(of_section).collect();
@@ -80,11 +80,11 @@ fn targets(run: &Run, names: &[String]) -> String {
             row.ratios.iter().map(|(name, ratio)| format!("×{ratio:.2} {}", escape(name))).collect();
         let class = if matches!(row.verdict, Verdict::Met(..)) { "" } else { " class=\"alarm\"" };
         format!(
-            "<tr><th>{}{}</th>{medians}<td>{}</td><td>{}</td><td{class}>{}</td></tr>",
+            "<tr><th>{}{}</th>{medians}<td class=\"whole\">{}</td><td class=\"whole\">{}</td><td{class}>{}</td></tr>",
             escape(row.words),
             if row.unit.is_empty() { String::new() } else { format!(", {}", row.unit) },
             ratios.join("<br>"),
-            escape(&row.target),
+            escape(&row.target).replace(", ", "<br>"),
             row.verdict
         )
     };

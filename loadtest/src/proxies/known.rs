@@ -61,7 +61,7 @@ pub fn find(names: &[String], longhaul: Option<&Path>, files: &[PathBuf]) -> Fou
     for known in KNOWN.iter().filter(|known| names.is_empty() || names.iter().any(|name| name == known.name)) {
         let program = match (known.name, longhaul) {
             ("longhaul", Some(path)) => Ok(path.to_owned()),
-            ("longhaul", None) => beside_us(known.name).or_else(|_| program(known.name)),
+            ("longhaul", None) => beside_us(known.name).or_else(|not_built| program(known.name).map_err(|_| not_built)),
             (name, _) => program(name),
         };
         let proxy = program.and_then(|program| known.at(program));
@@ -108,7 +108,7 @@ fn refuse_debug(name: &str, program: &Path, version: &str) -> Result<(), String>
 fn beside_us(name: &str) -> Result<PathBuf, String> {
     let own = env::current_exe().map_err(|error| error.to_string())?;
     let beside = own.with_file_name(name);
-    if beside.is_file() { Ok(beside) } else { Err(format!("no {}", beside.display())) }
+    if beside.is_file() { Ok(beside) } else { Err("not built; `cargo build --release` does it".to_owned()) }
 }
 
 fn program(name: &str) -> Result<PathBuf, String> {
