@@ -38,7 +38,7 @@ fn follow(bytes: &[u8], piece_bytes: usize, rules: &Rules) -> u32 {
     let (mut at, mut end) = (0, 0);
     while end < bytes.len() {
         end = (end + piece_bytes).min(bytes.len());
-        at += tracker.feed(&bytes[at..end], rules, |_| ()).0;
+        at += tracker.feed(&bytes[at..end], rules, &mut 0, |_| ()).0;
     }
     tracker.messages()
 }
@@ -63,7 +63,7 @@ fn frames(criterion: &mut Criterion) {
         head.truncate(14);
         b.iter(|| {
             let mut tracker = Tracker::default();
-            tracker.feed(black_box(&head), &rules, |_| ());
+            tracker.feed(black_box(&head), &rules, &mut 0, |_| ());
             tracker.skip(tracker.payload_left());
             tracker.is_between_frames()
         });

@@ -44,7 +44,7 @@
 //! - A client's bytes after an upgrade request reach the peer after a verified 101, or nobody. A connection that carried
 //!   an upgrade is used for nothing else after it.
 //! - A message whose end two parsers could see in two places is refused, from either side.
-//! - What waits holds no buffer: an idle connection has its socket and its state, a quiet tunnel a slot of 128 bytes.
+//! - What waits holds no buffer: an idle connection has its socket and its state, a quiet tunnel a slot of 112 bytes.
 //! - Every queue, buffer and wait has a bound, in [`limits`] or by a directive.
 //! - A panic ends the connection it happened in, and is an `[alert]` in the log, as is anything left open at the end.
 //! - Directions are called `to_upstream` and `to_client`; a *peer* is one address of an *upstream*, which is a group.

@@ -18,14 +18,20 @@ use crate::zones::Place;
 pub struct Kept {
     /// Counts the tunnel at its peer.
     lease: Lease,
-    /// Access log lines, if there are any to write.
+    /// `None` where no log is written and no zone counts.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Default)]
+struct Rest {
+    /// Access log lines.
     lines: Option<Lines>,
     /// Counts the tunnel in the zones of `limit_conn`.
     places: Box<[Place]>,
 }
 
-/// Each idle tunnel has one, in the block that also counts it at its shard.
-const _: () = assert!(size_of::<Kept>() <= 56);
+/// It lies in the slot of each tunnel.
+const _: () = assert!(size_of::<Kept>() <= 24);
 
 impl Kept {
     /// Keeps what the end of the tunnel will need, and counts the tunnel.
@@ -34,12 +40,14 @@ impl Kept {
         own.exchange_ended(ExchangeEnd::Upgraded);
         own.tunnels_opened.add(1);
         own.tunnels.raise();
-        Self { lease, lines, places: places.into() }
+        let has_rest = lines.is_some() || !places.is_empty();
+        Self { lease, rest: has_rest.then(|| Box::new(Rest { lines, places: places.into() })) }
     }
 
     /// The tunnel has ended: writes its lines and gives its place at the peer back.
     pub fn finish(self, shard: &Shard, record: &TunnelRecord) {
-        let Self { lease, lines, places } = self;
+        let Self { lease, rest } = self;
+        let Rest { lines, places } = rest.map_or_else(Rest::default, |rest| *rest);
         if let Some(lines) = lines {
             lines.finish(&mut shard.words.borrow_mut(), record, |location, log, path, line| {
                 if let Err(failed) = shard.write_line(location, log, path, line) {

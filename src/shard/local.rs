@@ -18,7 +18,7 @@ use crate::limits::{SHARD_STOP_TIME, SHARD_WARNING_INTERVAL, TUNNEL_FAREWELL_TIM
 use crate::model::{self, ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Reserve};
 use crate::observe::error_log;
-use crate::tunnel::{Engine, EngineOptions, Reason, Seed};
+use crate::tunnel::{Engine, EngineOptions, Keep, Reason, Record, Seed};
 
 /// One generation on this shard.
 struct Served<S: Service> {
@@ -52,7 +52,7 @@ impl<S: Service> Served<S> {
 struct Local<S: Service> {
     number: usize,
     reports: Arc<Mailbox<Report>>,
-    engine: Rc<Engine>,
+    engine: Rc<Engine<Tunnelled<S>>>,
     reserve: Reserve,
     newest: RefCell<Option<Rc<Served<S>>>>,
     doors: RefCell<Vec<Rc<Door>>>,
@@ -94,7 +94,7 @@ pub fn run<S: Service>(plan: Plan, commands: Arc<Mailbox<Command<S::Parts>>>, re
 }
 
 impl<S: Service> Local<S> {
-    fn new(number: usize, reports: Arc<Mailbox<Report>>, engine: Rc<Engine>, reserve: Reserve) -> Self {
+    fn new(number: usize, reports: Arc<Mailbox<Report>>, engine: Rc<Engine<Tunnelled<S>>>, reserve: Reserve) -> Self {
         Self {
             number,
             reports,
@@ -258,7 +258,7 @@ impl<S: Service> Local<S> {
         self.reports.send(Report::Stopped { shard: self.number, left });
     }
 
-    fn tunnel(self: &Rc<Self>, mut seed: Seed, kept: S::Kept, served: &Rc<Served<S>>) {
+    fn tunnel(self: &Rc<Self>, seed: Seed, kept: S::Kept, served: &Rc<Served<S>>) {
         let counted = CountedTunnel::new(served);
         let mut known = served.tunnel_settings.borrow_mut();
         if !known.iter().any(|known| Arc::ptr_eq(known, &seed.settings)) {
@@ -268,11 +268,7 @@ impl<S: Service> Local<S> {
             self.engine.drain(&known);
         }
         drop(known);
-        seed.on_end = Some(Box::new(move |record| {
-            counted.0.service.tunnel_ended(kept, record);
-            drop(counted);
-        }));
-        self.engine.adopt(seed);
+        self.engine.adopt(seed, Tunnelled { counted, kept });
     }
 }
 
@@ -349,6 +345,18 @@ impl<S: Service> Drop for Counted<S> {
         local.live.set(local.live.get() - 1);
         local.rest.stir();
         local.report_if_drained(served);
+    }
+}
+
+/// What the engine keeps beside a tunnel.
+struct Tunnelled<S: Service> {
+    counted: CountedTunnel<S>,
+    kept: S::Kept,
+}
+
+impl<S: Service> Keep for Tunnelled<S> {
+    fn end(self, record: &Record) {
+        self.counted.0.service.tunnel_ended(self.kept, record);
     }
 }
 

@@ -109,7 +109,7 @@ impl Service for Proxying {
         let Ends { client, upstream, to_upstream, to_client, frames, settings, kept } = ends;
         // The proxy has written the head of the 101.
         let head = Vec::new();
-        Some((Seed { client, upstream, head, to_upstream, to_client, frames, settings, on_end: None }, kept))
+        Some((Seed { client, upstream, head, to_upstream, to_client, frames, settings }, kept))
     }
 
     fn tunnel_ended(&self, kept: Kept, record: &Record) {

@@ -30,12 +30,12 @@ struct Move {
 
 /// Moves once what is short and ready in the tunnels of `chosen`. Returns how many bytes were taken from sockets; `note`
 /// gets the completions of others.
-pub fn run(
+pub fn run<K>(
     ring: &mut Ring,
-    slots: &mut Slab,
+    slots: &mut Slab<K>,
     chosen: &[u32],
     now: Moment,
-    mut note: impl FnMut(&mut Slab, Completion),
+    mut note: impl FnMut(&mut Slab<K>, Completion),
 ) -> io::Result<usize> {
     let mut moves = begin(ring, slots, chosen);
     if moves.is_empty() {
@@ -59,7 +59,7 @@ pub fn run(
     Ok(moved)
 }
 
-fn begin(ring: &mut Ring, slots: &mut Slab, chosen: &[u32]) -> Vec<Move> {
+fn begin<K>(ring: &mut Ring, slots: &mut Slab<K>, chosen: &[u32]) -> Vec<Move> {
     let mut moves = Vec::new();
     for &index in chosen {
         let Some(slot) = slots.at(index) else { continue };
@@ -78,9 +78,8 @@ fn begin(ring: &mut Ring, slots: &mut Slab, chosen: &[u32]) -> Vec<Move> {
 /// There is something to read, room to write, and nothing else to be done before.
 fn is_plain(slot: &Slot, direction: Direction) -> bool {
     let (source, target) = (direction.source(), direction.target());
-    slot.ending.is_none()
-        && slot.rare.is_none()
-        && slot.stride[direction.index()] == Stride::default()
+    slot.rare.is_none()
+        && slot.stride(direction) == Stride::default()
         && slot.has(source, Known::READABLE)
         && slot.has(target, Known::WRITABLE)
         && ![(source, Known::ENDED), (source, Known::LOST), (target, Known::LOST)]
@@ -129,6 +128,6 @@ fn finish(ring: &Ring, slot: &mut Slot, each: &Move, now: Moment) {
     }
     slot.keep(each.direction, &bytes[sent..], now);
     if each.taken == limits::TUNNEL_COPY_BYTES && sent == each.whole {
-        slot.stride[each.direction.index()].lengthen();
+        slot.lengthen_stride(each.direction);
     }
 }

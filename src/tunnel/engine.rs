@@ -16,7 +16,7 @@ use crate::limits;
 use crate::model;
 
 use super::pump;
-use super::record::{Counts, OnEnd, Reason};
+use super::record::{Counts, Keep, Reason};
 use super::side::Direction;
 use super::slot::{Moment, Slot};
 use super::turns::{Over, Turns};
@@ -36,7 +36,6 @@ pub struct Seed {
     /// The bytes are WebSocket frames.
     pub frames: bool,
     pub settings: Arc<model::Tunnel>,
-    pub on_end: Option<OnEnd>,
 }
 
 /// Sizes of a shard's ring.
@@ -59,8 +58,8 @@ impl Default for EngineOptions {
 }
 
 /// All tunnels of one shard. Belongs to the thread that made it.
-pub struct Engine {
-    turns: RefCell<Turns>,
+pub struct Engine<K> {
+    turns: RefCell<Turns<K>>,
     started: std::time::Instant,
     /// There is work that no completion announces.
     is_asked: Cell<bool>,
@@ -72,10 +71,10 @@ pub struct Engine {
 /// Called with each sweep: for metrics, which are never more than that out of date.
 pub type OnSweep = Box<dyn Fn(&Counts)>;
 
-impl Engine {
+impl<K: Keep> Engine<K> {
     /// # Errors
     /// The text names the call that io_uring refused, and its errno.
-    pub fn new(options: EngineOptions) -> io::Result<Rc<Engine>> {
+    pub fn new(options: EngineOptions) -> io::Result<Rc<Engine<K>>> {
         Ok(Rc::new(Engine {
             turns: RefCell::new(Turns::new(
                 options.ring_submissions,
@@ -95,15 +94,14 @@ impl Engine {
     }
 
     /// Takes two sockets over. Bytes move as soon as [`Engine::run`] has its turn.
-    pub fn adopt(&self, seed: Seed) {
+    pub fn adopt(&self, seed: Seed, kept: K) {
         let now = self.now();
         let mut slot = Slot::new(seed.client, seed.upstream, seed.settings, now);
-        slot.on_end = seed.on_end;
         slot.trackers = seed.frames.then(Default::default);
         slot.keep(Direction::ToClient, &seed.head, now);
         pump::begin(&mut slot, Direction::ToUpstream, &seed.to_upstream, now);
         pump::begin(&mut slot, Direction::ToClient, &seed.to_client, now);
-        self.turns.borrow_mut().adopt(slot);
+        self.turns.borrow_mut().adopt(slot, kept);
         self.ask();
     }
 
@@ -223,14 +221,12 @@ impl Engine {
         result.map(|_| ())
     }
 
-    fn tell(&self, over: Vec<Over>) {
+    fn tell(&self, over: Vec<Over<K>>) {
         if over.is_empty() {
             return;
         }
-        for (on_end, record) in over {
-            if let Some(on_end) = on_end {
-                on_end(&record);
-            }
+        for (kept, record) in over {
+            kept.end(&record);
         }
         if self.active() == 0 {
             self.waiting_for_drain.take().into_iter().for_each(Waker::wake);

@@ -132,9 +132,9 @@ fn put_close(slot: &mut Slot, direction: Direction, masks: &mut Masks, now: Mome
     farewell.is_said[direction.index()] = true;
     let code = close_code(farewell.ending, direction.target());
     if has_place {
-        let is_own = slot.close.is_some_and(|close| close.by == Closer::Proxy);
-        if slot.close.is_none() || is_own && direction == Direction::ToClient {
-            slot.close = Some(Close { by: Closer::Proxy, code });
+        let is_own = slot.close().is_some_and(|close| close.by == Closer::Proxy);
+        if slot.close().is_none() || is_own && direction == Direction::ToClient {
+            slot.set_close(Close { by: Closer::Proxy, code });
         }
         let mask = match direction {
             Direction::ToUpstream => Some(masks.mask()),

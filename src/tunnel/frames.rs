@@ -6,6 +6,8 @@
 //! So whatever was taken ends between two frames or in the payload of a data frame. Nothing is validated that the
 //! ends check anyway: a broken stream is carried as it is.
 
+use super::u48::U48;
+
 /// The longest header with the longest payload of a control frame, less the byte that would make it complete.
 pub const HELD_BYTES_MAX: usize = HEADER_BYTES_MAX + CONTROL_PAYLOAD_MAX - 1;
 
@@ -73,20 +75,26 @@ pub enum Stop {
 /// The state of one direction. Small, since every tunnel has two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tracker {
-    /// Payload still to come of the data frame the stream is in, as two halves: a `u64` would waste four bytes.
-    left: [u32; 2],
-    /// Payload of the message so far, this frame's announced payload included.
-    message_bytes: u32,
+    /// Payload still to come of the data frame the stream is in.
+    left: U48,
+    /// The data frame the stream is in, or was in last, does not end its message.
+    is_within_message: bool,
+    passing: Passing,
     messages: u32,
-    /// The frame the stream is in is the last of its message.
-    is_final: bool,
-    /// A Close frame has passed.
-    has_closed: bool,
-    /// What is fed does not go on.
-    only_listens: bool,
 }
 
-const _: () = assert!(size_of::<Tracker>() <= 20);
+const _: () = assert!(size_of::<Tracker>() <= 12);
+
+/// What may still come of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Passing {
+    #[default]
+    Frames,
+    /// A Close frame has passed: no frame may follow it.
+    Closed,
+    /// What is fed does not go on; `closed` as above.
+    Nothing { closed: bool },
+}
 
 /// A header as it was found.
 struct Header {
@@ -129,26 +137,27 @@ fn unmasked<const N: usize>(payload: &[u8], mask: [u8; 4]) -> Option<[u8; N]> {
 impl Tracker {
     /// Payload of the present data frame still to come: so much may pass unseen, if [`Tracker::skip`] is told.
     pub fn payload_left(&self) -> u64 {
-        u64::from(self.left[0]) << 32 | u64::from(self.left[1])
-    }
-
-    fn set_left(&mut self, left: u64) {
-        self.left = [(left >> 32) as u32, left as u32];
+        self.left.value()
     }
 
     /// The stream is between two frames: one of the proxy's own may be inserted.
     pub fn is_between_frames(&self) -> bool {
-        self.left == [0, 0]
+        self.left.is_zero()
     }
 
     /// A Close frame has passed: no frame may follow it.
     pub fn has_closed(&self) -> bool {
-        self.has_closed
+        matches!(self.passing, Passing::Closed | Passing::Nothing { closed: true })
+    }
+
+    /// The stream is in a message of several frames, or was so when its last frame ended.
+    pub fn is_within_message(&self) -> bool {
+        self.is_within_message
     }
 
     /// From here on nothing of the stream passes: messages are not counted any more.
     pub fn only_listen(&mut self) {
-        self.only_listens = true;
+        self.passing = Passing::Nothing { closed: self.has_closed() };
     }
 
     /// Messages that have passed completely.
@@ -162,22 +171,29 @@ impl Tracker {
         if left == 0 {
             return;
         }
-        self.set_left(left.saturating_sub(count));
+        self.left = U48::saturating(left.saturating_sub(count));
         if left <= count {
             self.end_frame();
         }
     }
 
     fn end_frame(&mut self) {
-        if self.is_final {
-            self.messages = self.messages.saturating_add(u32::from(!self.only_listens));
-            self.message_bytes = 0;
+        let passes = !matches!(self.passing, Passing::Nothing { .. });
+        if passes && !self.is_within_message {
+            self.messages = self.messages.saturating_add(1);
         }
     }
 
     /// Takes what is complete of `bytes`; returns how much that was and why it was no more. `on_close` hears the code of
-    /// a Close frame.
-    pub fn feed(&mut self, bytes: &[u8], rules: &Rules, mut on_close: impl FnMut(u16)) -> (usize, Stop) {
+    /// a Close frame. Under a limit, `message_bytes` is the payload of the message so far, this frame's announced one
+    /// included; it is kept outside since few messages have several frames, and has no meaning between two messages.
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+        rules: &Rules,
+        message_bytes: &mut u32,
+        mut on_close: impl FnMut(u16),
+    ) -> (usize, Stop) {
         let mut at = 0;
         loop {
             let left = self.payload_left();
@@ -201,7 +217,10 @@ impl Tracker {
                 let payload = &rest[header.length..length];
                 match header.first & OPCODE {
                     CLOSE => {
-                        self.has_closed = true;
+                        self.passing = match self.passing {
+                            Passing::Frames | Passing::Closed => Passing::Closed,
+                            Passing::Nothing { .. } => Passing::Nothing { closed: true },
+                        };
                         on_close(unmasked(payload, header.mask).map_or(NO_CODE, u16::from_be_bytes));
                     }
                     PONG if payload.len() == PING_BYTES
@@ -215,10 +234,11 @@ impl Tracker {
                 at += length;
                 continue;
             }
-            let Some(message_bytes) = self.fits(&header, rules) else { return (at, Stop::TooLong) };
-            self.message_bytes = message_bytes;
-            self.is_final = header.first & FIN != 0;
-            self.set_left(header.payload);
+            if !self.fits(&header, rules, message_bytes) {
+                return (at, Stop::TooLong);
+            }
+            self.is_within_message = header.first & FIN == 0;
+            self.left = U48::saturating(header.payload);
             at += header.length;
             if header.payload == 0 {
                 self.end_frame();
@@ -226,12 +246,16 @@ impl Tracker {
         }
     }
 
-    /// The bytes of the message with this frame, if they are within the rules.
-    fn fits(&self, header: &Header, rules: &Rules) -> Option<u32> {
-        let total = u64::from(self.message_bytes).saturating_add(header.payload);
-        match rules.message_bytes_max {
-            Some(max) if total > u64::from(max) => None,
-            _ => Some(u32::try_from(total).unwrap_or(u32::MAX)),
+    /// The message is within the rules with this frame, and then has this many bytes.
+    fn fits(&self, header: &Header, rules: &Rules, message_bytes: &mut u32) -> bool {
+        let Some(max) = rules.message_bytes_max else { return true };
+        let before = if self.is_within_message { *message_bytes } else { 0 };
+        match u32::try_from(u64::from(before).saturating_add(header.payload)) {
+            Ok(total) if total <= max => {
+                *message_bytes = total;
+                true
+            }
+            _ => false,
         }
     }
 }
@@ -329,7 +353,7 @@ mod tests {
     /// Feeds a stream in pieces of the given lengths, over and over, as a pump does.
     fn in_pieces(stream: &[u8], pieces: &[usize], rules: &Rules, skips: bool) -> Said {
         let mut tracker = Tracker::default();
-        let mut said = Said::default();
+        let (mut said, mut message_bytes) = (Said::default(), 0);
         let (mut held, mut at): (Vec<u8>, usize) = (Vec::new(), 0);
         for piece in pieces.iter().cycle() {
             if at == stream.len() {
@@ -346,7 +370,7 @@ mod tests {
             }
             held.extend(&stream[at..end]);
             at = end;
-            let (taken, stop) = tracker.feed(&held, rules, |code| said.closes.push(code));
+            let (taken, stop) = tracker.feed(&held, rules, &mut message_bytes, |code| said.closes.push(code));
             said.taken += taken;
             held.drain(..taken);
             if stop != Stop::Starved {
@@ -393,9 +417,9 @@ mod tests {
         ) {
             let stream: Vec<u8> = frames.iter().flat_map(Frame::encode).collect();
             let mut tracker = Tracker::default();
-            let (taken, _) = tracker.feed(&stream[..cut.index(stream.len())], &Rules::default(), |_| {});
+            let (taken, _) = tracker.feed(&stream[..cut.index(stream.len())], &Rules::default(), &mut 0, |_| {});
             let rules = Rules { stop_between: true, ..Rules::default() };
-            let (more, stop) = tracker.feed(&stream[taken..], &rules, |_| {});
+            let (more, stop) = tracker.feed(&stream[taken..], &rules, &mut 0, |_| {});
             prop_assert_eq!(stop, Stop::Between);
             prop_assert!(tracker.is_between_frames());
             let ends = frames.iter().scan(0, |at, frame| { *at += frame.encode().len(); Some(*at) });
@@ -411,7 +435,7 @@ mod tests {
             assert_eq!(close_frame(1009, mask), frame.encode());
             let mut tracker = Tracker::default();
             let mut codes = Vec::new();
-            tracker.feed(&close_frame(1009, mask), &Rules::default(), |code| codes.push(code));
+            tracker.feed(&close_frame(1009, mask), &Rules::default(), &mut 0, |code| codes.push(code));
             assert!(tracker.has_closed() && codes == [1009]);
         }
         let frame = Frame { fin: true, opcode: 9, mask: None, payload: PAYLOAD.to_vec(), is_long: false };
@@ -422,9 +446,9 @@ mod tests {
     fn a_length_beyond_memory_is_only_counted() {
         let mut tracker = Tracker::default();
         let header = [0x82, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3];
-        assert_eq!(tracker.feed(&header, &Rules::default(), |_| {}), (13, Stop::Starved));
-        assert_eq!(tracker.payload_left(), u64::MAX - 3);
+        assert_eq!(tracker.feed(&header, &Rules::default(), &mut 0, |_| {}), (13, Stop::Starved));
+        assert_eq!(tracker.payload_left(), U48::MAX - 3);
         let rules = Rules { message_bytes_max: Some(u32::MAX), ..Rules::default() };
-        assert_eq!(Tracker::default().feed(&header, &rules, |_| {}), (0, Stop::TooLong));
+        assert_eq!(Tracker::default().feed(&header, &rules, &mut 0, |_| {}), (0, Stop::TooLong));
     }
 }

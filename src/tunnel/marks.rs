@@ -16,7 +16,7 @@ pub fn note_unread(slot: &mut Slot, source: Side, moved: Moved) {
         Moved::Blocked => slot.clear(source, Known::READABLE),
         Moved::End => {
             slot.set(source, Known::ENDED);
-            slot.first_ended.get_or_insert(source);
+            slot.note_ended(source);
         }
         Moved::Failed(errno) => lose(slot, source, errno),
     }
@@ -67,12 +67,18 @@ pub fn follow(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> (usize, St
         stop_between: farewell.is_some_and(|farewell| !farewell.is_said[direction.index()]),
         awaited_pong,
     };
-    let Some(trackers) = &mut slot.trackers else { return (bytes.len(), Stop::Starved) };
-    let close = &mut slot.close;
-    let on_close = |code| {
-        close.get_or_insert(Close { by: Closer::End(direction.source()), code });
-    };
-    trackers[direction.index()].feed(bytes, &rules, on_close)
+    let mut message_bytes = slot.message_bytes(direction);
+    let mut code = None;
+    let Some(tracker) = slot.tracker(direction) else { return (bytes.len(), Stop::Starved) };
+    let followed = tracker.feed(bytes, &rules, &mut message_bytes, |heard| {
+        code.get_or_insert(heard);
+    });
+    let is_within_message = tracker.is_within_message();
+    slot.set_message_bytes(direction, if is_within_message { message_bytes } else { 0 });
+    if let Some(code) = code.filter(|_| slot.close().is_none()) {
+        slot.set_close(Close { by: Closer::End(direction.source()), code });
+    }
+    followed
 }
 
 /// Keeps the beginning of a frame for later, or refuses what follows a message that is too long.
@@ -111,7 +117,7 @@ pub fn write(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
 pub fn note_written(slot: &mut Slot, direction: Direction, moved: Moved) -> usize {
     match moved {
         Moved::Bytes(count) => {
-            slot.written[direction.index()] += count as u64;
+            slot.add_written(direction, count);
             count
         }
         Moved::Blocked | Moved::End => {
@@ -128,8 +134,11 @@ pub fn note_written(slot: &mut Slot, direction: Direction, moved: Moved) -> usiz
 /// Notes that a side is gone, and why.
 pub fn lose(slot: &mut Slot, side: Side, errno: i32) {
     slot.set(side, Known::LOST);
-    slot.first_ended.get_or_insert(side);
-    if slot.failure.is_none() && !socket::is_reset(errno) {
-        slot.failure = u16::try_from(errno).ok().and_then(NonZeroU16::new);
+    slot.note_ended(side);
+    if slot.failure().is_none()
+        && !socket::is_reset(errno)
+        && let Some(errno) = u16::try_from(errno).ok().and_then(NonZeroU16::new)
+    {
+        slot.set_failure(errno);
     }
 }

@@ -1,8 +1,8 @@
 //! Tunnels: two sockets whose bytes go to each other until both ends are done, at the least cost per idle tunnel.
 //!
-//! Each shard has one [`Engine`] on an io_uring of its own. No task and no buffer belongs to a tunnel: a slot of at most
-//! 128 bytes, a watch on each socket, and one dispatcher that serves whoever is ready. Knows nothing of HTTP, logs or
-//! configuration; who needs to know of an end gives `on_end` with the seed.
+//! Each shard has one [`Engine`] on an io_uring of its own. No task and no buffer belongs to a tunnel: a slot of 80 bytes
+//! and what the shard keeps beside it, a watch on each socket, and one dispatcher that serves whoever is ready. Knows
+//! nothing of HTTP, logs or configuration: who needs to know of an end gives something to [`Keep`] with the seed.
 
 mod batch;
 mod engine;
@@ -23,7 +23,8 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod u48;
 
 pub use engine::{Engine, EngineOptions, Seed};
-pub use record::{Close, Closer, Counts, Ending, OnEnd, Reason, Record};
+pub use record::{Close, Closer, Counts, Ending, Keep, Reason, Record};
 pub use side::Side;

@@ -87,14 +87,13 @@ impl Pump {
         0
     }
 
-    /// Drops what waits in a tunnel that has ended.
+    /// Takes the pipes out of a tunnel that has ended.
     pub fn discard(&mut self, slot: &mut Slot) {
         for direction in Direction::BOTH {
             if let Some(pipe) = slot.take_pipe(direction) {
                 self.pipes.give_back(pipe);
             }
         }
-        slot.rare = None;
     }
 
     /// Bytes moved since the last call.
@@ -116,7 +115,7 @@ impl Pump {
             return Next::End(ending);
         }
         if Side::BOTH.iter().all(|side| slot.has(*side, Known::FINISHED)) {
-            return Next::End(Ending::Closed(slot.first_ended.unwrap_or(Side::Client)));
+            return Next::End(Ending::Closed(slot.first_ended().unwrap_or(Side::Client)));
         }
         // A message that is too long has begun the farewell.
         if needs_turn || slot.farewell().is_some() { Next::Turn } else { Next::Wait }
@@ -155,7 +154,7 @@ impl Pump {
 
     /// How to move the next bytes: through a pipe, and how many; or by a copy of at most so many.
     fn choose(&mut self, slot: &Slot, direction: Direction) -> (Option<(Pipe, usize)>, usize) {
-        let Some(stride) = slot.stride[direction.index()].splice_bytes(limits::TUNNEL_PIPE_BYTES) else {
+        let Some(stride) = slot.stride(direction).splice_bytes(limits::TUNNEL_PIPE_BYTES) else {
             return (None, limits::TUNNEL_COPY_BYTES);
         };
         let limit = match &slot.trackers {
@@ -203,11 +202,10 @@ impl Pump {
         let sent = write(slot, direction, &bytes[..whole]);
         slot.keep(direction, &bytes[sent..whole], now);
         after_stop(slot, direction, &bytes[whole..end], stop, now);
-        let stride = &mut slot.stride[direction.index()];
         if taken < limits::TUNNEL_COPY_BYTES || sent < whole {
-            stride.shorten();
+            slot.shorten_stride(direction);
         } else if taken == limit {
-            stride.lengthen();
+            slot.lengthen_stride(direction);
         }
         taken
     }
@@ -224,11 +222,10 @@ impl Pump {
             trackers[direction.index()].skip(taken as u64);
         }
         let is_drained = self.drain(slot, direction, pipe, now);
-        let stride = &mut slot.stride[direction.index()];
         if taken < limits::TUNNEL_COPY_BYTES || !is_drained {
-            stride.shorten();
+            slot.shorten_stride(direction);
         } else if taken == limit {
-            stride.lengthen();
+            slot.lengthen_stride(direction);
         }
         taken
     }
@@ -296,7 +293,7 @@ impl Pump {
         let side = Side::BOTH.into_iter().find(|side| slot.has(*side, Known::LOST))?;
         // No budget: the kernel takes nothing more from a lost side than what it already holds.
         self.direction(slot, side.outgoing(), usize::MAX, now);
-        Some(slot.failure.map_or(Ending::Reset(side), |errno| Ending::Failed(side, errno.get())))
+        Some(slot.failure().map_or(Ending::Reset(side), |errno| Ending::Failed(side, errno.get())))
     }
 }
 

@@ -1,12 +1,15 @@
 //! What few tunnels have at a time: bytes that were taken from one side and that the other did not take yet, in memory
-//! or in a pipe, the beginning of a frame that must not go on before it is complete, a ping under way, the farewell.
+//! or in a pipe, the beginning of a frame that must not go on before it is complete, a ping under way, the payload of a
+//! message of several frames so far, and all that belongs to the end.
+
+use std::num::NonZeroU16;
 
 use std::io;
 
 use super::frames::PING_BYTES;
 use super::pending::Pending;
 use super::pipe::Pipe;
-use super::record::Ending;
+use super::record::{Close, Ending};
 use super::side::Direction;
 
 /// One direction: bytes that wait first, then what the pipe holds, then the beginning of a frame.
@@ -48,12 +51,26 @@ pub struct Rare {
     queues: [Queue; 2],
     pub ping: Option<Ping>,
     pub farewell: Option<Farewell>,
+    pub ending: Option<Ending>,
+    pub close: Option<Close>,
+    pub failure: Option<NonZeroU16>,
+    /// By direction.
+    pub message_bytes: [u32; 2],
 }
 
 impl Rare {
+    /// Of a tunnel of which no byte moves any more.
+    pub fn ending(ending: Ending, close: Option<Close>) -> Rare {
+        Rare { ending: Some(ending), close, ..Rare::default() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.ping.is_none()
             && self.farewell.is_none()
+            && self.ending.is_none()
+            && self.close.is_none()
+            && self.failure.is_none()
+            && self.message_bytes == [0; 2]
             && self.queues.iter().all(|queue| !queue.is_waiting() && queue.held.is_empty())
     }
 

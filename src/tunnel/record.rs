@@ -86,5 +86,15 @@ pub struct Counts {
     pub pending_refused: u64,
 }
 
-/// Called once, when both sockets of a tunnel are closed.
-pub type OnEnd = Box<dyn FnOnce(&Record)>;
+/// What is kept of a connection until its tunnel ends. It lies beside the tunnel's state: every idle tunnel pays for its
+/// size.
+pub trait Keep {
+    /// Called once, when both sockets are closed.
+    fn end(self, record: &Record);
+}
+
+impl<F: FnOnce(&Record)> Keep for F {
+    fn end(self, record: &Record) {
+        self(record);
+    }
+}

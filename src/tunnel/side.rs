@@ -96,3 +96,29 @@ impl Known {
         self.0 &= !bit.0;
     }
 }
+
+/// What is known of a tunnel as a whole, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing(u8);
+
+impl Standing {
+    /// In the queue of tunnels to be served.
+    pub const QUEUED: Standing = Standing(1);
+
+    /// That side was the first to end.
+    pub fn first_ended(side: Side) -> Standing {
+        Standing(2 << side.index())
+    }
+
+    pub fn has(self, bit: Standing) -> bool {
+        self.0 & bit.0 != 0
+    }
+
+    pub fn set(&mut self, bit: Standing) {
+        self.0 |= bit.0;
+    }
+
+    pub fn clear(&mut self, bit: Standing) {
+        self.0 &= !bit.0;
+    }
+}

@@ -1,28 +1,35 @@
 //! Slots by index, in chunks that never move. An index is used again, its generation is not.
 
+use std::num::NonZeroU32;
+
 use super::slot::{GENERATION_MASK, Slot};
 
-/// Slots that are allocated at once: a growing slab neither copies nor doubles.
-const CHUNK_SLOTS: usize = 256;
+/// Slots that are allocated at once. A growing slab neither copies nor doubles, and its pages are first touched by the
+/// tunnels that live in them. Tests have no descriptors for so many.
+const CHUNK_SLOTS: usize = if cfg!(test) { 256 } else { 16 << 10 };
 
 /// A place. The generation is that of the next tunnel; a tunnel carries its own.
-enum Entry {
-    Vacant { generation: u32 },
-    Held(Slot),
+enum Entry<K> {
+    Vacant { generation: u32, next: Option<NonZeroU32> },
+    Held(Slot, K),
 }
 
-/// The generation of a vacant place must cost nothing beside the slot.
-const _: () = assert!(size_of::<Entry>() == size_of::<Slot>());
-
-/// All tunnels of a shard.
-#[derive(Default)]
-pub struct Slab {
-    chunks: Vec<Box<[Entry]>>,
-    free: Vec<u32>,
+/// All tunnels of a shard, each with what is kept for its end.
+pub struct Slab<K> {
+    chunks: Vec<Vec<Entry<K>>>,
+    /// One more than the index of the first vacant place; each knows the next.
+    free: Option<NonZeroU32>,
     held: usize,
 }
 
-impl Slab {
+impl<K> Default for Slab<K> {
+    fn default() -> Slab<K> {
+        const { assert!(size_of::<Entry<K>>() <= size_of::<(Slot, K)>(), "a vacant place costs more than a held one") };
+        Slab { chunks: Vec::new(), free: None, held: 0 }
+    }
+}
+
+impl<K> Slab<K> {
     /// Tunnels held.
     pub fn len(&self) -> usize {
         self.held
@@ -30,36 +37,50 @@ impl Slab {
 
     /// One past the highest index ever given out.
     pub fn end(&self) -> u32 {
-        u32::try_from(self.chunks.len() * CHUNK_SLOTS).unwrap_or(u32::MAX)
+        let end = self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK_SLOTS + last.len());
+        u32::try_from(end).unwrap_or(u32::MAX)
     }
 
     /// Gives the slot an index, and the generation of its place.
-    pub fn insert(&mut self, mut slot: Slot) -> u32 {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => self.grow(),
-        };
-        let entry = &mut self.chunks[index as usize / CHUNK_SLOTS][index as usize % CHUNK_SLOTS];
-        if let Entry::Vacant { generation } = entry {
-            slot.generation = *generation;
-        }
-        *entry = Entry::Held(slot);
+    pub fn insert(&mut self, mut slot: Slot, kept: K) -> u32 {
         self.held += 1;
+        let Some(free) = self.free else { return self.append(slot, kept) };
+        let index = free.get() - 1;
+        if let Some(entry) = self.entry(index) {
+            let next = match entry {
+                Entry::Vacant { generation, next } => {
+                    slot.generation = *generation;
+                    *next
+                }
+                Entry::Held(..) => None,
+            };
+            *entry = Entry::Held(slot, kept);
+            self.free = next;
+        }
         index
     }
 
-    fn grow(&mut self) -> u32 {
-        let first = self.end();
-        self.chunks.push((0..CHUNK_SLOTS).map(|_| Entry::Vacant { generation: 0 }).collect());
-        // The lowest index is handed out first, so that few tunnels touch few pages.
-        self.free.extend((first + 1..self.end()).rev());
-        first
+    fn append(&mut self, slot: Slot, kept: K) -> u32 {
+        let index = self.end();
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK_SLOTS => last.push(Entry::Held(slot, kept)),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK_SLOTS);
+                chunk.push(Entry::Held(slot, kept));
+                self.chunks.push(chunk);
+            }
+        }
+        index
+    }
+
+    fn entry(&mut self, index: u32) -> Option<&mut Entry<K>> {
+        self.chunks.get_mut(index as usize / CHUNK_SLOTS)?.get_mut(index as usize % CHUNK_SLOTS)
     }
 
     /// The tunnel at an index.
     pub fn at(&mut self, index: u32) -> Option<&mut Slot> {
-        match self.chunks.get_mut(index as usize / CHUNK_SLOTS)?.get_mut(index as usize % CHUNK_SLOTS)? {
-            Entry::Held(slot) => Some(slot),
+        match self.entry(index)? {
+            Entry::Held(slot, _) => Some(slot),
             Entry::Vacant { .. } => None,
         }
     }
@@ -70,13 +91,13 @@ impl Slab {
     }
 
     /// Takes a tunnel out; its index is free again.
-    pub fn remove(&mut self, index: u32) -> Option<Slot> {
+    pub fn remove(&mut self, index: u32) -> Option<(Slot, K)> {
         let generation = (self.at(index)?.generation + 1) & GENERATION_MASK;
-        let entry = self.chunks.get_mut(index as usize / CHUNK_SLOTS)?.get_mut(index as usize % CHUNK_SLOTS)?;
-        let Entry::Held(slot) = std::mem::replace(entry, Entry::Vacant { generation }) else { return None };
-        self.free.push(index);
+        let vacant = Entry::Vacant { generation, next: self.free };
+        let Entry::Held(slot, kept) = std::mem::replace(self.entry(index)?, vacant) else { return None };
+        self.free = NonZeroU32::new(index + 1);
         self.held -= 1;
-        Some(slot)
+        Some((slot, kept))
     }
 }
 
@@ -94,12 +115,12 @@ mod tests {
     #[test]
     fn an_old_generation_finds_nothing() {
         let mut slab = Slab::default();
-        let index = slab.insert(slot());
+        let index = slab.insert(slot(), ());
         let generation = slab.at(index).unwrap().generation;
         assert!(slab.get(index, generation).is_some());
         assert!(slab.remove(index).is_some() && slab.remove(index).is_none());
         assert!(slab.get(index, generation).is_none());
-        let again = slab.insert(slot());
+        let again = slab.insert(slot(), ());
         let next = slab.at(again).unwrap().generation;
         assert_eq!(again, index);
         assert_ne!(next, generation);
@@ -109,7 +130,7 @@ mod tests {
     #[test]
     fn indices_are_dense_over_chunks() {
         let mut slab = Slab::default();
-        let mut indices: Vec<u32> = (0..CHUNK_SLOTS + 3).map(|_| slab.insert(slot())).collect();
+        let mut indices: Vec<u32> = (0..CHUNK_SLOTS + 3).map(|_| slab.insert(slot(), ())).collect();
         indices.sort_unstable();
         assert_eq!(indices, (0..CHUNK_SLOTS as u32 + 3).collect::<Vec<u32>>());
         assert_eq!(slab.len(), CHUNK_SLOTS + 3);

@@ -13,8 +13,9 @@ use crate::model;
 use super::frames::Tracker;
 use super::pipe::Pipe;
 use super::rare::{Farewell, Ping, Rare};
-use super::record::{Close, Ending, OnEnd, Record};
-use super::side::{Direction, Known, Side};
+use super::record::{Close, Ending, Record};
+use super::side::{Direction, Known, Side, Standing};
+use super::u48::U48;
 
 /// Milliseconds since the engine was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -48,14 +49,23 @@ impl Stride {
 
     const STEPS: u8 = 4;
 
-    /// The source had as much as was asked for, and the target took all of it.
-    pub fn lengthen(&mut self) {
+    fn lengthen(&mut self) {
         self.0 = (self.0 + 1).min(Self::STEPS);
     }
+}
 
-    /// The source had little, or the target did not take it.
-    pub fn shorten(&mut self) {
-        *self = Stride::default();
+/// Both directions' strides in one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Strides(u8);
+
+impl Strides {
+    fn get(self, direction: Direction) -> Stride {
+        Stride(self.0 >> (4 * direction.index()) & 0xf)
+    }
+
+    fn set(&mut self, direction: Direction, stride: Stride) {
+        let shift = 4 * direction.index();
+        self.0 = self.0 & !(0xf << shift) | stride.0 << shift;
     }
 }
 
@@ -65,31 +75,21 @@ pub struct Slot {
     pub generation: u32,
     sockets: [OwnedFd; 2],
     pub known: [Known; 2],
-    /// In the queue of tunnels to be served.
-    pub is_queued: bool,
-    /// How much is spliced at once, by direction; see `pump`.
-    pub stride: [Stride; 2],
-    /// The side whose FIN came first.
-    pub first_ended: Option<Side>,
-    /// The errno of a side that is lost by anything else than a reset.
-    pub failure: Option<NonZeroU16>,
-    /// Set once: from here on no byte moves.
-    pub ending: Option<Ending>,
+    standing: Standing,
+    strides: Strides,
     /// Written to the target, by direction.
-    pub written: [u64; 2],
+    written: [U48; 2],
     /// When the source last sent something, by direction.
     pub last_read: [u32; 2],
     pub adopted: u32,
     /// By direction; `None` where the bytes are not WebSocket frames.
     pub trackers: Option<[Tracker; 2]>,
-    pub close: Option<Close>,
     pub settings: Arc<model::Tunnel>,
-    pub on_end: Option<OnEnd>,
     pub rare: Option<Box<Rare>>,
 }
 
-/// The bound of the project: what an idle tunnel costs.
-const SLOT_BYTES_MAX: usize = 128;
+/// With the 32 bytes that a shard keeps for the end of a tunnel an idle tunnel costs 112: 128 with its share of all else.
+const SLOT_BYTES_MAX: usize = 80;
 const _: () = assert!(size_of::<Slot>() <= SLOT_BYTES_MAX);
 
 impl Slot {
@@ -100,19 +100,97 @@ impl Slot {
             generation: 0,
             sockets: [client, upstream],
             known,
-            is_queued: false,
-            stride: [Stride::default(); 2],
-            first_ended: None,
-            failure: None,
-            ending: None,
-            written: [0; 2],
+            standing: Standing::default(),
+            strides: Strides::default(),
+            written: [U48::default(); 2],
             last_read: [now.ticks(); 2],
             adopted: now.ticks(),
             trackers: None,
-            close: None,
             settings,
-            on_end: None,
             rare: None,
+        }
+    }
+
+    /// In the queue of tunnels to be served.
+    pub fn is_queued(&self) -> bool {
+        self.standing.has(Standing::QUEUED)
+    }
+
+    pub fn set_queued(&mut self, is_queued: bool) {
+        if is_queued { self.standing.set(Standing::QUEUED) } else { self.standing.clear(Standing::QUEUED) }
+    }
+
+    /// The side whose FIN, or loss, was noted first.
+    pub fn first_ended(&self) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.standing.has(Standing::first_ended(*side)))
+    }
+
+    pub fn note_ended(&mut self, side: Side) {
+        if self.first_ended().is_none() {
+            self.standing.set(Standing::first_ended(side));
+        }
+    }
+
+    /// How much is spliced at once; see `pump`.
+    pub fn stride(&self, direction: Direction) -> Stride {
+        self.strides.get(direction)
+    }
+
+    /// The source had as much as was asked for, and the target took all of it.
+    pub fn lengthen_stride(&mut self, direction: Direction) {
+        let mut stride = self.stride(direction);
+        stride.lengthen();
+        self.strides.set(direction, stride);
+    }
+
+    /// The source had little, or the target did not take it.
+    pub fn shorten_stride(&mut self, direction: Direction) {
+        self.strides.set(direction, Stride::default());
+    }
+
+    pub fn add_written(&mut self, direction: Direction, count: usize) {
+        let written = &mut self.written[direction.index()];
+        *written = U48::saturating(written.value() + count as u64);
+    }
+
+    /// Set once: from there on no byte moves.
+    pub fn ending(&self) -> Option<Ending> {
+        self.rare.as_ref().and_then(|rare| rare.ending)
+    }
+
+    /// Drops all that waits. Its pipes must be taken out before.
+    pub fn set_ending(&mut self, ending: Ending) {
+        let close = self.close();
+        self.rare = Some(Box::new(Rare::ending(ending, close)));
+    }
+
+    /// The first Close frame that passed.
+    pub fn close(&self) -> Option<Close> {
+        self.rare.as_ref().and_then(|rare| rare.close)
+    }
+
+    pub fn set_close(&mut self, close: Close) {
+        self.rare.get_or_insert_default().close = Some(close);
+    }
+
+    /// The errno of a side that is lost by anything else than a reset.
+    pub fn failure(&self) -> Option<NonZeroU16> {
+        self.rare.as_ref().and_then(|rare| rare.failure)
+    }
+
+    pub fn set_failure(&mut self, errno: NonZeroU16) {
+        self.rare.get_or_insert_default().failure = Some(errno);
+    }
+
+    /// Payload of the message of several frames that a direction is in. Without meaning between two messages.
+    pub fn message_bytes(&self, direction: Direction) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.message_bytes[direction.index()])
+    }
+
+    pub fn set_message_bytes(&mut self, direction: Direction, bytes: u32) {
+        if bytes > 0 || self.message_bytes(direction) > 0 {
+            self.rare.get_or_insert_default().message_bytes[direction.index()] = bytes;
+            self.drop_empty();
         }
     }
 
@@ -229,18 +307,18 @@ impl Slot {
     }
 
     /// Closes both sockets.
-    pub fn into_record(self, ended: Ending, now: Moment) -> (Option<OnEnd>, Record) {
+    pub fn into_record(self, ended: Ending, now: Moment) -> Record {
+        let written = |direction: Direction| self.written[direction.index()].value();
         let messages = |direction: Direction| self.trackers.map_or(0, |all| all[direction.index()].messages());
-        let record = Record {
+        Record {
             ended,
-            bytes_to_upstream: self.written[Direction::ToUpstream.index()],
-            bytes_to_client: self.written[Direction::ToClient.index()],
+            bytes_to_upstream: written(Direction::ToUpstream),
+            bytes_to_client: written(Direction::ToClient),
             messages_to_upstream: messages(Direction::ToUpstream),
             messages_to_client: messages(Direction::ToClient),
-            close: self.close,
+            close: self.close(),
             duration: between(self.adopted, now.ticks()),
-        };
-        (self.on_end, record)
+        }
     }
 }
 
@@ -322,8 +400,12 @@ mod tests {
             })
             .collect();
         assert_eq!(lengths, [None, Some(32), Some(64), Some(128), Some(256), Some(256)]);
-        stride.shorten();
-        assert_eq!(stride.splice_bytes(256), None);
+        let mut strides = Strides::default();
+        strides.set(Direction::ToClient, stride);
+        assert_eq!((strides.get(Direction::ToClient), strides.get(Direction::ToUpstream)), (stride, Stride::default()));
+        strides.set(Direction::ToUpstream, stride);
+        strides.set(Direction::ToClient, Stride::default());
+        assert_eq!((strides.get(Direction::ToUpstream), strides.get(Direction::ToClient)), (stride, Stride::default()));
     }
 
     #[test]

@@ -16,9 +16,11 @@ use super::slot::{Moment, Slot};
 use super::turns::Turns;
 use crate::model::{Tunnel, TunnelLifetime, TunnelPing};
 
+type OnEnd = Box<dyn FnOnce(&Record)>;
+
 /// One tunnel, its peers and the clock.
 struct Bench {
-    turns: Turns,
+    turns: Turns<OnEnd>,
     client: UnixStream,
     upstream: UnixStream,
     record: Rc<RefCell<Option<Record>>>,
@@ -39,8 +41,8 @@ impl Bench {
         let mut slot = Slot::new(client_near.into(), upstream_near.into(), Arc::clone(&settings), now);
         slot.trackers = frames.then(Default::default);
         let told = Rc::clone(&record);
-        slot.on_end = Some(Box::new(move |record| *told.borrow_mut() = Some(record.clone())));
-        turns.adopt(slot);
+        let on_end: OnEnd = Box::new(move |record| *told.borrow_mut() = Some(record.clone()));
+        turns.adopt(slot, on_end);
         let mut bench = Bench { turns, client, upstream, record, settings, now };
         bench.settle();
         bench
@@ -52,7 +54,7 @@ impl Bench {
         loop {
             self.turns.turn(self.now).unwrap();
             for (on_end, record) in self.turns.take_over() {
-                on_end.into_iter().for_each(|on_end| on_end(&record));
+                on_end(&record);
             }
             let mut polled = [PollFd::new(&watched, PollFlags::IN)];
             if poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0 {
@@ -250,7 +252,7 @@ fn the_jitter_spreads_the_ends_of_tunnels_opened_together() {
     for _ in 0..200 {
         // The two ends of one pair: such a tunnel is silent for ever.
         let (near, far) = UnixStream::pair().unwrap();
-        bench.turns.adopt(Slot::new(near.into(), far.into(), settings.clone().into(), bench.now));
+        bench.turns.adopt(Slot::new(near.into(), far.into(), settings.clone().into(), bench.now), Box::new(|_| ()));
     }
     bench.settle();
     bench.pass(99);
@@ -268,7 +270,7 @@ fn a_drain_is_spread_over_the_tunnels_of_its_settings_and_spares_equal_ones() {
     let mut bench = Bench::new((*settings).clone(), true);
     for _ in 0..200 {
         let (near, far) = UnixStream::pair().unwrap();
-        bench.turns.adopt(Slot::new(near.into(), far.into(), Arc::clone(&settings), bench.now));
+        bench.turns.adopt(Slot::new(near.into(), far.into(), Arc::clone(&settings), bench.now), Box::new(|_| ()));
     }
     bench.pass(1000);
     assert_eq!(bench.turns.counts().active, 201, "nothing drains yet");

@@ -21,7 +21,7 @@ use super::marks::{lose, take_leave};
 use super::pending;
 use super::pump::{self, Next, Pump};
 use super::rare::Ping;
-use super::record::{Counts, Ending, OnEnd, Reason, Record};
+use super::record::{Counts, Ending, Reason, Record};
 use super::side::{Direction, Known, Side};
 use super::slab::Slab;
 use super::slot::{Moment, Purpose, Slot, Token};
@@ -31,23 +31,23 @@ use super::sweep::{self, Due};
 const BUFFERS: BufferSizes = BufferSizes { count: limits::TUNNEL_BATCH_COUNT, bytes: limits::TUNNEL_COPY_BYTES };
 
 /// A tunnel that is over, to be told outside of the turn: whoever is told may come back with a new tunnel.
-pub type Over = (Option<OnEnd>, Record);
+pub type Over<K> = (K, Record);
 
 /// The tunnels of a shard.
-pub struct Turns {
+pub struct Turns<K> {
     ring: Ring,
-    slots: Slab,
+    slots: Slab<K>,
     /// Tunnels to be served, each at most once, in the order they asked.
     queue: VecDeque<u32>,
     pump: Pump,
     masks: Masks,
     /// Settings whose tunnels drain, and since when.
     draining: Vec<(Arc<model::Tunnel>, u32)>,
-    over: Vec<Over>,
+    over: Vec<Over<K>>,
 }
 
-impl Turns {
-    pub fn new(ring_submissions: u32, ring_completions: u32, pending_bytes_max: usize) -> Result<Turns, SetupError> {
+impl<K> Turns<K> {
+    pub fn new(ring_submissions: u32, ring_completions: u32, pending_bytes_max: usize) -> Result<Turns<K>, SetupError> {
         Ok(Turns {
             ring: Ring::new(ring_submissions, ring_completions, BUFFERS)?,
             slots: Slab::default(),
@@ -80,13 +80,13 @@ impl Turns {
     }
 
     /// Tunnels that have ended since the last call.
-    pub fn take_over(&mut self) -> Vec<Over> {
+    pub fn take_over(&mut self) -> Vec<Over<K>> {
         std::mem::take(&mut self.over)
     }
 
     /// Takes a tunnel in. Its first bytes leave with the next turn.
-    pub fn adopt(&mut self, slot: Slot) {
-        let index = self.slots.insert(slot);
+    pub fn adopt(&mut self, slot: Slot, kept: K) {
+        let index = self.slots.insert(slot, kept);
         if let Some(slot) = self.slots.at(index) {
             for side in Side::BOTH {
                 pump::prepare(slot, side);
@@ -132,8 +132,8 @@ impl Turns {
 
     fn serve(&mut self, index: u32, now: Moment) {
         let Some(slot) = self.slots.at(index) else { return };
-        slot.is_queued = false;
-        if slot.ending.is_none() {
+        slot.set_queued(false);
+        if slot.ending().is_none() {
             let next = match slot.farewell() {
                 None => self.pump.serve(slot, limits::TUNNEL_BUDGET_BYTES, now),
                 Some(_) => farewell::serve(&mut self.pump, slot, &mut self.masks, now),
@@ -157,8 +157,8 @@ impl Turns {
     /// First step of closing.
     fn end(&mut self, index: u32, ending: Ending, now: Moment) {
         let Some(slot) = self.slots.at(index) else { return };
-        slot.ending = Some(ending);
         self.pump.discard(slot);
+        slot.set_ending(ending);
         if must_reset(ending) {
             Side::BOTH.iter().for_each(|side| socket::reset_on_close(slot.socket(*side)));
         }
@@ -173,12 +173,12 @@ impl Turns {
     /// Last step of closing, once no watch is left.
     fn close(&mut self, index: u32, now: Moment) {
         let Some(slot) = self.slots.at(index) else { return };
-        let Some(ending) = slot.ending else { return };
+        let Some(ending) = slot.ending() else { return };
         if Side::BOTH.iter().any(|side| slot.has(*side, Known::WATCHED)) {
             return;
         }
-        if let Some(slot) = self.slots.remove(index) {
-            self.over.push(slot.into_record(ending, now));
+        if let Some((slot, kept)) = self.slots.remove(index) {
+            self.over.push((kept, slot.into_record(ending, now)));
         }
     }
 
@@ -237,9 +237,9 @@ impl Turns {
     }
 
     /// Every tunnel that is not ending yet.
-    fn each(&mut self, act: impl Fn(&mut Turns, u32)) -> io::Result<()> {
+    fn each(&mut self, act: impl Fn(&mut Turns<K>, u32)) -> io::Result<()> {
         for index in 0..self.slots.end() {
-            if self.slots.at(index).is_some_and(|slot| slot.ending.is_none()) {
+            if self.slots.at(index).is_some_and(|slot| slot.ending().is_none()) {
                 act(self, index);
             }
         }
@@ -267,8 +267,8 @@ fn drained(draining: &[(Arc<model::Tunnel>, u32)], settings: &Arc<model::Tunnel>
 }
 
 fn enqueue(queue: &mut VecDeque<u32>, slot: &mut Slot, index: u32) {
-    if !slot.is_queued {
-        slot.is_queued = true;
+    if !slot.is_queued() {
+        slot.set_queued(true);
         queue.push_back(index);
     }
 }
@@ -301,7 +301,7 @@ fn must_reset(ending: Ending) -> bool {
 
 /// Puts what a completion says into its tunnel, and the tunnel into the queue. Returns a side whose watch was too busy to
 /// be removed.
-fn note(slots: &mut Slab, queue: &mut VecDeque<u32>, completion: Completion) -> Option<(u32, Side)> {
+fn note<K>(slots: &mut Slab<K>, queue: &mut VecDeque<u32>, completion: Completion) -> Option<(u32, Side)> {
     let token = Token::unpack(completion.token)?;
     let slot = slots.get(token.index, token.generation)?;
     match token.purpose {
@@ -322,7 +322,7 @@ fn note_watch(slot: &mut Slot, side: Side, completion: Completion) {
     }
     if completion.result < 0 {
         // Without a watch nothing would ever be heard of this side again, except where the end is under way.
-        if slot.ending.is_none() {
+        if slot.ending().is_none() {
             lose(slot, side, -completion.result);
         }
         return;

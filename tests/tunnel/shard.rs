@@ -15,7 +15,9 @@ use longhaul::tunnel::{Counts, Engine, EngineOptions, Reason, Record, Seed};
 /// Longer than any step of any test takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-type Order = Box<dyn FnOnce(&Rc<Engine>) + Send>;
+/// What a test keeps beside a tunnel.
+type OnEnd = Box<dyn FnOnce(&Record)>;
+type Order = Box<dyn FnOnce(&Rc<Engine<OnEnd>>) + Send>;
 
 pub struct Shard {
     orders: Option<Sender<Order>>,
@@ -44,7 +46,7 @@ impl Shard {
         Shard { orders: Some(orders), doorbell: Some(doorbell), thread: Some(thread) }
     }
 
-    pub fn order(&self, order: impl FnOnce(&Rc<Engine>) + Send + 'static) {
+    pub fn order(&self, order: impl FnOnce(&Rc<Engine<OnEnd>>) + Send + 'static) {
         use std::io::Write;
         self.orders.as_ref().unwrap().send(Box::new(order)).unwrap();
         self.doorbell.as_ref().unwrap().write_all(b"!").unwrap();
@@ -58,7 +60,7 @@ impl Shard {
         }
         let (told, record) = channel();
         self.order(move |engine| {
-            engine.adopt(Seed {
+            let seed = Seed {
                 client,
                 upstream,
                 head: start.head,
@@ -66,8 +68,8 @@ impl Shard {
                 to_client: start.to_client,
                 frames: start.frames,
                 settings: Arc::new(start.settings),
-                on_end: Some(Box::new(move |record| told.send(record.clone()).unwrap())),
-            });
+            };
+            engine.adopt(seed, Box::new(move |record| told.send(record.clone()).unwrap()));
         });
         record
     }
@@ -108,7 +110,7 @@ async fn serve(options: EngineOptions, bell: UnixStream, inbox: Receiver<Order>)
     }
 }
 
-async fn obey(engine: Rc<Engine>, bell: UnixStream, inbox: Receiver<Order>) -> Counts {
+async fn obey(engine: Rc<Engine<OnEnd>>, bell: UnixStream, inbox: Receiver<Order>) -> Counts {
     let mut bell = monoio::net::UnixStream::from_std(bell).unwrap();
     loop {
         use monoio::io::AsyncReadRent;
