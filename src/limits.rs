@@ -103,6 +103,15 @@ pub const TUNNEL_TURN_BYTES: usize = 4 << 20;
 /// How long the ends of a tunnel may take to answer the proxy's Close frame.
 pub const TUNNEL_FAREWELL_TIME: Duration = Duration::from_secs(2);
 
+/// The longest time of a tunnel setting. A tunnel counts in ticks of 10 ms, of which four bytes tell 248 days from none.
+pub const TUNNEL_TIME_MAX: Duration = Duration::from_secs(240 * 24 * 60 * 60);
+
+/// The longest `idle=` and `interval=` of `tunnel_keepalive` that the kernel takes.
+pub const TUNNEL_KEEPALIVE_TIME_MAX: Duration = Duration::from_secs(32_767);
+
+/// The longest `user_timeout=`: milliseconds in a signed number of four bytes.
+pub const TUNNEL_USER_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 24 * 60 * 60);
+
 /// How often timeouts of tunnels are looked at: they are seconds and more.
 pub const TUNNEL_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 

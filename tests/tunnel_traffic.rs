@@ -12,7 +12,7 @@ mod traffic;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use longhaul::tunnel::EngineOptions;
+use longhaul::tunnel::{Counts, EngineOptions};
 
 use shard::Shard;
 use traffic::{Sizes, Traffic};
@@ -21,11 +21,21 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-fn run(options: EngineOptions, seeds: std::ops::Range<u64>, sizes: Sizes) {
+/// Threads of the kernel that do what a ring could not do at once. An operation on a tunnel never waits for one.
+fn kernel_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("iou-wrk")).count()
+}
+
+fn run(options: EngineOptions, seeds: std::ops::Range<u64>, sizes: Sizes) -> Counts {
     let shard = Shard::start(options);
     let all: Vec<(u64, Traffic)> = seeds.map(|seed| (seed, Traffic::start(&shard, seed, sizes))).collect();
     all.into_iter().for_each(|(seed, traffic)| traffic.check(seed));
+    assert_eq!(kernel_threads(), 0, "threads of the kernel");
+    let counts = shard.counts();
     shard.finish();
+    counts
 }
 
 #[test]
@@ -45,10 +55,12 @@ fn every_byte_arrives_once_and_nothing_is_left() {
     let of_runtime = descriptors() - before;
     let before = descriptors();
     run(EngineOptions::default(), first..first + 150, sizes(19, 18));
-    run(pressed, first + 1000..first + 1150, sizes(15, 12));
+    let counts = run(pressed, first + 1000..first + 1150, sizes(15, 12));
+    assert!(counts.ring_overflows > 0, "no pressure: {counts:?}");
     // Short writes: an edge for nearly every one of them, and most of them in batches.
     run(EngineOptions::default(), first + 2000..first + 2150, sizes(14, 6));
-    run(EngineOptions::default(), first + 3000..first + 3010, sizes(23, 18));
-    run(full, first + 4000..first + 4100, sizes(18, 17));
+    run(EngineOptions::default(), first + 3000..first + 3040, sizes(23, 18));
+    let counts = run(full, first + 4000..first + 4100, sizes(18, 17));
+    assert!(counts.pending_refused > 0, "the bound was not met: {counts:?}");
     assert_eq!(descriptors() - before, 5 * of_runtime, "descriptors left");
 }

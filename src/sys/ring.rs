@@ -103,6 +103,7 @@ pub struct Ring {
     buffers: Buffers,
     /// Entries that found the submission queue full and the kernel unwilling. They keep their order.
     backlog: VecDeque<squeue::Entry>,
+    overflow_count: u64,
 }
 
 impl Ring {
@@ -118,7 +119,7 @@ impl Ring {
             .register_iowq_max_workers(&mut WORKERS_MAX.clone())
             .map_err(|cause| SetupError { call: "io_uring_register(IOWQ_MAX_WORKERS)", cause })?;
         let buffers = Buffers::new(buffers.count, buffers.bytes);
-        Ok(Ring { ring, buffers, backlog: VecDeque::new() })
+        Ok(Ring { ring, buffers, backlog: VecDeque::new(), overflow_count: 0 })
     }
 
     /// A descriptor that is readable while completions wait.
@@ -255,6 +256,11 @@ impl Ring {
         }
     }
 
+    /// How often completions did not fit into the queue.
+    pub fn overflow_count(&self) -> u64 {
+        self.overflow_count
+    }
+
     /// Takes every completion, those too that did not fit into the queue.
     pub fn complete(&mut self, mut each: impl FnMut(Completion)) -> io::Result<()> {
         loop {
@@ -272,6 +278,7 @@ impl Ring {
             if !self.ring.submission().cq_overflow() {
                 return Ok(());
             }
+            self.overflow_count += 1;
             // Entering with GETEVENTS moves what the kernel had put aside into the queue: `submit` adds the flag.
             match self.ring.submit() {
                 Ok(_) => {}
@@ -367,6 +374,15 @@ mod tests {
     }
 
     #[test]
+    fn kernel_threads_are_few() {
+        let ring = ring();
+        // Zero asks for what is set.
+        let mut set = [0, 0];
+        ring.ring.submitter().register_iowq_max_workers(&mut set).unwrap();
+        assert_eq!(set, WORKERS_MAX);
+    }
+
+    #[test]
     fn completions_beyond_the_queue_are_not_lost() {
         let mut ring = ring();
         for token in 0..500 {
@@ -375,6 +391,7 @@ mod tests {
         let mut tokens: Vec<u64> = taken(&mut ring).iter().map(|each| each.token >> 8).collect();
         tokens.sort_unstable();
         assert_eq!(tokens, (0..500).collect::<Vec<u64>>());
+        assert!(ring.overflow_count() > 0);
     }
 
     #[test]

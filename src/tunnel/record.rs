@@ -84,6 +84,8 @@ pub struct Counts {
     pub pending_bytes: usize,
     /// How often little or nothing was read since those were too many.
     pub pending_refused: u64,
+    /// How often the ring had more completions than its queue holds.
+    pub ring_overflows: u64,
 }
 
 /// What is kept of a connection until its tunnel ends. It lies beside the tunnel's state: every idle tunnel pays for its

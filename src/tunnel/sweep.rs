@@ -16,7 +16,7 @@ pub enum Due {
     Farewell(Ending),
     /// A ping to the client.
     Ping,
-    /// The client has sent something since the last ping: it lives, pong or not.
+    /// The client has sent something since the last ping, or its FIN: it lives, pong or not.
     Alive,
 }
 
@@ -92,6 +92,10 @@ fn ping(slot: &Slot, now: Moment) -> Option<Due> {
         let is_silent = silence(slot, Direction::ToUpstream, now) >= settings.interval;
         return (has_place && is_silent && !slot.has(Side::Client, Known::ENDED)).then_some(Due::Ping);
     };
+    // Who has sent FIN can answer nothing: that is no sign of being gone.
+    if slot.has(Side::Client, Known::ENDED) {
+        return Some(Due::Alive);
+    }
     if between(ping.sent, slot.last_read[Direction::ToUpstream.index()]) > Duration::ZERO {
         return Some(Due::Alive);
     }

@@ -400,6 +400,20 @@ fn a_client_that_answers_no_ping_is_closed() {
 }
 
 #[test]
+fn a_client_that_has_finished_owes_no_pong() {
+    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
+    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    bench.pass(30);
+    assert_eq!(bench.arrived(Side::Client).0.len(), 10);
+    bench.client.shutdown(std::net::Shutdown::Write).unwrap();
+    bench.settle();
+    bench.pass(100);
+    assert_eq!(bench.ended(), None);
+    bench.send(Side::Upstream, TEXT);
+    assert_eq!(bench.arrived(Side::Client), (TEXT.to_vec(), false), "and gets no further ping");
+}
+
+#[test]
 fn a_ping_never_stands_inside_a_frame() {
     let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
     let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);

@@ -76,6 +76,7 @@ impl<K> Turns<K> {
             pipes_refused: pipes.refused_count(),
             pending_bytes: pending::total_bytes(),
             pending_refused: self.pump.pending_refused(),
+            ring_overflows: self.ring.overflow_count(),
         }
     }
 

@@ -210,6 +210,13 @@ impl Socket {
         assert!(self.ahead.is_empty(), "expected nothing, came {}", show(&self.ahead));
     }
 
+    /// All that comes until the connection is gone, by FIN or by RST.
+    #[track_caller]
+    pub fn read_until_gone(&mut self) -> Vec<u8> {
+        self.expect_gone();
+        std::mem::take(&mut self.ahead)
+    }
+
     /// The connection is gone, by FIN or by RST, whatever came before.
     #[track_caller]
     pub fn expect_gone(&mut self) {

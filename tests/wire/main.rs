@@ -45,6 +45,7 @@ mod syslog;
 mod targets;
 mod timeouts;
 mod tunnel;
+mod tunnel_cuts;
 mod tunnel_endings;
 mod unix;
 mod upgrade;

@@ -8,6 +8,7 @@ use crate::config::line::Line;
 use crate::config::raw::RawTunnel;
 use crate::config::table::*;
 use crate::config::value;
+use crate::limits;
 use crate::model::{Client, Proxy, Tunnel, TunnelKeepalive, TunnelLifetime, TunnelPing};
 
 pub const TABLE: &[Directive] = &[
@@ -82,8 +83,16 @@ fn time(word: &Word) -> Result<Duration, Fault> {
 }
 
 fn time_of(word: &Word, text: &str) -> Result<Duration, Fault> {
-    let found = value::time(text).filter(|time| !time.is_zero());
-    found.ok_or_else(|| invalid_time(word, text))
+    time_within(word, text, limits::TUNNEL_TIME_MAX)
+}
+
+fn time_within(word: &Word, text: &str, max: Duration) -> Result<Duration, Fault> {
+    let found = value::time(text).ok_or_else(|| invalid_time(word, text))?;
+    match found {
+        Duration::ZERO => Err(invalid_time(word, text)),
+        found if found > max => Err(invalid_time(word, text).help(format!("it is at most {}s", max.as_secs()))),
+        found => Ok(found),
+    }
 }
 
 fn invalid_time(word: &Word, text: &str) -> Fault {
@@ -106,7 +115,10 @@ fn lifetime(line: &Line) -> Result<TunnelLifetime, Fault> {
 /// Zero is at once.
 fn drain(line: &Line) -> Result<Duration, Fault> {
     let word = line.arg(0);
-    value::time(&word.text).ok_or_else(|| invalid_time(word, &word.text))
+    match value::time(&word.text) {
+        Some(Duration::ZERO) => Ok(Duration::ZERO),
+        Some(_) | None => time(word),
+    }
 }
 
 fn ping(line: &Line) -> Result<TunnelPing, Fault> {
@@ -124,9 +136,13 @@ fn keepalive(line: &Line) -> Result<TunnelKeepalive, Fault> {
     for word in line.args() {
         match word.text.split_once('=') {
             None if word.text == "on" && line.args().len() == 1 => {}
-            Some(("idle", text)) => keepalive.idle = time_of(word, text)?,
-            Some(("interval", text)) => keepalive.interval = Some(time_of(word, text)?),
-            Some(("user_timeout", text)) => keepalive.user_timeout = time_of(word, text)?,
+            Some(("idle", text)) => keepalive.idle = time_within(word, text, limits::TUNNEL_KEEPALIVE_TIME_MAX)?,
+            Some(("interval", text)) => {
+                keepalive.interval = Some(time_within(word, text, limits::TUNNEL_KEEPALIVE_TIME_MAX)?);
+            }
+            Some(("user_timeout", text)) => {
+                keepalive.user_timeout = time_within(word, text, limits::TUNNEL_USER_TIMEOUT_MAX)?;
+            }
             Some(("count", text)) => {
                 let count = value::number(text).filter(|count| (1..=PROBES_MAX).contains(count));
                 let count = count.and_then(|count| u32::try_from(count).ok());

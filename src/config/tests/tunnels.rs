@@ -56,6 +56,13 @@ fn what_is_no_value_is_told() {
         ("tunnel_max_message 5g;", "\"tunnel_max_message\" directive invalid value"),
         ("tunnel_keepalive count=0;", "invalid parameter \"count=0\""),
         ("tunnel_keepalive on idle=1m;", "invalid parameter \"on\""),
+        ("tunnel_lifetime 241d;", "invalid time \"241d\""),
+        ("tunnel_lifetime 1d jitter=1y;", "invalid time \"1y\""),
+        ("tunnel_drain 1y;", "invalid time \"1y\""),
+        ("tunnel_keepalive idle=10h;", "invalid time \"10h\""),
+        ("tunnel_keepalive interval=10h;", "invalid time \"10h\""),
+        ("tunnel_keepalive user_timeout=25d;", "invalid time \"25d\""),
+        ("tunnel_keepalive count=128;", "invalid parameter \"count=128\""),
         ("tunnel_frames maybe;", "invalid value \"maybe\""),
         ("tunnel_timeout 1m; tunnel_timeout 1m;", "\"tunnel_timeout\" directive is duplicate"),
     ] {
