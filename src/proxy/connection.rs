@@ -76,7 +76,7 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
             Next::KeepAlive => {}
             Next::Tunnel(handover) => {
                 shard.own_metrics().connection_ended(ConnectionEnd::Tunnelled);
-                return join(client, *handover, raw);
+                return join(&shard, client, *handover, raw);
             }
             Next::Drop => {
                 shard.own_metrics().connection_ended(ConnectionEnd::Failed);
@@ -102,13 +102,13 @@ fn boxed<F>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::into_pin(Box::write(place, make()))
 }
 
-fn join(client: Client, handover: Handover, raw: Vec<u8>) -> Option<Ends> {
-    let number = client.number;
+fn join(shard: &Shard, client: Client, handover: Handover, raw: Vec<u8>) -> Option<Ends> {
+    let (number, id) = (client.number, shard.default_server(client.listener).root.error_log);
     match handover.join(client, raw) {
         Ok(ends) => Some(ends),
         Err(error) => {
             let text = format_args!("tunnel could not be opened: no descriptor ({})", Errno(&error));
-            error_log::write(LogLevel::Crit, Some(number), text);
+            shard.logs.error.write(id, LogLevel::Crit, Some(number), text);
             None
         }
     }

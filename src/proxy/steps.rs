@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure};
 use crate::model::{
-    AfterRewrite, Condition, FileTest, If, Location, LogLevel, Part, Pattern, Return, Rewrite, Set, SetTarget, Step,
-    Template, Variable,
+    AfterRewrite, Condition, Content, FileTest, If, Location, LogLevel, Part, Pattern, Return, Rewrite, Set, SetTarget,
+    Step, Template, Variable,
 };
 use crate::observe::escape::Quoted;
 use crate::route::{self, Captures};
@@ -45,6 +45,7 @@ impl Exchange<'_> {
     /// An expression gave up, or a path became empty.
     pub fn run_steps(&mut self, location: &Arc<Location>) -> Result<Ran, Failure> {
         let mut is_relocated = false;
+        self.passes_nowhere = false;
         Ok(match self.walk(location, &location.steps, &mut is_relocated)? {
             Flow::Answer(given) => Ran::Answer(given),
             Flow::On | Flow::Stop if is_relocated => Ran::Relocated,
@@ -97,6 +98,9 @@ impl Exchange<'_> {
             return Ok(Flow::On);
         }
         if let Some(settings) = block.block.and_then(|at| location.if_blocks.get(at)) {
+            // nginx lets the `proxy_pass` of an `if` before answer, with the settings of this one, which has none.
+            self.passes_nowhere |= matches!(self.location.content, Content::Proxy(_));
+            self.passes_nowhere &= matches!(settings.content, Content::Files);
             self.location = Arc::clone(settings);
         }
         self.walk(location, &block.steps, is_relocated)

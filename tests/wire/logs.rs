@@ -143,3 +143,41 @@ fn an_error_log_above_the_level_stays_silent() {
     assert!(longhaul.get("/").starts_with("HTTP/1.1 502 "));
     assert!(!longhaul.file("error.log").contains("[error]"));
 }
+
+#[test]
+fn addresses_and_their_bytes_and_every_form_of_escaping() {
+    let longhaul = Setup::new().start(
+        "log_format addr '$remote_addr:$remote_port:$server_addr:$server_port'; log_format binary $binary_remote_addr;
+         log_format d escape=default $uri$arg_b$arg_c; log_format n escape=none $uri$arg_b$arg_c;
+         log_format j escape=json $uri$arg_b$arg_c;
+         server { listen %listen%; return 200 x;
+             access_log %dir%/addr addr; access_log %dir%/binary binary;
+             access_log %dir%/default d; access_log %dir%/none n; access_log %dir%/json j; }",
+    );
+    let mut client = longhaul.connect();
+    let (near, far) = (client.local_address(), longhaul.setup().address("listen"));
+    client.send("GET /%221%20%1B%1C%20%22?c=2 HTTP/1.0\r\nHost: a\r\n\r\n");
+    client.read_to_end();
+    assert_eq!(longhaul.wait_for_lines("json", 1), "/\\\"1 \\u001B\\u001C \\\"2\n");
+    assert_eq!(longhaul.file("addr"), format!("{}:{}:{}:{}\n", near.ip(), near.port(), far.ip(), far.port()));
+    assert_eq!(longhaul.file("binary"), "\\x7F\\x00\\x00\\x01\n");
+    assert_eq!(longhaul.file("default"), "/\\x221 \\x1B\\x1C \\x22-2\n");
+    assert_eq!(longhaul.file("none"), "/\"1 \u{1b}\u{1c} \"2\n");
+}
+
+#[test]
+fn a_request_has_one_id_wherever_it_stands() {
+    let longhaul = Setup::new().start(
+        "log_format id $request_id; add_header X-Id $request_id;
+         server { listen %listen%; access_log %dir%/access.log id; location / { return 200 $request_id; } }",
+    );
+    let ids = [(), ()].map(|()| {
+        let answer = longhaul.get("/");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains(&format!("X-Id: {body}")), "{answer}");
+        assert!(body.len() == 32 && body.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')), "{body}");
+        body.to_owned()
+    });
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(longhaul.wait_for_lines("access.log", 2), format!("{}\n{}\n", ids[0], ids[1]));
+}

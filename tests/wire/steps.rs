@@ -1,6 +1,6 @@
 //! The rewrite phase: `rewrite`, `if`, `set`, `break` and `return`, and in what order they act.
 
-use super::support::{Longhaul, Setup};
+use super::support::{Longhaul, Peer, Setup, message};
 
 fn start(lines: &str) -> Longhaul {
     Setup::new().start(&format!("server {{ listen %listen%; default_type text/plain; {lines} }}"))
@@ -140,4 +140,24 @@ fn a_variable_without_a_value_is_told_and_rewrites_on_demand() {
     assert_eq!(body(&longhaul, "/b/1"), "c");
     longhaul.wait_for_log("rewritten data: \"/c/1\"");
     assert_eq!(longhaul.file("error.log").matches("uninitialized").count(), 1);
+}
+
+#[test]
+fn a_proxy_pass_of_an_if_is_lost_to_a_later_if_without_one() {
+    let peer = Peer::start(|connections| {
+        for _ in 0..2 {
+            let mut socket = connections.accept();
+            socket.read_head();
+            socket.send(message("HTTP/1.1 200 OK\nConnection: close", b"peer"));
+        }
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "server { listen %listen%; set $yes 1;
+             location /lost { if ($yes) { proxy_pass http://%peer%; } if ($arg_again) { set $x 1; } }
+             location /around { proxy_pass http://%peer%; if ($yes) { set $x 1; } if ($yes) { set $x 2; } } }",
+    );
+    assert!(longhaul.get("/lost").ends_with("peer"));
+    assert!(longhaul.get("/lost?again=1").starts_with("HTTP/1.1 500 "));
+    longhaul.wait_for_log("no upstream configuration");
+    assert!(longhaul.get("/around").ends_with("peer"));
 }

@@ -58,3 +58,19 @@ fn a_listener_on_a_unix_socket() {
     let answer = String::from_utf8_lossy(&client.read_to_end()).into_owned();
     assert!(answer.ends_with(&format!("\r\n\r\nunix: unix:{}/front.sock", longhaul.dir().display())), "{answer}");
 }
+
+#[test]
+fn a_unix_listener_with_the_proxy_protocol_is_trusted_as_unix() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen%; listen unix:%dir%/front.sock proxy_protocol; real_ip_header proxy_protocol;
+             location / { return 200 $remote_addr,$proxy_protocol_addr; }
+             location /trusted { set_real_ip_from unix:; error_page 404 =200 /answer; }
+             location /answer { set_real_ip_from unix:; return 200 $remote_addr,$proxy_protocol_addr; } }",
+    );
+    for (target, expected) in [("/", "unix:,192.0.2.1"), ("/trusted", "192.0.2.1,192.0.2.1")] {
+        let mut client = Socket::unix(UnixStream::connect(longhaul.dir().join("front.sock")).expect("a listener"));
+        client.send(format!("PROXY TCP4 192.0.2.1 192.0.2.2 123 5678\r\nGET {target} HTTP/1.0\r\n\r\n"));
+        let answer = String::from_utf8_lossy(&client.read_to_end()).into_owned();
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{target}: {answer}");
+    }
+}

@@ -78,7 +78,15 @@ impl Demand {
     #[must_use]
     pub fn of(generation: &Generation, shard_count: usize) -> Self {
         let (process, http) = (&generation.process, &generation.http);
-        let error_files = process.error_logs.iter().filter(|log| matches!(log.target, ErrorLogTarget::File(_)));
+        let error_logs = process.error_logs.iter().chain(http.error_logs.iter().flat_map(|logs| logs.iter()));
+        // A file is open once, however many lines name it; so is the socket to a syslog server.
+        let mut targets: Vec<&ErrorLogTarget> = Vec::new();
+        for log in error_logs.filter(|log| log.target != ErrorLogTarget::Stderr) {
+            if !targets.contains(&&log.target) {
+                targets.push(&log.target);
+            }
+        }
+        let access_count = AccessLogs::paths_of(generation).count() + http.syslogs.len();
         let doors = http.listeners.iter().map(|listener| Door {
             address: listener.address.to_string(),
             is_unix: matches!(listener.address, ListenAddress::Unix(_)),
@@ -88,7 +96,7 @@ impl Demand {
             shard_count: shard_count as u64,
             worker_connections: Some(process.worker_connections as u64),
             rlimit_nofile: process.rlimit_nofile,
-            log_count: (error_files.count() + AccessLogs::paths_of(generation).count()) as u64,
+            log_count: (targets.len() + access_count) as u64,
             listeners: doors.collect(),
             user: process.user.as_ref().map(|(name, _)| name.to_string()).filter(|name| name != "root"),
             ..Self::default()

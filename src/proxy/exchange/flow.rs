@@ -81,6 +81,9 @@ impl Exchange<'_> {
         match &location.content {
             Content::Proxy(to) => pass::run(self, side, to).await.map(Turn::Done),
             Content::StubStatus => status_page::run(self, side).await.map(Turn::Done),
+            Content::Files if self.passes_nowhere => {
+                Err(self.failure(Cause::Refused(500, "no upstream configuration")))
+            }
             Content::Files => {
                 skim(side)?;
                 match files::run(self, side).await? {

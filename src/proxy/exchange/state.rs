@@ -107,6 +107,8 @@ pub struct Exchange<'c> {
     pub is_internal: bool,
     /// A `break` ended the steps: the path is not measured by its location, `proxy_pass` takes it whole.
     pub has_own_path: bool,
+    /// The last `if` that held has no `proxy_pass` and one before it has.
+    pub passes_nowhere: bool,
     /// Rewrites, indexes and error pages so far.
     pub redirect_count: usize,
     pub had_error_page: bool,
@@ -181,6 +183,7 @@ impl<'c> Exchange<'c> {
             main_method: None,
             is_internal: false,
             has_own_path: false,
+            passes_nowhere: false,
             redirect_count: 0,
             had_error_page: false,
             shown_status: None,
