@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::figures::{Ports, Rlimit, Share};
+use super::listening;
 use super::reader::Reader;
 use crate::limits::TUNNEL_DESCRIPTORS;
 use crate::sys::features::Features;
@@ -152,7 +153,8 @@ fn ports(reader: &mut Reader<'_>) -> Option<Ports> {
     };
     let reserved = reader.optional("proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default();
     let reserved_count = reserved.split(',').filter_map(|part| reserved_in(part.trim(), low, high)).sum();
-    Some(Ports { low, high, reserved_count })
+    let listening_count = listening::count_between(reader, low, high);
+    Some(Ports { low, high, reserved_count, listening_count })
 }
 
 /// Ports of `8080` or `8000-8100` that lie in the range.

@@ -28,16 +28,16 @@ pub struct Ports {
     pub high: u64,
     /// Those of them that `ip_local_reserved_ports` keeps back.
     pub reserved_count: u64,
+    /// Those that a socket of this host listens on.
+    pub listening_count: u64,
 }
 
 impl Ports {
-    /// Connections that one local address can have to one peer. The kernel's search goes in steps of two and leaves the
-    /// last port of an odd range out.
+    /// Connections that one local address can have to one peer.
     #[must_use]
     pub fn count(self) -> u64 {
         let all = (self.high + 1).saturating_sub(self.low);
-        let searched = if all > 1 { all & !1 } else { all };
-        searched.saturating_sub(self.reserved_count)
+        all.saturating_sub(self.reserved_count + self.listening_count)
     }
 }
 
@@ -46,9 +46,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_are_those_that_the_kernel_searches() {
-        assert_eq!(Ports { low: 100, high: 199, reserved_count: 10 }.count(), 90);
-        assert_eq!(Ports { low: 100, high: 200, reserved_count: 0 }.count(), 100);
-        assert_eq!(Ports { low: 7, high: 7, reserved_count: 0 }.count(), 1);
+    fn ports_are_those_that_a_connection_may_begin_at() {
+        assert_eq!(Ports { low: 100, high: 199, reserved_count: 10, listening_count: 2 }.count(), 88);
+        assert_eq!(Ports { low: 7, high: 7, ..Ports::default() }.count(), 1);
+        assert_eq!(Ports { low: 7, high: 7, reserved_count: 1, listening_count: 1 }.count(), 0);
     }
 }

@@ -11,6 +11,7 @@ mod facts;
 mod figures;
 mod finding;
 mod json;
+mod listening;
 mod memory;
 mod network;
 mod process;

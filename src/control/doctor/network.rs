@@ -9,7 +9,7 @@ use super::finding::{Bound, Finding, Remedy, counted, grouped};
 use crate::limits::{SHARD_ACCEPTS_PER_SECOND, TUNNEL_TRACKED};
 
 /// The widest range that leaves privileged ports alone.
-const WIDEST: Ports = Ports { low: 1024, high: 65_535, reserved_count: 0 };
+const WIDEST: Ports = Ports { low: 1024, high: 65_535, reserved_count: 0, listening_count: 0 };
 
 /// The most that `listen(2)` and `somaxconn` are worth setting to: longer queues answer later than clients wait.
 const QUEUE_MAX: u64 = 65_535;
@@ -61,7 +61,10 @@ fn ports(facts: &Facts, demand: &Demand, target: u64) -> Finding {
     const NAME: &str = "ports";
     let Some(range) = facts.ports else { return Finding::unknown(NAME) };
     let of_pair = range.count();
-    let span = format!("{}-{}", range.low, range.high);
+    let span = match range.reserved_count + range.listening_count {
+        0 => format!("{}-{}", range.low, range.high),
+        taken => format!("{}-{} less {}, reserved or listened on", range.low, range.high, grouped(taken)),
+    };
     let each = format!("{} for each peer and local address ({span})", grouped(of_pair));
     if demand.has_evaluated {
         let stands = format!("{each}; a proxy_pass with variables tells its peers with the request");
@@ -100,7 +103,7 @@ fn stands(group: &Group, each: &str) -> String {
 
 fn more_ports(range: Ports, demand: &Demand, target: u64) -> Vec<Remedy> {
     let mut remedies = Vec::new();
-    if range.count() < WIDEST.count() {
+    if (range.low, range.high) != (WIDEST.low, WIDEST.high) && range.count() < WIDEST.count() {
         let value = format!("{} {}", WIDEST.low, WIDEST.high);
         remedies.push(Remedy::sysctl("net.ipv4.ip_local_port_range", value));
     }

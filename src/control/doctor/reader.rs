@@ -1,5 +1,6 @@
 //! Files below a root, and a list of those that could not be read.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -61,6 +62,14 @@ impl<'r> Reader<'r> {
     pub fn not_understood<T>(&mut self, path: &str) -> Option<T> {
         self.note(path, "its text is not what it should be");
         None
+    }
+
+    /// A file to be read in part.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open(&self, path: &str) -> io::Result<File> {
+        File::open(self.root.join(path))
     }
 
     fn read(&self, path: &str) -> io::Result<String> {

@@ -25,7 +25,7 @@ fn host() -> Facts {
         may_raise: false,
         nr_open: Some(PLENTY),
         files: plenty,
-        ports: Some(Ports { low: 32_768, high: 60_999, reserved_count: 0 }),
+        ports: Some(Ports { low: 32_768, high: 60_999, ..Ports::default() }),
         somaxconn: Some(4096),
         tcp_pages: plenty,
         tracked: None,
