@@ -16,6 +16,7 @@ use longhaul::config::{Loaded, MemoryFiles, Request, Resolve, Text, load};
 use longhaul::http::RequestHead;
 use longhaul::http::parse::{self, RequestRules};
 use longhaul::model::{Generation, Template, UpstreamId};
+use longhaul::names::Names;
 use longhaul::net::accept::ClientAddress;
 use longhaul::observe::metrics::Metrics;
 use longhaul::proxy::{Ground, Shard, ShardParts};
@@ -134,6 +135,7 @@ fn ground(generation: &Arc<Generation>) -> Ground {
         routers: route::build(&generation.http).into(),
         groups: Arc::new(Groups::new(&generation.http, None)),
         zones: Arc::new(Zones::new(&generation.http, None)),
+        names: Arc::new(Names::new(&generation.http, None)),
         logs: Arc::default(),
         metrics: Arc::new(Metrics::new(1)),
         hostname: "edge".into(),

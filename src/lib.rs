@@ -20,6 +20,7 @@
 //! | [`shard`] | one thread: runtime, listeners, mailbox, counts | the syntax of messages |
 //! | [`proxy`] | a client connection from accept to its end or its tunnel | threads, signals, how a tunnel works |
 //! | [`tunnel`] | pairs of sockets after an upgrade, on a ring of its own | HTTP, logs, configuration |
+//! | [`names`] | addresses of names that are asked for while requests are served | requests, groups |
 //! | [`zones`] | what `limit_conn` and `limit_req` count by key, for all shards | requests |
 //! | [`upstream`] | which peer, and what is known about the peers of all shards | messages |
 //! | [`route`] | (listener, host, path) -> location | messages, connections, time |
@@ -35,7 +36,7 @@
 //! A module imports only from below; `config` sees `model` and `limits` alone. `tests/tidy.rs` reads the source and holds
 //! this, the lengths of files and functions, and the words.
 //!
-//! `main > cli > control > shard > proxy, tunnel > upstream, zones, route, observe, net > http, model > limits, sys`
+//! `main > cli > control > shard > proxy, tunnel > upstream, zones, names, route, observe, net > http, model > limits, sys`
 //!
 //! # What always holds
 //!
@@ -55,6 +56,7 @@ pub mod control;
 pub mod http;
 pub mod limits;
 pub mod model;
+pub mod names;
 pub mod net;
 pub mod observe;
 pub mod proxy;

@@ -251,3 +251,27 @@ pub const ZONE_KEY_BYTES_MAX: usize = 65_535;
 
 /// A header of the PROXY protocol, as in nginx: addresses and some further values, such as a client's certificate name.
 pub const PROXY_HEADER_BYTES_MAX: usize = 4096;
+
+/// A name server that has not answered is asked again after this long, and this often, as in nginx.
+pub const NAME_RESEND_TIME: Duration = Duration::from_secs(5);
+pub const NAME_RESENDS_MAX: usize = 5;
+
+/// How long one question may be under way, whoever waits for it: nobody waits longer by default.
+pub const NAME_ASK_TIME: Duration = Duration::from_secs(30);
+
+/// Names that one resolver asks for at a time: clients that can choose names must not open sockets without end.
+pub const NAMES_ASKED_MAX: usize = 256;
+
+/// Names that one resolver knows: more than real configurations have, and a few hundred kilobytes.
+pub const NAMES_KNOWN_MAX: usize = 4096;
+
+/// Addresses of one name that are used: each may be tried for a request.
+pub const NAME_ADDRESSES_MAX: usize = 64;
+
+/// A name that is followed is asked for again no sooner than this, whatever its time to live; and after this when there
+/// was no answer, as in nginx.
+pub const NAME_FOLLOW_MIN: Duration = Duration::from_secs(1);
+pub const NAME_RETRY_TIME: Duration = Duration::from_secs(10);
+
+/// How long a start or a reload waits for names that groups follow, so that the first requests find peers.
+pub const NAMES_FIRST_TIME: Duration = Duration::from_secs(1);

@@ -102,6 +102,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
             resolver: request.resolver,
             unbuilt: directives::unbuilt_variable,
             upstreams: Vec::new(),
+            resolvers: std::cell::RefCell::default(),
             upstream_ids: HashMap::new(),
             log_formats: HashMap::new(),
             access_files: Vec::new(),

@@ -68,6 +68,8 @@ pub struct RawLevel {
     pub rewrite_log: Option<bool>,
     pub uninitialized_variable_warn: Option<bool>,
     pub log_not_found: Option<bool>,
+    pub resolver: Option<RawResolver>,
+    pub resolver_timeout: Option<Duration>,
     pub stub_status: bool,
     pub error_pages: Option<Vec<RawErrorPage>>,
     pub recursive_error_pages: Option<bool>,
@@ -395,6 +397,17 @@ pub struct RawUpstream {
     pub keepalive_requests: Option<u64>,
     pub keepalive_time: Option<Duration>,
     pub keepalive_timeout: Option<Duration>,
+    pub resolver: Option<RawResolver>,
+    pub resolver_timeout: Option<Duration>,
+}
+
+/// `resolver`.
+#[derive(Debug)]
+pub struct RawResolver {
+    pub servers: Vec<Word>,
+    pub valid: Option<Duration>,
+    pub ipv4: bool,
+    pub ipv6: bool,
 }
 
 /// `server` in `upstream`.
@@ -407,6 +420,8 @@ pub struct RawPeer {
     pub max_conns: u32,
     pub is_down: bool,
     pub is_backup: bool,
+    /// `resolve`: its name is followed while requests are served.
+    pub is_followed: bool,
 }
 
 /// `server` in `http`.

@@ -248,6 +248,8 @@ impl<'a> Recorder<'a> {
             keepalive_requests: None,
             keepalive_time: None,
             keepalive_timeout: None,
+            resolver: None,
+            resolver_timeout: None,
         };
         let faults_before = self.env.faults.borrow().len();
         self.walk(line.block(), &mut Target::Upstream(&mut upstream));

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::diagnostic::Fault;
 use super::directives::access::{self, AccessParts};
@@ -11,14 +12,14 @@ use super::directives::added_fields::{self, AddedParts};
 use super::directives::content::{self, Files};
 use super::directives::real_ip::{self, RealIpParts};
 use super::directives::{
-    client, error_log, error_page, geo, limit, log, map, proxy, rate, rewrite, server, tunnel, upstream,
+    client, error_log, error_page, geo, limit, log, map, proxy, rate, resolver, rewrite, server, tunnel, upstream,
 };
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
 use super::scope::Scope;
 use crate::model::{
     AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, Http, If, LimitExcept, Limits, Location,
-    LogCacheId, Matching, Proxy, Server, Step, Template, Tunnel,
+    LogCacheId, Matching, Proxy, ResolverId, Server, Step, Template, Tunnel,
 };
 
 /// All settings of one level.
@@ -43,6 +44,8 @@ struct Level {
     rewrite_log: bool,
     uninitialized_variable_warn: bool,
     log_not_found: bool,
+    resolver: Option<ResolverId>,
+    resolver_timeout: Duration,
 }
 
 impl Level {
@@ -67,6 +70,8 @@ impl Level {
             rewrite_log: false,
             uninitialized_variable_warn: true,
             log_not_found: true,
+            resolver: None,
+            resolver_timeout: resolver::default_timeout(),
         }
     }
 
@@ -93,6 +98,8 @@ impl Level {
             rewrite_log: raw.rewrite_log.unwrap_or(self.rewrite_log),
             uninitialized_variable_warn: raw.uninitialized_variable_warn.unwrap_or(self.uninitialized_variable_warn),
             log_not_found: raw.log_not_found.unwrap_or(self.log_not_found),
+            resolver: resolver::resolve(raw.resolver.as_ref(), self.resolver, scope),
+            resolver_timeout: raw.resolver_timeout.unwrap_or(self.resolver_timeout),
             client,
             proxy,
         }
@@ -129,6 +136,8 @@ impl Level {
             rewrite_log: self.rewrite_log,
             uninitialized_variable_warn: self.uninitialized_variable_warn,
             log_not_found: self.log_not_found,
+            resolver: self.resolver,
+            resolver_timeout: self.resolver_timeout,
         }
     }
 }
@@ -136,8 +145,10 @@ impl Level {
 /// The `http` block.
 pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
     log::resolve_formats(&raw.log_formats, raw.span, scope);
+    let resolver = resolver::resolve(raw.level.resolver.as_ref(), None, scope);
+    let timeout = raw.level.resolver_timeout.unwrap_or_else(resolver::default_timeout);
     for group in &raw.upstreams {
-        upstream::resolve(group, scope);
+        upstream::resolve(group, resolver, timeout, scope);
     }
     let maps = raw.maps.into_iter().map(|raw| map::resolve(raw, scope)).collect();
     let geos = raw.geos.into_iter().map(|raw| geo::resolve(raw, scope)).collect();
@@ -150,6 +161,7 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
     Http {
         listeners,
         upstreams: std::mem::take(&mut scope.upstreams),
+        resolvers: scope.resolvers.take(),
         maps,
         geos,
         zones,

@@ -1,5 +1,6 @@
 //! What resolving needs at every level: names, the resolver, and the upstream groups that are found on the way.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +13,8 @@ use super::line::Env;
 use super::names::Unbuilt;
 use super::source::Span;
 use crate::model::{
-    AccessFile, Counts, ErrorLog, LogCache, LogFormat, PeerAddress, Syslog, Template, Upstream, UpstreamId, ZoneId,
+    AccessFile, Counts, ErrorLog, LogCache, LogFormat, PeerAddress, Resolver, Syslog, Template, Upstream, UpstreamId,
+    ZoneId,
 };
 
 /// Names of hosts to addresses, while a configuration is loaded.
@@ -32,6 +34,8 @@ pub struct Scope<'a> {
     pub upstreams: Vec<Arc<Upstream>>,
     /// By name, in lower case: `upstream` blocks first, then one for each address in a `proxy_pass`.
     pub upstream_ids: HashMap<String, UpstreamId>,
+    /// Those of the levels so far.
+    pub resolvers: RefCell<Vec<Resolver>>,
     pub log_formats: HashMap<String, Arc<LogFormat>>,
     pub access_files: Vec<AccessFile>,
     pub syslogs: Vec<Syslog>,

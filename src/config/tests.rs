@@ -11,6 +11,7 @@ mod logging;
 mod messages;
 mod proxying;
 mod real_addresses;
+mod resolving;
 mod steps;
 mod tunnels;
 

@@ -19,6 +19,7 @@ use super::wake::wait;
 use super::{descriptors, doctor, load, notify};
 use crate::limits::{EXIT_CLOSE_TIME, EXIT_LOOK_INTERVAL};
 use crate::model::LogLevel;
+use crate::names;
 use crate::observe::{error_log, syslog};
 use crate::shard::{Command, Left, Mailbox, Parts, Report, Shard};
 use crate::sys::errno::Errno;
@@ -150,6 +151,7 @@ impl Process {
         self.warn_of_fixed(&old.process, &new.process);
         self.move_pid(&new.process.pid);
         let parts = Parts::new(&new, Some(&self.parts), self.logs.newest(), self.shards.len());
+        parts.wait_for_names();
         adopt(&self.shards, &new, change, &parts);
         self.parts = parts;
         notice(format_args!("generation {} serves new connections", new.number));
@@ -213,6 +215,8 @@ impl Process {
 
     fn leave(&mut self, state: &State) -> ! {
         if state.phase == Phase::Draining && state.stopped.iter().all(|left| !left.is_intended) {
+            // Questions to name servers are under way over sockets of their own.
+            names::stop();
             log_leaks(&state.stopped, self.sockets_before);
         }
         notice(format_args!("exit"));

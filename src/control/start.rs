@@ -65,6 +65,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
         Err(error) => return Err(undo(&listeners, pid, error)),
     };
     let parts = Parts::new(generation, None, logs.newest(), shards.len());
+    parts.wait_for_names();
     adopt(&shards, generation, change, &parts);
     if let Some(waiting) = waiting {
         waiting.serving().map_err(|error| one(Fatal(format!("/dev/null failed ({})", Errno(&error)))))?;

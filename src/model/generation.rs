@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AccessFile, ErrorLog, Geo, Listener, LogCache, Map, Process, Split, Syslog, Upstream, Zone};
+use super::{AccessFile, ErrorLog, Geo, Listener, LogCache, Map, Process, Resolver, Split, Syslog, Upstream, Zone};
 
 /// Everything one configuration says. Built once, shared by all shards, replaced as a whole on reload.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Http {
     pub listeners: Vec<Listener>,
     /// Indexed by [`super::UpstreamId`]: the `upstream` blocks and one group for each address or name in a `proxy_pass`.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// Indexed by [`super::ResolverId`].
+    pub resolvers: Vec<Resolver>,
     /// Indexed by [`super::MapId`].
     pub maps: Vec<Map>,
     /// Indexed by [`super::GeoId`].

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     Access, AccessLog, AddedFields, ErrorLogId, ErrorPages, Limits, LogCacheId, Pattern, Proxy, ProxyPass, RealIp,
-    Step, Template, TryFiles, Tunnel,
+    ResolverId, Step, Template, TryFiles, Tunnel,
 };
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
@@ -57,6 +57,9 @@ pub struct Location {
     pub uninitialized_variable_warn: bool,
     /// `log_not_found`: whether a missing file is an error in the log.
     pub log_not_found: bool,
+    /// `resolver`, for names in the value of `proxy_pass`.
+    pub resolver: Option<ResolverId>,
+    pub resolver_timeout: Duration,
 }
 
 impl Location {

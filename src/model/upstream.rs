@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::PeerAddress;
+use super::{PeerAddress, ResolverId};
 
 /// Index into [`super::Http::upstreams`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,7 +20,22 @@ pub struct Upstream {
     pub peers: Vec<Peer>,
     /// `backup`: used when no other can be.
     pub backups: Vec<Peer>,
+    /// `server NAME resolve`: names that become peers, and stop being them, while requests are served.
+    pub followed: Vec<Followed>,
     pub keepalive: UpstreamKeepalive,
+}
+
+/// A `server` whose name is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followed {
+    pub resolver: ResolverId,
+    /// `resolver_timeout`.
+    pub timeout: Duration,
+    pub host: Box<str>,
+    pub port: u16,
+    /// What each address becomes; its own address is of no meaning.
+    pub peer: Peer,
+    pub is_backup: bool,
 }
 
 /// How a peer is chosen.

@@ -2,12 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
 use crate::model::{self, PeerAddress, ProxyPass, UpstreamId};
+use crate::names::Unresolved;
+use crate::net::timer::limited;
 use crate::upstream::{Group, Lease, Tried};
 
 /// Port of `http://` without a port.
@@ -22,17 +25,45 @@ pub struct Destination {
     pub uri: Option<Vec<u8>>,
 }
 
-/// Finds the destination and sets `$proxy_host` and `$proxy_port`.
+/// What a `proxy_pass` says.
+pub enum Said {
+    Leads(Destination),
+    /// To a name, which has to be asked for.
+    Names(Named),
+}
+
+/// A name in the value of a `proxy_pass`.
+pub struct Named {
+    host: Box<str>,
+    port: u16,
+    /// Host and port as they stand there.
+    authority: Box<str>,
+    uri: Option<Vec<u8>>,
+}
+
+/// Finds the destination, asking for its name if it has one.
 ///
 /// # Errors
-/// When the value is neither a group nor an address.
-pub fn of(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Destination, Failure> {
+/// As [`of`], and when the name has no address.
+pub async fn find(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Destination, Failure> {
+    match of(exchange, to)? {
+        Said::Leads(destination) => Ok(destination),
+        // Boxed: few wait for names, and all others would carry the room for it.
+        Said::Names(named) => Box::pin(named.resolve(exchange)).await,
+    }
+}
+
+/// Reads the destination and sets `$proxy_host` and `$proxy_port`.
+///
+/// # Errors
+/// When the value is neither a group nor an address nor a name.
+pub fn of(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Said, Failure> {
     match &to.destination {
         model::Destination::Group { upstream, host, port } => {
             exchange.proxy_host = Some(host.as_bytes().into());
             exchange.proxy_port = Some(port.as_bytes().into());
             match exchange.shard.groups.group(*upstream) {
-                Some(group) => Ok(Destination { group: Arc::clone(group), id: Some(*upstream), uri: None }),
+                Some(group) => Ok(Said::Leads(Destination { group, id: Some(*upstream), uri: None })),
                 None => Err(Failure::new(Phase::Connecting, Cause::NoPeer)),
             }
         }
@@ -43,7 +74,7 @@ pub fn of(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Destination, Fa
     }
 }
 
-fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Destination, Failure> {
+fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Said, Failure> {
     let refused = |words: String| Failure::new(Phase::ProcessingRequest, Cause::NoSuchPeer(words));
     let text = String::from_utf8_lossy(value);
     let text = text.strip_prefix("http://").unwrap_or(&text);
@@ -52,7 +83,7 @@ fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Destination, F
         exchange.proxy_host = Some(b"localhost".as_slice().into());
         exchange.proxy_port = Some(b"".as_slice().into());
         let uri = (!uri.is_empty()).then(|| uri.as_bytes().to_vec());
-        return Ok(single(PeerAddress::Unix(PathBuf::from(path)), text, uri));
+        return Ok(Said::Leads(unnamed([PeerAddress::Unix(PathBuf::from(path))].into_iter(), text, uri)));
     }
     let at = text.find(['/', '?']).unwrap_or(text.len());
     let (authority, uri) = text.split_at(at);
@@ -64,23 +95,43 @@ fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Destination, F
     exchange.proxy_host = Some(authority.as_bytes().into());
     exchange.proxy_port = Some(port.unwrap_or(HTTP_PORT).to_string().as_bytes().into());
     let groups = &exchange.shard.groups;
-    if let Some(id) = groups.by_name(authority.as_bytes())
+    if let Some(id) = groups.by_name(host.as_bytes(), port, HTTP_PORT)
         && let Some(group) = groups.group(id)
     {
-        return Ok(Destination { group: Arc::clone(group), id: Some(id), uri });
+        return Ok(Said::Leads(Destination { group, id: Some(id), uri }));
     }
+    let port = port.unwrap_or(HTTP_PORT);
     match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        Ok(ip) => {
-            let address = PeerAddress::Ip(SocketAddr::new(ip, port.unwrap_or(HTTP_PORT)));
-            Ok(single(address, authority, uri))
-        }
-        Err(_) => Err(refused(format!("no resolver defined to resolve {host}"))),
+        Ok(ip) => Ok(Said::Leads(unnamed([PeerAddress::Ip((ip, port).into())].into_iter(), authority, uri))),
+        Err(_) => Ok(Said::Names(Named { host: host.into(), port, authority: authority.into(), uri })),
     }
 }
 
-/// An address that belongs to no group of the configuration.
-fn single(address: PeerAddress, name: &str, uri: Option<Vec<u8>>) -> Destination {
-    Destination { group: Group::of_address(address, name), id: None, uri }
+impl Named {
+    /// Has the location's `resolver` ask for the name, and waits while the client does.
+    async fn resolve(self, exchange: &Exchange<'_>) -> Result<Destination, Failure> {
+        let Self { host, port, authority, uri } = self;
+        let unresolved = |words: String| Failure::new(Phase::ProcessingRequest, Cause::Unresolved(words));
+        let location = &exchange.location;
+        let Some(resolver) = location.resolver.and_then(|id| exchange.shard.names.resolver(id)) else {
+            return Err(unresolved(format!("no resolver defined to resolve {host}")));
+        };
+        let asked = pin!(resolver.lookup(&host));
+        let found = monoio::select! {
+            asked = limited(location.resolver_timeout, asked) => asked.unwrap_or(Err(Unresolved::TimedOut)),
+            () = exchange.client.stream.gone() => {
+                return Err(Failure::new(Phase::ProcessingRequest, Cause::ClientGone));
+            }
+        };
+        let addresses = found.map_err(|error| unresolved(format!("{host} could not be resolved ({error})")))?;
+        let with_port = |ip: &IpAddr| PeerAddress::Ip(SocketAddr::new(*ip, port));
+        Ok(unnamed(addresses.iter().map(with_port), &authority, uri))
+    }
+}
+
+/// Addresses that belong to no group of the configuration.
+fn unnamed(addresses: impl Iterator<Item = PeerAddress>, name: &str, uri: Option<Vec<u8>>) -> Destination {
+    Destination { group: Group::of_addresses(addresses, name), id: None, uri }
 }
 
 /// Host and port of an authority; `None` when the port is none.

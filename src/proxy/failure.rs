@@ -76,6 +76,8 @@ pub enum Cause {
     NoPeer,
     /// The value of a `proxy_pass` with variables is no address.
     NoSuchPeer(String),
+    /// A name has no address, or nobody could be asked.
+    Unresolved(String),
     UpstreamTimedOut,
     UpstreamClosed,
     /// What the peer sent, in words that stand behind "upstream sent".
@@ -142,6 +144,7 @@ impl Failure {
             Cause::ClientTimedOut => 408,
             Cause::UpstreamTimedOut => 504,
             Cause::NoPeer
+            | Cause::Unresolved(_)
             | Cause::UpstreamClosed
             | Cause::UpstreamMalformed(_)
             | Cause::UpgradeMismatch(_)
@@ -170,6 +173,7 @@ impl Failure {
             | Cause::BodyTooLarge(_)
             | Cause::NoPeer
             | Cause::NoSuchPeer(_)
+            | Cause::Unresolved(_)
             | Cause::NoSuchLocation(_)
             | Cause::UpstreamTimedOut
             | Cause::UpstreamClosed
@@ -198,6 +202,7 @@ impl Failure {
             | Cause::ClientTimedOut
             | Cause::NoPeer
             | Cause::NoSuchPeer(_)
+            | Cause::Unresolved(_)
             | Cause::NoSuchLocation(_)
             | Cause::Status(_)
             | Cause::Redirect(..)
@@ -220,7 +225,7 @@ impl Failure {
             }
             Cause::ClientGone | Cause::Client(..) => ExchangeEnd::ClientGone,
             Cause::ClientTimedOut => ExchangeEnd::ClientTimeout,
-            Cause::NoPeer | Cause::NoSuchPeer(_) => ExchangeEnd::NoPeer,
+            Cause::NoPeer | Cause::NoSuchPeer(_) | Cause::Unresolved(_) => ExchangeEnd::NoPeer,
             Cause::UpstreamTimedOut => ExchangeEnd::PeerTimeout,
             Cause::UpstreamClosed | Cause::Upstream(..) => ExchangeEnd::PeerFailed,
             Cause::UpstreamMalformed(_) | Cause::UpgradeMismatch(_) => ExchangeEnd::PeerMalformed,
@@ -250,7 +255,7 @@ impl fmt::Display for Failure {
             Cause::ClientGone => f.write_str("client prematurely closed connection")?,
             Cause::ClientTimedOut => f.write_str("client timed out (110: Connection timed out)")?,
             Cause::NoPeer => f.write_str("no live upstreams")?,
-            Cause::NoSuchPeer(value) => write!(f, "no host in upstream \"{value}\"")?,
+            Cause::NoSuchPeer(words) | Cause::Unresolved(words) => f.write_str(words)?,
             Cause::UpstreamTimedOut => f.write_str("upstream timed out (110: Connection timed out)")?,
             Cause::UpstreamClosed => f.write_str("upstream prematurely closed connection")?,
             Cause::UpstreamMalformed(words) => write!(f, "upstream sent {words}")?,

@@ -26,7 +26,7 @@ use crate::upstream::idle::Age;
 /// # Errors
 /// When no peer could answer, or the client does not take it.
 pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &ProxyPass) -> Result<Next, Failure> {
-    let destination = destination::of(exchange, to)?;
+    let destination = destination::find(exchange, to).await?;
     let proxy = std::sync::Arc::clone(&exchange.location.proxy);
     let asked = upgrade::asked(exchange);
     let upgrading = upgrade::towards_peer(exchange, &proxy, &asked)?;

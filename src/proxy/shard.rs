@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use crate::limits::LOG_SCRATCH_BYTES_MAX;
 use crate::model::{Generation, LogCacheId, LogLevel, Server};
+use crate::names::Names;
 use crate::net::stream::Stream;
 use crate::observe::logs::Logs;
 use crate::observe::metrics::{Metrics, ShardMetrics};
@@ -33,6 +34,7 @@ pub struct ShardParts {
     pub routers: Arc<[Router]>,
     pub groups: Arc<Groups>,
     pub zones: Arc<Zones>,
+    pub names: Arc<Names>,
     pub logs: Arc<Logs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
@@ -44,6 +46,7 @@ pub struct Shard {
     pub generation: Arc<Generation>,
     pub groups: Arc<Groups>,
     pub zones: Arc<Zones>,
+    pub names: Arc<Names>,
     pub logs: Arc<Logs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
@@ -76,7 +79,7 @@ impl Drop for Waiting<'_> {
 impl Shard {
     #[must_use]
     pub fn new(parts: ShardParts) -> Rc<Self> {
-        let ShardParts { number, generation, routers, groups, zones, logs, metrics, hostname } = parts;
+        let ShardParts { number, generation, routers, groups, zones, names, logs, metrics, hostname } = parts;
         let idle = Pool::new(&generation.http);
         let path_logs = RefCell::new(PathLogs::new(&generation.http.log_caches));
         Rc::new(Self {
@@ -84,6 +87,7 @@ impl Shard {
             generation,
             groups,
             zones,
+            names,
             logs,
             metrics,
             hostname,

@@ -15,6 +15,7 @@ mod expiry;
 mod gate;
 mod local;
 mod messages;
+mod naming;
 mod proxying;
 mod rest;
 mod service;

@@ -6,8 +6,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::naming;
 use super::service::Service;
+use crate::limits::NAMES_FIRST_TIME;
 use crate::model::Generation;
+use crate::names::Names;
 use crate::net::accept::Accepted;
 use crate::observe::logs::Logs;
 use crate::observe::metrics::{Metrics, ShardMetrics};
@@ -25,6 +28,7 @@ pub struct Parts {
     routers: Arc<[Router]>,
     groups: Arc<Groups>,
     zones: Arc<Zones>,
+    names: Arc<Names>,
     logs: Arc<Logs>,
     metrics: Arc<Metrics>,
     hostname: Arc<str>,
@@ -35,15 +39,23 @@ impl Parts {
     #[must_use]
     pub fn new(generation: &Arc<Generation>, before: Option<&Self>, logs: Arc<Logs>, shard_count: usize) -> Self {
         let hostname = || rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase().into();
+        let groups = Arc::new(Groups::new(&generation.http, before.map(|before| &*before.groups)));
+        let names = naming::names(&generation.http, &groups, before.map(|before| &*before.names));
         Self {
             generation: Arc::clone(generation),
             routers: route::build(&generation.http).into(),
-            groups: Arc::new(Groups::new(&generation.http, before.map(|before| &*before.groups))),
+            groups,
+            names: Arc::new(names),
             zones: Arc::new(Zones::new(&generation.http, before.map(|before| &*before.zones))),
             logs,
             metrics: before.map_or_else(|| Arc::new(Metrics::new(shard_count)), |before| Arc::clone(&before.metrics)),
             hostname: before.map_or_else(hostname, |before| Arc::clone(&before.hostname)),
         }
+    }
+
+    /// Waits for the first answers about names that groups follow. Blocks: for the main thread.
+    pub fn wait_for_names(&self) {
+        self.names.wait_first(NAMES_FIRST_TIME);
     }
 }
 
@@ -95,9 +107,9 @@ impl Service for Proxying {
     type Kept = Kept;
 
     fn begin(shard: usize, parts: Parts) -> Rc<Self> {
-        let Parts { generation, routers, groups, zones, logs, metrics, hostname } = parts;
+        let Parts { generation, routers, groups, zones, names, logs, metrics, hostname } = parts;
         let cells = Cells { metrics: Arc::clone(&metrics), shard };
-        let parts = ShardParts { number: shard, generation, routers, groups, zones, logs, metrics, hostname };
+        let parts = ShardParts { number: shard, generation, routers, groups, zones, names, logs, metrics, hostname };
         Rc::new(Self { shard: proxy::Shard::new(parts), metrics: cells })
     }
 

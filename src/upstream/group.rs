@@ -66,10 +66,10 @@ impl Group {
         Self { model: Arc::clone(model), peers, primary_count, live, standings: Mutex::new(standings) }
     }
 
-    /// A group of one address that no configuration names: the value of a `proxy_pass` with variables.
+    /// A group of addresses that no configuration names: the value of a `proxy_pass` with variables.
     #[must_use]
-    pub fn of_address(address: PeerAddress, name: &str) -> Arc<Self> {
-        let peer = Peer {
+    pub fn of_addresses(addresses: impl Iterator<Item = PeerAddress>, name: &str) -> Arc<Self> {
+        let peers = addresses.map(|address| Peer {
             address,
             name: name.into(),
             weight: 1,
@@ -77,7 +77,7 @@ impl Group {
             fail_timeout: std::time::Duration::ZERO,
             max_conns: 0,
             down: false,
-        };
+        });
         let keepalive = UpstreamKeepalive {
             connections: 0,
             requests: 0,
@@ -88,8 +88,9 @@ impl Group {
             name: name.into(),
             is_block: false,
             balance: Balance::RoundRobin,
-            peers: vec![peer],
+            peers: peers.collect(),
             backups: Vec::new(),
+            followed: Vec::new(),
             keepalive,
         };
         Arc::new(Self::new(&Arc::new(model), None))

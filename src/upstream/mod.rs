@@ -4,6 +4,7 @@
 //! to one shard. Knows nothing of sockets and messages; time is an argument.
 
 mod balance;
+mod changing;
 mod group;
 mod groups;
 pub mod idle;

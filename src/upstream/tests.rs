@@ -1,5 +1,7 @@
 //! Turns, health, limits and reload of groups, with a virtual clock; and the pool of idle connections.
 
+mod names;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -36,7 +38,15 @@ fn peer(port: u16, weight: u32) -> Peer {
 
 fn upstream(name: &str, peers: Vec<Peer>, backups: Vec<Peer>) -> model::Upstream {
     let keepalive = UpstreamKeepalive { connections: 2, requests: 3, time: 60 * SECOND, timeout: 5 * SECOND };
-    model::Upstream { name: name.into(), is_block: true, balance: Balance::RoundRobin, peers, backups, keepalive }
+    model::Upstream {
+        name: name.into(),
+        is_block: true,
+        balance: Balance::RoundRobin,
+        peers,
+        backups,
+        followed: Vec::new(),
+        keepalive,
+    }
 }
 
 fn http(upstreams: Vec<model::Upstream>) -> Http {
@@ -223,7 +233,7 @@ fn a_reload_keeps_health_and_live_counts_by_address() {
     assert_eq!(port(&open), 1);
     let other = upstream("other", vec![peer(2, 1)], vec![]);
     let new = Groups::new(&http(vec![other, upstream("u", vec![peer(2, 3), limited, peer(3, 1)], vec![])]), Some(&old));
-    let id = new.by_name(b"U").unwrap();
+    let id = new.by_name(b"U", None, 80).unwrap();
     let pick = || new.pick(id, &mut Tried::default(), now).map(|lease| port(&lease));
     assert_eq!([pick(), pick()], [Some(3), Some(3)]);
     drop(open);
@@ -236,13 +246,14 @@ fn only_blocks_are_found_by_name() {
     let mut implicit = upstream("127.0.0.1:1", vec![peer(1, 1)], vec![]);
     implicit.is_block = false;
     let groups = Groups::new(&http(vec![implicit, upstream("App", vec![peer(1, 1)], vec![])]), None);
-    assert_eq!(groups.by_name(b"app"), Some(UpstreamId(1)));
-    assert_eq!(groups.by_name(b"127.0.0.1:1"), None);
+    assert_eq!(groups.by_name(b"app", None, 80), Some(UpstreamId(1)));
+    assert_eq!(groups.by_name(b"127.0.0.1", Some(1), 80), Some(UpstreamId(0)));
+    assert_eq!(groups.by_name(b"app", Some(80), 80), None);
 }
 
 #[test]
 fn an_address_without_a_group_can_be_leased() {
-    let group = Group::of_address(address(7), "127.0.0.1:7");
+    let group = Group::of_addresses([address(7)].into_iter(), "127.0.0.1:7");
     let mut tried = Tried::default();
     let lease = group.pick(&mut tried, Instant::now()).unwrap();
     assert_eq!(port(&lease), 7);

@@ -9,6 +9,7 @@
 #![allow(clippy::panic)]
 
 mod descriptors;
+mod dns;
 mod memory;
 mod peer;
 mod process;
@@ -18,6 +19,7 @@ mod text;
 use std::time::{Duration, Instant};
 
 pub use descriptors::keepalive_time;
+pub use dns::{A, AAAA, NameServer, Question, Reply};
 pub use peer::{Connections, Peer};
 pub use process::{Longhaul, Setup, binary};
 pub use socket::Socket;

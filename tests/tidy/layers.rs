@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["control"],
     &["shard"],
     &["proxy", "tunnel"],
-    &["upstream", "zones", "route", "observe", "tls", "net"],
+    &["upstream", "zones", "names", "route", "observe", "tls", "net"],
     &["http", "model"],
     &["limits", "sys"],
 ];

@@ -33,6 +33,7 @@ mod locations;
 mod log_files;
 mod logs;
 mod maps;
+mod names;
 mod rates;
 mod real_addresses;
 mod retries;

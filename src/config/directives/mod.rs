@@ -20,6 +20,7 @@ pub mod proxy_request;
 pub mod ranges;
 pub mod rate;
 pub mod real_ip;
+pub mod resolver;
 pub mod rewrite;
 pub mod server;
 mod syslog;
@@ -43,6 +44,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     proxy_answer::TABLE,
     tunnel::TABLE,
     upstream::TABLE,
+    resolver::TABLE,
     map::TABLE,
     geo::TABLE,
     content::TABLE,

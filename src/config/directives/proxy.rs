@@ -20,7 +20,7 @@ use crate::model::{
 };
 
 /// Port of `http://` without a port.
-const HTTP_PORT: u16 = 80;
+pub const HTTP_PORT: u16 = 80;
 
 pub const TABLE: &[Directive] = &[
     supported(
@@ -279,6 +279,7 @@ fn group(address: &Address, authority: &str, span: Span, scope: &mut Scope<'_>) 
         balance: Balance::RoundRobin,
         peers: peers.collect(),
         backups: Vec::new(),
+        followed: Vec::new(),
         keepalive: keepalive_defaults(),
     };
     scope.add_upstream(key, upstream, span)

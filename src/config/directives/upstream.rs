@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::proxy::keepalive_defaults;
-use crate::config::address;
+use super::proxy::{HTTP_PORT, keepalive_defaults};
+use super::resolver;
+use crate::config::address::{self, Address, Host};
 use crate::config::diagnostic::Fault;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawPeer, RawUpstream};
 use crate::config::scope::Scope;
 use crate::config::table::*;
 use crate::config::value;
-use crate::model::{Balance, Peer, Upstream, UpstreamKeepalive};
+use crate::model::{Balance, Followed, Peer, PeerAddress, ResolverId, Upstream, UpstreamKeepalive};
 
 pub const TABLE: &[Directive] = &[
     supported("upstream", HTTP, block(ONE), Setter::Block(Block::Upstream), "A group of peers, chosen by round robin."),
@@ -19,7 +20,7 @@ pub const TABLE: &[Directive] = &[
         UPSTREAM,
         ONE_OR_MORE,
         Setter::Upstream(server),
-        "A peer: address and `weight=`, `max_fails=`, `fail_timeout=`, `max_conns=`, `backup`, `down`.",
+        "A peer: address and `weight=`, `max_fails=`, `fail_timeout=`, `max_conns=`, `resolve`, `backup`, `down`.",
     ),
     supported(
         "keepalive",
@@ -76,6 +77,7 @@ fn server(upstream: &mut RawUpstream, line: &Line) -> Recorded {
         max_conns: 0,
         is_down: false,
         is_backup: false,
+        is_followed: false,
     };
     for word in &line.args()[1..] {
         let number = |text: &str| value::number(text).and_then(|number| u32::try_from(number).ok());
@@ -99,11 +101,10 @@ fn server(upstream: &mut RawUpstream, line: &Line) -> Recorded {
             ("down", None) => peer.is_down = true,
             ("slow_start", Some(_)) => return later("remove it: a peer gets its full share at once"),
             ("route", Some(_)) => return later("remove it: peers are chosen by round robin"),
-            ("resolve", None) | ("service", Some(_)) => {
-                return later("remove it: names are resolved when the configuration is loaded; reload to ask again");
-            }
+            ("resolve", None) => peer.is_followed = true,
+            ("service", Some(_)) => return later("name the port, and follow the name with `resolve`"),
             ("drain", None) => return later("use `down` to leave a peer alone"),
-            _ => return Err(invalid().help("weight=, max_fails=, fail_timeout=, max_conns=, backup or down")),
+            _ => return Err(invalid().help("weight=, max_fails=, fail_timeout=, max_conns=, resolve, backup or down")),
         }
     }
     upstream.servers.push(peer);
@@ -111,10 +112,22 @@ fn server(upstream: &mut RawUpstream, line: &Line) -> Recorded {
 }
 
 /// Adds the group to the model.
-pub fn resolve(raw: &RawUpstream, scope: &mut Scope<'_>) {
+///
+/// `resolver` and `timeout` are those around it.
+pub fn resolve(raw: &RawUpstream, resolver: Option<ResolverId>, timeout: Duration, scope: &mut Scope<'_>) {
+    let resolver = resolver::resolve(raw.resolver.as_ref(), resolver, scope);
+    let timeout = raw.resolver_timeout.unwrap_or(timeout);
     let mut peers = Vec::new();
     let mut backups = Vec::new();
+    let mut followed = Vec::new();
     for server in &raw.servers {
+        if let Some(host) = followed_host(server) {
+            match resolver {
+                Some(resolver) => followed.push(follow(server, &host, resolver, timeout)),
+                None => scope.env.fault(no_resolver(server, raw)),
+            }
+            continue;
+        }
         match resolve_peer(server, scope) {
             Ok(found) if server.is_backup => backups.extend(found),
             Ok(found) => peers.extend(found),
@@ -134,19 +147,43 @@ pub fn resolve(raw: &RawUpstream, scope: &mut Scope<'_>) {
         timeout: raw.keepalive_timeout.unwrap_or(defaults.timeout),
     };
     let name = raw.name.text.as_str();
-    let upstream =
-        Upstream { name: name.into(), is_block: true, balance: Balance::RoundRobin, peers, backups, keepalive };
+    let upstream = Upstream {
+        name: name.into(),
+        is_block: true,
+        balance: Balance::RoundRobin,
+        peers,
+        backups,
+        followed,
+        keepalive,
+    };
     if let Err(fault) = scope.add_upstream(name.to_ascii_lowercase(), upstream, raw.name.span) {
         scope.env.fault(fault);
     }
 }
 
-fn resolve_peer(raw: &RawPeer, scope: &Scope<'_>) -> Result<Vec<Peer>, Fault> {
-    let text = raw.address.text.as_str();
-    let address =
-        address::peer(text).map_err(|words| Fault::new(raw.address.span, format!("{words} in upstream \"{text}\"")))?;
-    let found = scope.addresses(&address, 80, text, raw.address.span)?;
-    let peers = found.into_iter().map(|(address, name)| Peer {
+/// The host of a `server … resolve` that is a name.
+fn followed_host(raw: &RawPeer) -> Option<Host> {
+    match address::peer(&raw.address.text) {
+        Ok(Address::Inet(host)) if raw.is_followed && host.ip().is_none() => Some(host),
+        _ => None,
+    }
+}
+
+fn follow(raw: &RawPeer, host: &Host, resolver: ResolverId, timeout: Duration) -> Followed {
+    let port = host.port.unwrap_or(HTTP_PORT);
+    let nowhere = PeerAddress::Ip((std::net::Ipv4Addr::UNSPECIFIED, port).into());
+    let peer = peer(raw, nowhere, &raw.address.text);
+    Followed { resolver, timeout, host: host.name.as_str().into(), port, peer, is_backup: raw.is_backup }
+}
+
+fn no_resolver(raw: &RawPeer, group: &RawUpstream) -> Fault {
+    let name = &group.name.text;
+    let message = format!("no resolver defined to resolve names at run time in upstream \"{name}\"");
+    Fault::new(raw.address.span, message).help("name a server to ask, as in `resolver 127.0.0.1;` in `http`")
+}
+
+fn peer(raw: &RawPeer, address: PeerAddress, name: &str) -> Peer {
+    Peer {
         address,
         name: name.into(),
         weight: raw.weight,
@@ -154,6 +191,13 @@ fn resolve_peer(raw: &RawPeer, scope: &Scope<'_>) -> Result<Vec<Peer>, Fault> {
         fail_timeout: raw.fail_timeout,
         max_conns: raw.max_conns,
         down: raw.is_down,
-    });
-    Ok(peers.collect())
+    }
+}
+
+fn resolve_peer(raw: &RawPeer, scope: &Scope<'_>) -> Result<Vec<Peer>, Fault> {
+    let text = raw.address.text.as_str();
+    let address =
+        address::peer(text).map_err(|words| Fault::new(raw.address.span, format!("{words} in upstream \"{text}\"")))?;
+    let found = scope.addresses(&address, HTTP_PORT, text, raw.address.span)?;
+    Ok(found.into_iter().map(|(address, name)| peer(raw, address, &name)).collect())
 }

@@ -51,7 +51,9 @@ pub(super) struct ErrorLayer {
 impl<S: Subscriber> Layer<S> for ErrorLayer {
     fn enabled(&self, event: &Metadata<'_>, _: Position<'_, S>) -> bool {
         // Libraries tell of their inner life from `info` on: only who asked for `debug` wants to know.
-        event.target() == OWN || *event.level() <= Level::WARN || self.log.takes(LogLevel::Debug)
+        // What comes of a name stands in the line of whoever asked for it: name servers must not fill the log.
+        let is_wanted = *event.level() <= Level::WARN && !event.target().starts_with("hickory");
+        event.target() == OWN || is_wanted || self.log.takes(LogLevel::Debug)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

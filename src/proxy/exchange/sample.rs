@@ -16,6 +16,7 @@ use crate::model::{Content, Location, ProxyPass, Template};
 use crate::net::accept::ClientAddress;
 use crate::net::stream::Stream;
 use crate::proxy::client::Client;
+use crate::proxy::destination::Said;
 use crate::proxy::{Shard, destination, rewrite, upgrade};
 use crate::route;
 
@@ -69,7 +70,7 @@ impl Sample<'_> {
 
     fn head_towards(&mut self, location: &Location, to: &ProxyPass) -> Option<Vec<u8>> {
         let exchange = &mut self.exchange;
-        let destination = destination::of(exchange, to).ok()?;
+        let Said::Leads(destination) = destination::of(exchange, to).ok()? else { return None };
         let upgrading = upgrade::towards_peer(exchange, &location.proxy, &Request::of(&exchange.head)).ok()?;
         let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
         let method = exchange.head.method.clone();

@@ -1,14 +1,13 @@
 //! Directives of nginx's http core module: memory, files, connections and limits.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, SERVER, TWO, UPSTREAM, accepted,
-    by_value, refused,
+    Directive, FLAG, HTTP, HTTP_LEVELS, IF_IN_LOCATION, ONE, ONE_OR_MORE, ONE_OR_TWO, SERVER, TWO, accepted, by_value,
+    refused,
 };
 
 const HASH: &str = "it sizes a table inside nginx; lookups here have no such limit";
 const FILES: &str = "it tunes how nginx reads files; clients get the same bytes";
 const OPEN_FILES: &str = "files are opened for each request, so what is sent is never out of date";
-const RESOLVER: &str = "names are resolved when the configuration is loaded, not for each request";
 
 pub const TABLE: &[Directive] = &[
     accepted("variables_hash_max_size", HTTP, ONE, HASH),
@@ -99,19 +98,6 @@ pub const TABLE: &[Directive] = &[
         "it is the default",
         "refusing symbolic links under `root` is not built yet, and without it files outside could be read",
         "Keep links out of the folder, or let another server send these files.",
-    ),
-    refused(
-        "resolver",
-        HTTP_LEVELS | UPSTREAM,
-        ONE_OR_MORE,
-        RESOLVER,
-        "Remove the line and write the name without variables; a reload resolves it again.",
-    ),
-    accepted(
-        "resolver_timeout",
-        HTTP_LEVELS | UPSTREAM,
-        ONE,
-        "it acts only together with `resolver`, which is refused",
     ),
     accepted("error_log_tag", HTTP_LEVELS, TWO, "it adds words to lines of the error log and changes no answer"),
 ];
