@@ -162,12 +162,13 @@ impl Crew {
         opened(&self.ask(|_| Line::new("storm"))?)
     }
 
-    /// Begins traffic; `busy` tunnels and `rate` over all processes.
+    /// Begins traffic; `busy` tunnels and `rate` over all processes: messages a second, of bulk megabytes.
     pub fn run(&mut self, what: &str, busy: u32, bytes: u32, rate: u32) -> Result<(), String> {
         let parts = self.size();
         let order = |number| {
             let line = Line::new("run").with("what", what).with("busy", share(busy, parts, number));
-            line.with("bytes", bytes).with("rate", share(rate, parts, number).max(1))
+            // No rate at all is none for each.
+            line.with("bytes", bytes).with("rate", share(rate, parts, number).max(rate.min(1)))
         };
         self.ask(order).map(|_| ())
     }

@@ -67,6 +67,8 @@ pub struct Scenario {
     pub bulk: u32,
     /// Payload of a message, or body of a response.
     pub bytes: u32,
+    /// Megabytes in a second over all bulk each way; 0 for as many as there can be.
+    pub bulk_rate: u32,
     /// Messages in a second over all; 0 for as fast as answers come.
     pub rate: u32,
     /// In how many steps the tunnels are opened (`idle`).
@@ -94,7 +96,21 @@ impl Scenario {
             Mode::Kept => (9000, 0, 0, 64, 0, 5),
         };
         let name = mode.word().to_owned();
-        Self { name, mode, tunnels, busy, bulk, bytes, rate, steps, seconds: 2.0, rounds: 0, tls: false, log: false }
+        Self {
+            name,
+            mode,
+            tunnels,
+            busy,
+            bulk,
+            bulk_rate: 0,
+            bytes,
+            rate,
+            steps,
+            seconds: 2.0,
+            rounds: 0,
+            tls: false,
+            log: false,
+        }
     }
 
     pub fn wrap_in_tls(&mut self) {
@@ -128,6 +144,7 @@ impl Scenario {
             "tunnels" => self.tunnels = number()?,
             "busy" => self.busy = number()?,
             "bulk" => self.bulk = number()?,
+            "bulk_rate" => self.bulk_rate = number()?,
             "bytes" => self.bytes = number()?,
             "rate" => self.rate = number()?,
             "steps" => self.steps = number()?,
@@ -137,7 +154,7 @@ impl Scenario {
             "log" => self.log = value.parse().map_err(|_| wrong("wants true or false"))?,
             _ => {
                 return Err(wrong(
-                    "not a key; known are tunnels, busy, bulk, bytes, rate, steps, rounds, seconds, tls, log",
+                    "not a key; known are tunnels, busy, bulk, bulk_rate, bytes, rate, steps, rounds, seconds, tls, log",
                 ));
             }
         }
@@ -184,6 +201,7 @@ impl fmt::Display for Scenario {
             ("tunnels", self.tunnels, default.tunnels),
             ("busy", self.busy, default.busy),
             ("bulk", self.bulk, default.bulk),
+            ("bulk_rate", self.bulk_rate, default.bulk_rate),
             ("bytes", self.bytes, default.bytes),
             ("rate", self.rate, default.rate),
             ("steps", self.steps, default.steps),

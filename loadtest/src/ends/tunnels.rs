@@ -105,9 +105,10 @@ impl Tunnels {
         }));
     }
 
-    pub fn run_bulk(&mut self, busy: usize, bytes: usize) {
-        for tunnel in self.take(busy) {
-            let task = bulk::both_ways(tunnel, bytes, self.counts.clone(), self.stop.clone());
+    pub fn run_bulk(&mut self, busy: usize, bytes: usize, rate_mb: u32) {
+        for (index, tunnel) in self.take(busy).into_iter().enumerate() {
+            let pace = bulk::Pace::of(rate_mb, bytes, busy, index);
+            let task = bulk::both_ways(tunnel, bytes, pace, self.counts.clone(), self.stop.clone());
             self.busy.push(monoio::spawn(task));
         }
     }

@@ -130,7 +130,7 @@ fn begin(order: &Line, tunnels: &mut Tunnels) -> Result<(), String> {
     match order.text("what").as_deref() {
         Some("echo") => tunnels.run_in_turn(busy, bytes),
         Some("pace") => tunnels.run_at_rate(busy, bytes, order.number("rate")?),
-        Some("bulk") => tunnels.run_bulk(busy, bytes),
+        Some("bulk") => tunnels.run_bulk(busy, bytes, order.number("rate")?),
         Some("churn") => tunnels.run_churn(busy),
         Some("http") => tunnels.run_http(busy, bytes),
         what => return Err(format!("`run` of {what:?}, which is nothing")),
