@@ -40,7 +40,7 @@ fn a_location_s_lines_go_to_its_targets_by_level() {
 #[test]
 fn a_target_named_twice_gets_a_line_twice() {
     let longhaul = Setup::new().start(
-        "limit_req_zone $server_name zone=z:1m rate=1r/m; limit_req zone=z; server { listen %listen%;
+        "limit_req_zone $server_name zone=z:1m rate=1r/m; limit_req zone=z; server { listen %listen%; server_name s;
              location /twice { error_log %dir%/twice warn; error_log %dir%/twice; error_log stderr; error_log stderr; }
              location /once { error_log %dir%/once emerg; error_log %dir%/once; error_log stderr emerg; } }",
     );
@@ -123,4 +123,18 @@ fn logs_of_levels_are_opened_again() {
     super::support::wait_for("the new file", || longhaul.dir().join("own.log").exists().then_some(()));
     longhaul.get("/2");
     assert!(longhaul.wait_for_lines("own.log", 1).contains("GET /2 "));
+}
+
+#[test]
+fn a_level_may_say_more_than_the_main_log() {
+    let longhaul = Setup::new().start_file(
+        "daemon off; worker_processes 1; %user% pid pid; error_log error.log crit; events { }
+         http { access_log off; limit_req_zone $server_name zone=z:1m rate=1r/m; limit_req zone=z;
+             limit_req_log_level info; log_not_found off;
+             server { listen %listen%; server_name s; location /more { error_log %dir%/own.log info; } location / { } } }",
+    );
+    ["/", "/", "/more"].into_iter().for_each(|target| drop(longhaul.get(target)));
+    let lines = longhaul.wait_for_lines("own.log", 1);
+    assert!(lines.contains(" [info] ") && lines.lines().count() == 1, "{lines}");
+    assert_eq!(longhaul.file("error.log"), "");
 }
