@@ -15,7 +15,7 @@
 //! | module | owns | knows nothing of |
 //! |---|---|---|
 //! | [`cli`] | flags, the ways to start without a file | what a start is |
-//! | [`control`] | the process: start, reload, stop, signals, privileges; the only importer of [`config`] | messages |
+//! | [`control`] | the process: start, reload, stop, signals, privileges, and what the host allows it; the only importer of [`config`] | messages |
 //! | [`config`] | the dialect: text -> [`model`], every error with its place | sockets, threads |
 //! | [`shard`] | one thread: runtime, listeners, mailbox, counts | the syntax of messages |
 //! | [`proxy`] | a client connection from accept to its end or its tunnel | threads, signals, how a tunnel works |

@@ -67,14 +67,26 @@ fn first(json: &str) -> (String, u64) {
 
 #[test]
 fn the_number_of_tunnels_that_descriptors_hold_is_predicted() {
+    descriptors_met(
+        "worker_processes 1;",
+        "access_log off; server { listen %listen%; location / { proxy_pass http://%peer%; } }",
+    );
+    // Each shard has rings, mailboxes and a socket for each listener, and each log file is open.
+    let two = "access_log a.log; access_log b.log;
+         server { listen %listen%; listen %listen2%; location / { proxy_pass http://%peer%; } }";
+    descriptors_met("worker_processes 2;", two);
+}
+
+#[track_caller]
+fn descriptors_met(main: &str, http: &str) {
     const LIMIT: u64 = 200;
     let peer = Peer::start(holding);
     let peer_address: std::net::SocketAddr = peer.name.parse().expect("an address");
-    let longhaul = Setup::new().peer(&peer).allow_in_log("24: Too many open files").start_file(
-        "daemon off; worker_processes 1; %user% error_log error.log info; pid pid; events { worker_connections 4096; }
-         http { access_log off; server { listen %listen%; location / { proxy_pass http://%peer%; } } }",
-    );
-    longhaul.wait_for_log("start 1 shards, 1 listeners, io_uring with ");
+    let longhaul = Setup::new().peer(&peer).allow_in_log("24: Too many open files").start_file(&format!(
+        "daemon off; {main} %user% error_log error.log info; pid pid; events {{ worker_connections 4096; }}
+         http {{ {http} }}"
+    ));
+    longhaul.wait_for_log(" listeners, io_uring with 16384 completions (");
     let pid = Pid::from_raw(longhaul.pid().cast_signed()).expect("a process");
     let limit = Rlimit { current: Some(LIMIT), maximum: Some(LIMIT) };
     prlimit(Some(pid), Resource::Nofile, limit).expect("our child's limit");

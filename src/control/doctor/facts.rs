@@ -107,8 +107,11 @@ pub fn read(root: &Path, pid_file: Option<&Path>, ring: Ring) -> Facts {
 /// The proxy that the file names, if that is one and runs.
 fn running(root: &Path, file: &Path) -> Option<u32> {
     let number: u32 = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
-    let name = std::fs::read_to_string(root.join(format!("proc/{number}/comm"))).ok()?;
-    (name.trim() == env!("CARGO_PKG_NAME")).then_some(number)
+    let name = |of: &str| std::fs::read_to_string(root.join(format!("proc/{of}/comm"))).ok();
+    let found = name(&number.to_string())?;
+    // Its own name, or that under which this program was installed.
+    let is_proxy = found.trim() == env!("CARGO_PKG_NAME") || Some(&found) == name("self").as_ref();
+    is_proxy.then_some(number)
 }
 
 fn tunnels_open(root: &Path, number: u32) -> u64 {

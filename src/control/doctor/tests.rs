@@ -294,7 +294,10 @@ fn a_host_is_read_below_the_root_that_is_given() {
     assert_eq!(why("/proc/sys/fs/nr_open"), Some("its text is not what it should be"));
     assert_eq!(why("/proc/meminfo"), Some("21: Is a directory"));
     assert_eq!(why("/proc/sys/kernel/io_uring_disabled"), None);
-    // Another program has the number meanwhile.
+    // The program was installed under another name; then another program has the number.
+    write("proc/77/comm", "proxy-2\n");
+    write("proc/self/comm", "proxy-2\n");
+    assert_eq!(read(Some(pid_file.as_path())).whose, facts::Whose::Running(77));
     write("proc/77/comm", "other\n");
     assert_eq!(read(Some(pid_file.as_path())).whose, facts::Whose::Ours);
 }
