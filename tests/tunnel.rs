@@ -205,6 +205,30 @@ fn more_slow_readers_than_pipes_lose_nothing() {
 }
 
 #[test]
+fn what_a_pipe_held_of_a_tunnel_that_was_reset_reaches_nobody() {
+    let shard = shard();
+    let all = pattern(4 << 20);
+    for _ in 0..3 {
+        let ((client_near, client), (upstream_near, mut upstream)) = (tcp(), tcp());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        let writer = std::thread::spawn(move || upstream.write_all(&[0xee; 64 << 20]).unwrap_err());
+        shard.until(|counts| counts.pipes_lent == 1);
+        reset(client);
+        assert_eq!(ended(&record).ended, Ending::Reset(Side::Client));
+        writer.join().unwrap();
+        let ((client_near, mut client), (upstream_near, mut upstream)) = (tcp(), tcp());
+        let record = shard.adopt(client_near, upstream_near, Start::default());
+        let sent = all.clone();
+        let writer = std::thread::spawn(move || upstream.write_all(&sent).unwrap());
+        assert!(read_all(&mut client) == all);
+        writer.join().unwrap();
+        drop(client);
+        ended(&record);
+    }
+    shard.finish();
+}
+
+#[test]
 fn readers_that_stop_share_a_bound_and_stop_nobody_else() {
     const PENDING_MAX: usize = 64 << 10;
     let shard = Shard::start(EngineOptions { pending_bytes_max: PENDING_MAX, ..EngineOptions::default() });
