@@ -56,7 +56,7 @@ impl Random {
 }
 
 /// Unfragmented messages, masked or not, of random lengths.
-fn messages(random: &mut Random, length: usize) -> (Vec<u8>, u32) {
+pub fn messages(random: &mut Random, length: usize) -> (Vec<u8>, u32) {
     let (mut stream, mut count) = (Vec::with_capacity(length + 64), 0);
     while stream.len() < length {
         let bits = random.below(18);
