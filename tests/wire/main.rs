@@ -26,6 +26,7 @@ mod exhaustion;
 mod files;
 mod forward;
 mod framing;
+mod hostile;
 mod hostile_heads;
 mod hosts;
 mod limits;

@@ -266,14 +266,14 @@ pub const FIELDS: Fields = &[
 
 /// Codings where there were none yet.
 pub const ENCODINGS_BEFORE_1_1: Refusals = &[
-        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "HTTP/1.0"),
-        (b"POST / HTTP/1.0\r\nTransfer-Encoding: cow\r\nContent-Length: 1\r\n\r\n", 400, "HTTP/1.0"),
-        (b"POST / HTTP/1.0\r\nTransfer-Encoding:\r\n\r\n", 400, "HTTP/1.0"),
+    (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "HTTP/1.0"),
+    (b"POST / HTTP/1.0\r\nTransfer-Encoding: cow\r\nContent-Length: 1\r\n\r\n", 400, "HTTP/1.0"),
+    (b"POST / HTTP/1.0\r\nTransfer-Encoding:\r\n\r\n", 400, "HTTP/1.0"),
 ];
 
 /// Chunked bodies of which no byte may come to be read as a request.
 pub const CHUNKED: &[&[u8]] = &[
-b"3\nabc\r\n0\r\n\r\n",
+    b"3\nabc\r\n0\r\n\r\n",
     b"3\r\nabc\n0\r\n\r\n",
     b"3\r\nabc\r\n0\n\r\n",
     b"3\r\nabc\r\n0\r\n\n",
