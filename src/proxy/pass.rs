@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::answer::{Answered, Passed};
 use super::destination::{self, Destination};
 use super::exchange::{Attempt, ClientSide, Exchange, Next};
-use super::failure::{Failure, Phase};
+use super::failure::{Cause, Failure, Phase};
 use super::peer::PeerConnection;
 use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
@@ -41,9 +41,11 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
     let head = rewrite::request(exchange, &proxy, &method, &uri, prepared.length, &upgrading);
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
+    // An upgrade never takes a connection that was used before, nor leaves one behind.
+    let mut is_fresh = upgrading != Upgrading::No;
     loop {
         let tried_before = tried.clone();
-        let mut peer = match choose(exchange, &destination, &mut tried, &proxy, &uri, &upgrading).await {
+        let mut peer = match choose(exchange, &destination, &mut tried, &proxy, &uri, is_fresh).await {
             Ok(peer) => peer,
             Err(failure) if retry.allows(&failure, false) => {
                 exchange.report(failure.level(), format_args!("{failure}"));
@@ -81,42 +83,52 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
                 retry.used();
             }
             Err(failure) => {
-                if !may_go_on(exchange, side, &peer, &retry, &failure) {
-                    return Err(failure);
+                match again(exchange, side, &peer, &retry, &failure) {
+                    Again::No => return Err(failure),
+                    Again::SamePeer => (tried, is_fresh) = (tried_before, true),
+                    Again::NextPeer => retry.used(),
                 }
                 exchange.report(failure.level(), format_args!("{failure}"));
-                if peer.was_reused() {
-                    // That was the connection's fault and not the peer's, which is asked again.
-                    tried = tried_before;
-                } else {
-                    retry.used();
-                }
             }
         }
     }
 }
 
-/// Whether the request is sent again after a failure, over another connection. The peer's standing takes note.
-fn may_go_on(
+/// Whether a request is sent again after a failure.
+enum Again {
+    No,
+    /// Over a new connection: the one before had been closed in its sleep, which is nobody's fault.
+    SamePeer,
+    NextPeer,
+}
+
+/// How a request goes on after a failure. The peer's standing takes note.
+fn again(
     exchange: &mut Exchange<'_>,
     side: &ClientSide<'_>,
     peer: &PeerConnection,
     retry: &Retry<'_>,
     failure: &Failure,
-) -> bool {
-    let was_reused = peer.was_reused();
+) -> Again {
+    // A peer may close an idle connection when it likes. Whether it has seen the request before that is not known, so
+    // what must not reach it twice is not sent again.
+    let is_lost = matches!(failure.cause, Cause::UpstreamClosed | Cause::Upstream(..));
+    let is_silent = exchange.attempts.last().is_none_or(|attempt| attempt.bytes_received == 0);
+    let died_asleep = peer.was_reused() && is_lost && is_silent;
     if failure.is_of_peer() {
         if let Some(attempt) = exchange.attempts.last_mut() {
             attempt.status.get_or_insert(failure.status());
         }
-        if !was_reused {
+        if !died_asleep {
             peer.lease.failed(Instant::now());
         }
     }
-    let is_whole = !side.responder.has_begun() && side.body.is_done();
-    // A peer may close an idle connection when it likes; the request has not been seen by it.
-    let died_asleep = failure.is_of_peer() && was_reused && (retry.may_repeat() || peer.raw.is_empty());
-    is_whole && (died_asleep || retry.allows(failure, true))
+    match !side.responder.has_begun() && side.body.is_done() {
+        false => Again::No,
+        true if died_asleep && retry.may_repeat() => Again::SamePeer,
+        true if retry.allows(failure, true) => Again::NextPeer,
+        true => Again::No,
+    }
 }
 
 /// `proxy_method`, or the client's.
@@ -139,14 +151,14 @@ fn origin(exchange: &Exchange<'_>, proxy: &Proxy) -> From {
     From { address, keepalive: proxy.request.socket_keepalive }
 }
 
-/// Picks a peer, and a connection to it: one that is idle, or a new one.
+/// Picks a peer, and a connection to it: one that is idle, unless it has to be fresh, or a new one.
 async fn choose(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     tried: &mut Tried,
     proxy: &Proxy,
     uri: &[u8],
-    upgrading: &Upgrading,
+    is_fresh: bool,
 ) -> Result<PeerConnection, Failure> {
     exchange.phase = Phase::Connecting;
     let lease = destination.pick(tried)?;
@@ -154,10 +166,7 @@ async fn choose(
     exchange.upstream_text = Some(format!("http://{address}{}", Quoted(uri)));
     exchange.attempts.push(Attempt { address: address.to_string().into(), ..Attempt::default() });
     exchange.attempt_started.set(Instant::now());
-    // An upgrade never takes a connection that was used before, nor leaves one behind.
-    if *upgrading == Upgrading::No
-        && let Some((stream, age)) = take_idle(exchange, destination, &address)
-    {
+    if !is_fresh && let Some((stream, age)) = take_idle(exchange, destination, &address) {
         exchange.set_connect_time();
         return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
     }

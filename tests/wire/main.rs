@@ -52,3 +52,4 @@ mod tunnel_endings;
 mod unix;
 mod upgrade;
 mod upgrade_refused;
+mod upstream_connections;
