@@ -100,6 +100,7 @@ impl Passed<'_> {
             }
             Ok(response) => {
                 lease.succeeded();
+                sending.note_answer();
                 // An answer to half a request: the rest of it will not be waited for.
                 reading.responder.keep_alive &= !streams_body || sending.is_complete();
                 sending.beside(pin!(reading.pass_on(response))).await

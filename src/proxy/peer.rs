@@ -182,11 +182,17 @@ pub fn of_peer(error: BodyError) -> Failure {
 pub struct Sending<'f> {
     future: Pin<&'f mut dyn Future<Output = Result<(), Failure>>>,
     ended: Option<Result<(), Failure>>,
+    has_answer: bool,
 }
 
 impl<'f> Sending<'f> {
     pub fn new(future: Pin<&'f mut dyn Future<Output = Result<(), Failure>>>) -> Self {
-        Self { future, ended: None }
+        Self { future, ended: None, has_answer: false }
+    }
+
+    /// The peer has answered: what it does not take of the request any more is no failure.
+    pub fn note_answer(&mut self) {
+        self.has_answer = true;
     }
 
     /// Whether all of the request is out.
@@ -195,8 +201,9 @@ impl<'f> Sending<'f> {
         matches!(self.ended, Some(Ok(())))
     }
 
-    /// Runs `doing` to its end, and the upload beside it. A failure of the client's side ends both; a peer that no
-    /// longer reads may still have answered, so its failure counts only if `doing` fails too.
+    /// Runs `doing` to its end, and the upload beside it. A failure of the client's side ends both, and a peer that
+    /// takes nothing for too long before it answers. One that has closed may have answered before, so that failure
+    /// counts only if `doing` fails too.
     ///
     /// # Errors
     /// Those of `doing`, or the client's.
@@ -208,8 +215,11 @@ impl<'f> Sending<'f> {
             if self.ended.is_none()
                 && let Poll::Ready(ended) = self.future.as_mut().poll(cx)
             {
+                let gives_up = |failure: &Failure| {
+                    !failure.is_of_peer() || (!self.has_answer && matches!(failure.cause, Cause::UpstreamTimedOut))
+                };
                 match ended {
-                    Err(failure) if !failure.is_of_peer() => return Poll::Ready(Err(failure)),
+                    Err(failure) if gives_up(&failure) => return Poll::Ready(Err(failure)),
                     ended => self.ended = Some(ended),
                 }
             }

@@ -230,6 +230,21 @@ impl Socket {
         }
     }
 
+    /// Sends for ever, until the other side has gone.
+    pub fn send_until_gone(&mut self, chunk: &[u8]) {
+        let result = loop {
+            let result = match &mut self.stream {
+                Stream::Tcp(stream) => stream.write_all(chunk),
+                Stream::Unix(stream) => stream.write_all(chunk),
+            };
+            if let Err(error) = result {
+                break error;
+            }
+        };
+        let is_gone = matches!(result.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
+        assert!(is_gone, "{result} while waiting for the connection to go");
+    }
+
     /// Nothing comes for the given time: only for what must not happen, where no condition can be waited for.
     #[track_caller]
     pub fn expect_silence(&mut self, time: Duration) {

@@ -1,8 +1,10 @@
 //! What happens when one side is silent. Each timeout is a second or less; the tests wait for its effect.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::support::{Peer, Setup, head, message};
+use super::support::{Peer, Setup, head, message, wait_for};
 
 #[test]
 fn a_peer_that_answers_nothing_is_a_504() {
@@ -92,4 +94,64 @@ fn a_client_that_never_speaks_is_closed_in_silence() {
     let mut client = longhaul.connect();
     client.expect_end();
     assert_eq!(longhaul.file("access.log"), "");
+}
+
+#[test]
+fn a_peer_that_takes_nothing_of_a_request_is_a_504() {
+    let answered = Arc::new(AtomicBool::new(false));
+    let given_up = Arc::clone(&answered);
+    let peer = Peer::start(move |connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        // Reads no more until longhaul has given up.
+        connections.expect_no_more();
+        wait_for("the 504", || given_up.load(Ordering::Acquire).then_some(()));
+        socket.expect_gone();
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "server { listen %listen%; client_max_body_size 0; client_body_temp_path %dir%/bodies;
+             location / { proxy_pass http://%peer%; proxy_send_timeout 300ms; } }",
+    );
+    let mut client = longhaul.connect();
+    let mut sender = client.share();
+    const SIZE: usize = 32 << 20;
+    let sending = std::thread::spawn(move || {
+        sender.send(message(&format!("POST / HTTP/1.1\nHost: a\nContent-Length: {SIZE}"), b""));
+        sender.send(vec![b'x'; SIZE]);
+    });
+    assert!(client.read_answer().starts_with("HTTP/1.1 504 Gateway Time-out\r\n"));
+    answered.store(true, Ordering::Release);
+    longhaul.wait_for_log("upstream timed out (110: Connection timed out) while sending request to upstream");
+    sending.join().expect("all was taken");
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
+    let peer = Peer::start(|connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        socket.send(head("HTTP/1.1 200 OK\nContent-Length: 100000000"));
+        // Until longhaul goes away, since its client takes no more.
+        socket.send_until_gone(&[b'x'; 65536]);
+    });
+    let longhaul = Setup::new()
+        .peer(&peer)
+        .start("server { listen %listen%; send_timeout 300ms; location / { proxy_pass http://%peer%; } }");
+    let mut client = longhaul.connect();
+    client.shrink_receive_buffer(4096);
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    longhaul.wait_for_log("client timed out (110: Connection timed out) while sending to client");
+    client.reset();
+}
+
+#[test]
+fn keepalive_time_bounds_a_connection() {
+    let longhaul =
+        Setup::new().start("server { listen %listen%; keepalive_time 1ms; location / { return 200 fine; } }");
+    let mut client = longhaul.connect();
+    wait_for("the last answer", || {
+        client.send(head("GET / HTTP/1.1\nHost: a"));
+        client.read_answer().contains("\r\nConnection: close\r\n").then_some(())
+    });
+    client.expect_gone();
 }
