@@ -81,7 +81,10 @@ impl Scope<'_> {
         };
         let found = host_addresses(self.resolver, host, default_port).map_err(|why| {
             let fault = Fault::new(span, format!("host not found in upstream \"{text}\"")).label(why);
-            fault.help("names are resolved when the configuration is loaded: check the name, or write an address")
+            fault.help(
+                "names are resolved when the configuration is loaded: check the name, write an address, or follow the name \
+                 with `server NAME resolve` in an upstream",
+            )
         })?;
         Ok(found.into_iter().map(|address| (PeerAddress::Ip(address), address.to_string())).collect())
     }

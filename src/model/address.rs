@@ -1,4 +1,4 @@
-//! Addresses as the data path uses them: no names, they were resolved when the generation was built.
+//! Addresses as the data path uses them: no names, they were resolved before.
 
 use std::fmt;
 use std::net::SocketAddr;

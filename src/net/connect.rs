@@ -1,4 +1,4 @@
-//! Connections to peers. Addresses only: names were resolved when the generation was built.
+//! Connections to peers. Addresses only: what names mean is known before.
 
 use std::io;
 use std::net::SocketAddr;
