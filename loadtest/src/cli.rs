@@ -16,7 +16,7 @@ use crate::scenario::{FULL, Mode, QUICK, Scenario, parse, parse_matrix};
 use crate::{ends, host, interrupt};
 
 /// `--quick` keeps its five minutes on a slow machine too, by fewer rounds; table and report are written after it.
-const QUICK_TIME_MAX: Duration = Duration::from_secs(290);
+const QUICK_TIME_MAX: Duration = Duration::from_secs(280);
 
 #[derive(Debug, Parser)]
 #[command(version, about, arg_required_else_help = true)]

@@ -96,7 +96,7 @@ pub fn run(settings: &Settings, proxies: &[Proxy]) -> Outcome {
         let more = estimate(scenario) * proxies.len() as f64;
         if begins && round > 1 && settings.time_max.is_some_and(|max| !progress.fits(more, max)) {
             progress.say(&format!("time is up: {} has no round {round} any more", scenario.name));
-            outcome.cut = Some(format!("round {round} from {} on, for time", scenario.name));
+            outcome.cut = Some(format!("for time, everything from {} in round {round} on", scenario.name));
             break;
         }
         progress.begin(&format!("round {round} of {}: {} on {name}", settings.rounds, scenario.name));

@@ -171,7 +171,9 @@ mod tests {
         let report = fs::read_to_string(folder.path().join("report.html")).unwrap();
         assert!(report.contains("1 &lt;b&gt;") && report.contains("a &lt; b") && report.contains("<svg"), "{report}");
         assert!(!report.contains("http://") && !report.contains("https://"), "{report}");
-        assert!(fs::read_to_string(folder.path().join("readme.md")).unwrap().contains("a (1 <b>), b (2)"));
+        assert!(
+            fs::read_to_string(folder.path().join("readme.md")).unwrap().contains("a 1 <b>, b 2, each started fresh")
+        );
         assert!(fs::read_to_string(folder.path().join("table.md")).unwrap().contains("| 10 → 0.50? |"));
     }
 }

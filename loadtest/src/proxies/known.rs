@@ -83,7 +83,7 @@ impl Known {
     fn at(&self, program: PathBuf) -> Result<Proxy, String> {
         // It is started in a folder of its own, where a path from here leads nowhere.
         let program = program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))?;
-        let version = version(&program, self.version)?;
+        let version = version(&program, self.name, self.version)?;
         refuse_debug(self.name, &program, &version)?;
         let arguments = self.arguments.iter().map(ToString::to_string).collect();
         Ok(Proxy {
@@ -119,16 +119,15 @@ fn program(name: &str) -> Result<PathBuf, String> {
 }
 
 /// The line in which the program prints its own version, or else the first.
-fn version(program: &Path, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Result<String, String> {
+fn version(program: &Path, name: &str, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Result<String, String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     // longhaul gives the version of the dialect before its own.
     let first = lines.clone().next();
-    let line = lines.find(|line| line.starts_with(name.as_ref())).or(first);
+    let line = lines.find(|line| line.starts_with(name)).or(first);
     line.map(ToOwned::to_owned).ok_or_else(|| format!("{} prints no version", program.display()))
 }
 
@@ -142,8 +141,8 @@ fn described(text: &str) -> Result<Proxy, String> {
     let words = |text: String| text.split_whitespace().map(ToOwned::to_owned).collect::<Vec<String>>();
     let path = value("program")?;
     let program = if path.contains('/') { PathBuf::from(path) } else { program(&path)? };
-    let version = version(&program, &words(value("version")?))?;
     let (name, arguments) = (value("name")?, words(value("arguments")?));
+    let version = version(&program, &name, &words(value("version")?))?;
     Ok(Proxy { name, program, arguments, configuration: configuration.to_owned(), version })
 }
 
@@ -160,6 +159,15 @@ mod tests {
         assert_eq!(proxy.configuration, "listen {{listen}}\n");
         assert!(described("name = x\n").is_err());
         assert!(described("name = x\n---\n").is_err_and(|error| error.contains("program")));
+    }
+
+    #[test]
+    fn the_version_is_the_proxys_own() {
+        let said = ["longhaul version: longhaul/2", "nginx version: nginx/1"];
+        let found =
+            |name: &str| version(Path::new("/usr/bin/printf"), name, &[["%s\\n%s\\n"].as_slice(), &said].concat());
+        assert_eq!(found("nginx").as_deref(), Ok(said[1]));
+        assert_eq!(found("other").as_deref(), Ok(said[0]));
     }
 
     #[test]
