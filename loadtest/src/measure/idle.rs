@@ -48,7 +48,7 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
     let fresh = look(stage)?;
     let (mut held, mut seconds) = (first, 0.0);
     let mut last = None;
-    let mut points = vec![(0.0, 0.0)];
+    let mut points = Vec::new();
     for step in 1..=stage.scenario.steps {
         let next = (u64::from(wanted) * u64::from(step) / u64::from(stage.scenario.steps)) as u32;
         seconds += stage.open(next.saturating_sub(held))?;
@@ -67,7 +67,8 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
     if let Some(last) = last {
         read_each(stage, &fresh, &last, f64::from(held - first));
     }
-    // A line through two points fits always.
+    // What many openings at once take for good is an offset and no slope: the line need not begin at nothing. One through
+    // two points fits always.
     if let Some(line) = summary::line(&points).filter(|_| points.len() > 2) {
         stage.read("user_bytes_per_more_tunnel", line.slope);
         stage.read("user_memory_fit", line.fit);

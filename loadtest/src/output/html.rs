@@ -176,9 +176,9 @@ fn curves(run: &Run, scenario: &str, names: &[String]) -> String {
     text
 }
 
-/// How straight a curve is: through two points every line fits.
+/// How straight a curve is behind its begin: through two points every line fits.
 fn fit(series: &Series) -> Option<String> {
-    let points = Some(&series.points).filter(|points| points.len() > 2)?;
+    let points = series.points.get(1..).filter(|points| points.len() > 2)?;
     let line = straight_line(points)?;
     Some(format!("{}: {} B for each, r² = {:.4}", escape(&series.name), plain(line.slope * 1e6), line.fit))
 }
