@@ -187,6 +187,9 @@ fn debug_builds_are_refused() {
     fs::create_dir(folder.join("debug")).unwrap();
     let said = compare_with(&script(&folder.join("debug/longhaul"), "#!/bin/sh\necho longhaul 1\n"));
     assert!(said.contains("is a debug build"), "{said}");
+    let without = ["compare", "--debug-build-for-tests", "--quick", "--proxies", "longhaul"];
+    let output = Command::new(PROGRAM).args(without).env("CARGO", "/bin/false").current_dir(folder).output().unwrap();
+    assert!(text(&output.stderr).contains("longhaul is left out: cannot be built"), "{}", text(&output.stderr));
     if cfg!(debug_assertions) {
         let output = Command::new(PROGRAM).args(["compare", "--quick"]).current_dir(folder).output().unwrap();
         assert!(!output.status.success() && text(&output.stderr).contains("this is a debug build"));

@@ -4,6 +4,7 @@
 //! `---` and the configuration as a template.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -61,7 +62,7 @@ pub fn find(names: &[String], longhaul: Option<&Path>, files: &[PathBuf]) -> Fou
     for known in KNOWN.iter().filter(|known| names.is_empty() || names.iter().any(|name| name == known.name)) {
         let program = match (known.name, longhaul) {
             ("longhaul", Some(path)) => Ok(path.to_owned()),
-            ("longhaul", None) => beside_us(known.name).or_else(|not_built| program(known.name).map_err(|_| not_built)),
+            ("longhaul", None) => ours(known.name),
             (name, _) => program(name),
         };
         let proxy = program.and_then(|program| known.at(program));
@@ -105,6 +106,28 @@ fn refuse_debug(name: &str, program: &Path, version: &str) -> Result<(), String>
     Ok(())
 }
 
+/// Where ours is: beside this program, or installed.
+fn ours(name: &str) -> Result<PathBuf, String> {
+    if let Some(cargo) = env::var_os("CARGO") {
+        build(&cargo)?;
+    }
+    beside_us(name).or_else(|not_built| program(name).map_err(|_| not_built))
+}
+
+/// Under `cargo run` the proxy is built by the same cargo: what is measured is what the source says. A workspace build
+/// would give it features that only this program needs.
+fn build(cargo: &OsStr) -> Result<(), String> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    if !manifest.is_file() {
+        return Ok(());
+    }
+    eprintln!("building longhaul, if its source has changed");
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--quiet", "--bin", "longhaul", "--manifest-path"]).arg(manifest);
+    let status = command.stdin(Stdio::null()).status().map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cannot be built: cargo ended with {status}")) }
+}
+
 fn beside_us(name: &str) -> Result<PathBuf, String> {
     let own = env::current_exe().map_err(|error| error.to_string())?;
     let beside = own.with_file_name(name);
@@ -119,7 +142,7 @@ fn program(name: &str) -> Result<PathBuf, String> {
 }
 
 /// The line in which the program prints its own version, or else the first.
-fn version(program: &Path, name: &str, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Result<String, String> {
+fn version(program: &Path, name: &str, arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
     let text = [output.stdout, output.stderr].concat();
