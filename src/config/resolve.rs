@@ -44,6 +44,7 @@ struct Level {
     rewrite_log: bool,
     uninitialized_variable_warn: bool,
     log_not_found: bool,
+    log_subrequest: bool,
     resolver: Option<ResolverId>,
     resolver_timeout: Duration,
 }
@@ -70,6 +71,7 @@ impl Level {
             rewrite_log: false,
             uninitialized_variable_warn: true,
             log_not_found: true,
+            log_subrequest: false,
             resolver: None,
             resolver_timeout: resolver::default_timeout(),
         }
@@ -98,6 +100,7 @@ impl Level {
             rewrite_log: raw.rewrite_log.unwrap_or(self.rewrite_log),
             uninitialized_variable_warn: raw.uninitialized_variable_warn.unwrap_or(self.uninitialized_variable_warn),
             log_not_found: raw.log_not_found.unwrap_or(self.log_not_found),
+            log_subrequest: raw.logs.subrequests.unwrap_or(self.log_subrequest),
             resolver: resolver::resolve(raw.resolver.as_ref(), self.resolver, scope),
             resolver_timeout: raw.resolver_timeout.unwrap_or(self.resolver_timeout),
             client,
@@ -136,6 +139,7 @@ impl Level {
             rewrite_log: self.rewrite_log,
             uninitialized_variable_warn: self.uninitialized_variable_warn,
             log_not_found: self.log_not_found,
+            log_subrequest: self.log_subrequest,
             resolver: self.resolver,
             resolver_timeout: self.resolver_timeout,
         }

@@ -57,6 +57,8 @@ pub struct Location {
     pub uninitialized_variable_warn: bool,
     /// `log_not_found`: whether a missing file is an error in the log.
     pub log_not_found: bool,
+    /// `log_subrequest`: requests made inside have lines in the access log.
+    pub log_subrequest: bool,
     /// `resolver`, for names in the value of `proxy_pass`.
     pub resolver: Option<ResolverId>,
     pub resolver_timeout: Duration,

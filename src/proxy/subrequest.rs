@@ -27,6 +27,9 @@ pub async fn run<'c>(main: &mut Exchange<'c>, path: &[u8]) -> Exchange<'c> {
     let next: Next = Box::pin(inner.go(&mut side, Ok(()))).await;
     inner.is_complete = !matches!(next, Next::Drop);
     inner.sent.swap_with(&mut side.responder.sent);
+    if inner.location.log_subrequest {
+        inner.write_access_log();
+    }
     inner
 }
 

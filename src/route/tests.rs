@@ -41,6 +41,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         rewrite_log: false,
         uninitialized_variable_warn: false,
         log_not_found: false,
+        log_subrequest: false,
         resolver: None,
         resolver_timeout: std::time::Duration::ZERO,
     })

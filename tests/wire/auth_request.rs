@@ -252,3 +252,17 @@ fn limits_of_the_asked_location_count_where_the_request_had_none() {
     assert!(longhaul.get("/open").ends_with("open"));
     assert!(longhaul.get("/open").starts_with("HTTP/1.1 403 "));
 }
+
+#[test]
+fn requests_made_inside_have_log_lines_on_demand() {
+    let longhaul = Setup::new().start(
+        "log_format u '$uri $status $request_uri'; access_log %dir%/access.log u;
+         server { listen %listen%; location / { auth_request /auth; }
+             location /logged { auth_request /logged/auth; }
+             location = /auth { internal; return 403; }
+             location = /logged/auth { internal; log_subrequest on; return 401; } }",
+    );
+    ["/x", "/logged/x"].into_iter().for_each(|target| drop(longhaul.get(target)));
+    let lines = "/x 403 /x\n/logged/auth 401 /logged/x\n/logged/x 401 /logged/x\n";
+    assert_eq!(longhaul.wait_for_lines("access.log", 3), lines);
+}

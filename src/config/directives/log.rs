@@ -40,6 +40,13 @@ pub const TABLE: &[Directive] = &[
     ),
     supported("log_format", HTTP, TWO_OR_MORE, Setter::Http(log_format), "A format for `access_log`, with `escape=`."),
     supported(
+        "log_subrequest",
+        HTTP_LEVELS,
+        FLAG,
+        Setter::Flag(|level| &mut level.logs.subrequests),
+        "Whether requests that are made inside, as by `auth_request`, have lines of their own (off).",
+    ),
+    supported(
         "open_log_file_cache",
         HTTP_LEVELS,
         ONE_TO_FOUR,

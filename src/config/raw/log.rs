@@ -14,6 +14,7 @@ pub struct RawLogs {
     /// `access_log off`, which wins over other lines of its level.
     pub access_off: bool,
     pub error: Vec<RawErrorLog>,
+    pub subrequests: Option<bool>,
     /// `Some(None)` is `off`.
     pub cache: Option<Option<LogCache>>,
 }
