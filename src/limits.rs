@@ -81,8 +81,8 @@ pub const TUNNEL_PIPE_BYTES: usize = 256 << 10;
 /// (`pipe-user-pages-soft`) before the kernel makes them small.
 pub const TUNNEL_PIPES_MAX: usize = 64;
 
-/// Empty pipes a shard keeps: busy directions of one turn come one after the other.
-pub const TUNNEL_PIPES_KEPT: usize = 4;
+/// Empty pipes a shard keeps: as many as directions are busy whose targets now and then leave something in theirs.
+pub const TUNNEL_PIPES_KEPT: usize = 16;
 
 /// Bytes of all tunnels of a shard that wait in memory for a side to take them. Four thousand readers that stop reach it;
 /// from then on nothing is read that its target is not sure to take.

@@ -128,6 +128,6 @@ fn finish(ring: &Ring, slot: &mut Slot, each: &Move, now: Moment) {
     }
     slot.keep(each.direction, &bytes[sent..], now);
     if each.taken == limits::TUNNEL_COPY_BYTES && sent == each.whole {
-        slot.lengthen_stride(each.direction);
+        slot.note_copied(each.direction, true);
     }
 }

@@ -11,7 +11,8 @@ use super::u48::U48;
 /// The longest header with the longest payload of a control frame, less the byte that would make it complete.
 pub const HELD_BYTES_MAX: usize = HEADER_BYTES_MAX + CONTROL_PAYLOAD_MAX - 1;
 
-const HEADER_BYTES_MAX: usize = 14;
+/// Two bytes, a length of eight, a mask.
+pub const HEADER_BYTES_MAX: usize = 14;
 const CONTROL_PAYLOAD_MAX: usize = 125;
 
 const FIN: u8 = 0x80;

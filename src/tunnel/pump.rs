@@ -163,7 +163,12 @@ impl Pump {
             Some(trackers) => {
                 let left = usize::try_from(trackers[direction.index()].payload_left()).unwrap_or(usize::MAX);
                 if left < limits::TUNNEL_COPY_BYTES {
-                    return (None, limits::TUNNEL_BUFFER_BYTES / 2);
+                    // Between long frames nothing but the next header is worth a copy.
+                    let is_long = slot.stride(direction).is_long();
+                    return (
+                        None,
+                        if is_long { left + frames::HEADER_BYTES_MAX } else { limits::TUNNEL_BUFFER_BYTES / 2 },
+                    );
                 }
                 stride.min(left)
             }
@@ -202,11 +207,7 @@ impl Pump {
         let sent = write(slot, direction, &bytes[..whole]);
         slot.keep(direction, &bytes[sent..whole], now);
         after_stop(slot, direction, &bytes[whole..end], stop, now);
-        if taken < limits::TUNNEL_COPY_BYTES || sent < whole {
-            slot.shorten_stride(direction);
-        } else if taken == limit {
-            slot.lengthen_stride(direction);
-        }
+        slot.note_copied(direction, taken == limit && sent == whole);
         taken
     }
 
@@ -222,11 +223,7 @@ impl Pump {
             trackers[direction.index()].skip(taken as u64);
         }
         let is_drained = self.drain(slot, direction, pipe, now);
-        if taken < limits::TUNNEL_COPY_BYTES || !is_drained {
-            slot.shorten_stride(direction);
-        } else if taken == limit {
-            slot.lengthen_stride(direction);
-        }
+        slot.note_spliced(direction, taken, limit, is_drained);
         taken
     }
 

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits;
 use crate::model;
 
 use super::frames::Tracker;
@@ -37,20 +38,34 @@ pub fn between(earlier: u32, later: u32) -> Duration {
 }
 
 /// How a direction is moved. Bytes of short messages are copied; a source that fills the copy's buffer is spliced, in
-/// steps that double while the target takes all, so that a slow reader leaves little in a pipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// steps that double while the target takes all, and halve when it does not, so that a slow reader leaves little in a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Stride(u8);
 
 impl Stride {
-    /// Bytes to splice at once; `None`: copy.
-    pub fn splice_bytes(self, pipe_bytes: usize) -> Option<usize> {
-        (self.0 > 0).then(|| (pipe_bytes >> (Self::STEPS - self.0)).max(1))
-    }
-
     const STEPS: u8 = 4;
 
-    fn lengthen(&mut self) {
-        self.0 = (self.0 + 1).min(Self::STEPS);
+    /// Whatever is there is copied.
+    const COPIED: Stride = Stride(0);
+    /// The source has much, in frames that are too short to be spliced if it has any.
+    const MUCH: Stride = Stride(1);
+
+    /// Bytes to splice at once; `None`: copy.
+    pub fn splice_bytes(self, pipe_bytes: usize) -> Option<usize> {
+        (self > Self::COPIED).then(|| (pipe_bytes >> (Self::STEPS - self.0)).max(1))
+    }
+
+    /// Splices have followed one another: of what lies between them little is to be copied.
+    pub fn is_long(self) -> bool {
+        self > Self::MUCH
+    }
+
+    fn longer(self) -> Stride {
+        Stride((self.0 + 1).min(Self::STEPS))
+    }
+
+    fn shorter(self) -> Stride {
+        Stride(self.0.saturating_sub(1))
     }
 }
 
@@ -136,16 +151,27 @@ impl Slot {
         self.strides.get(direction)
     }
 
-    /// The source had as much as was asked for, and the target took all of it.
-    pub fn lengthen_stride(&mut self, direction: Direction) {
-        let mut stride = self.stride(direction);
-        stride.lengthen();
+    /// A copy is done. `is_full`: the source had all that was asked for, and the target took it.
+    pub fn note_copied(&mut self, direction: Direction, is_full: bool) {
+        let is_short = |tracker: &Tracker| tracker.payload_left() < limits::TUNNEL_COPY_BYTES as u64;
+        let stride = match &self.trackers {
+            _ if !is_full => Stride::COPIED,
+            Some(trackers) if is_short(&trackers[direction.index()]) => Stride::MUCH,
+            Some(_) | None => self.stride(direction).max(Stride::MUCH),
+        };
         self.strides.set(direction, stride);
     }
 
-    /// The source had little, or the target did not take it.
-    pub fn shorten_stride(&mut self, direction: Direction) {
-        self.strides.set(direction, Stride::default());
+    /// A splice has taken so many bytes where `limit` were asked for. `is_drained`: the target took them.
+    pub fn note_spliced(&mut self, direction: Direction, taken: usize, limit: usize, is_drained: bool) {
+        let stride = self.stride(direction);
+        let stride = match is_drained {
+            false => stride.shorter(),
+            true if taken == limit => stride.longer(),
+            true if taken < limits::TUNNEL_COPY_BYTES => Stride::COPIED,
+            true => stride,
+        };
+        self.strides.set(direction, stride);
     }
 
     pub fn add_written(&mut self, direction: Direction, count: usize) {
@@ -395,7 +421,7 @@ mod tests {
         let lengths: Vec<Option<usize>> = (0..6)
             .map(|_| {
                 let length = stride.splice_bytes(256);
-                stride.lengthen();
+                stride = stride.longer();
                 length
             })
             .collect();
