@@ -24,6 +24,7 @@ pub fn facts() -> Vec<(String, String)> {
         ("ip_local_port_range", "/proc/sys/net/ipv4/ip_local_port_range"),
         ("tcp_rmem", "/proc/sys/net/ipv4/tcp_rmem"),
         ("tcp_wmem", "/proc/sys/net/ipv4/tcp_wmem"),
+        ("tcp_congestion_control", "/proc/sys/net/ipv4/tcp_congestion_control"),
         ("load before", "/proc/loadavg"),
     ];
     facts.extend(settings.map(|(name, file)| (name, read(file).replace('\t', " "))));
