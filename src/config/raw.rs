@@ -9,7 +9,7 @@ mod proxy;
 pub use self::added::{RawAddHeader, RawAdded, RawExpires, RawInherit};
 pub use self::log::{RawAccessLog, RawAccessTarget, RawErrorLog, RawErrorTarget, RawLogFormat, RawLogs, RawSyslog};
 pub use self::proxy::{
-    RawCookieFlags, RawFind, RawProxyAnswer, RawProxyRequest, RawProxyRetry, RawRedirect, RawReplace,
+    RawBuffering, RawCookieFlags, RawFind, RawProxyAnswer, RawProxyRequest, RawProxyRetry, RawRedirect, RawReplace,
 };
 
 use std::net::IpAddr;
@@ -162,6 +162,7 @@ pub struct RawProxy {
     pub read_timeout: Option<Duration>,
     pub send_timeout: Option<Duration>,
     pub buffer_size: Option<usize>,
+    pub buffering: RawBuffering,
     pub request: RawProxyRequest,
     pub answer: RawProxyAnswer,
     pub intercept_errors: Option<bool>,

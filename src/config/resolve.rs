@@ -54,7 +54,7 @@ impl Level {
         Self {
             client: client::client_defaults(prefix),
             client_head: client::client_head_defaults(),
-            proxy: Arc::new(proxy::defaults()),
+            proxy: Arc::new(proxy::defaults(prefix)),
             tunnel: Arc::new(tunnel::defaults()),
             access: AccessParts::default(),
             limits: Arc::default(),

@@ -8,6 +8,7 @@ mod access;
 mod access_log;
 mod added_fields;
 mod address;
+mod buffering;
 mod error_log;
 mod error_page;
 mod generation;
@@ -37,6 +38,7 @@ pub use access::{Access, AccessRule, AuthBasic, AuthRequest, OriginRule, Source}
 pub use access_log::{AccessFile, AccessFileId, AccessLog, AccessLogTarget, Escape, LogCache, LogCacheId, LogFormat};
 pub use added_fields::{AddHeader, AddedFields, Expires, Expiry, ExpiryError};
 pub use address::{ListenAddress, PeerAddress};
+pub use buffering::Buffering;
 pub use error_log::{ErrorLog, ErrorLogId, ErrorLogTarget, LogLevel};
 pub use error_page::{ErrorPage, ErrorPages, LastResort, PageStatus, Target, TryFile, TryFiles};
 pub use generation::{Generation, Http, Slot};

@@ -1,8 +1,9 @@
 //! `proxy_pass` and the directives that act on it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ProxyAnswer, ProxyRequest, ProxyRetry, Template, UpstreamId};
+use super::{Buffering, ProxyAnswer, ProxyRequest, ProxyRetry, Template, UpstreamId};
 
 /// `proxy_pass`: where a request of this location goes.
 #[derive(Debug, Clone)]
@@ -62,6 +63,7 @@ pub struct Proxy {
     pub intercept_errors: bool,
     /// `proxy_buffer_size`: bound of an answer's head.
     pub buffer_bytes: usize,
+    pub buffering: Arc<Buffering>,
     pub request: ProxyRequest,
     pub answer: ProxyAnswer,
     pub next_upstream: ProxyRetry,

@@ -72,7 +72,7 @@ impl Stream {
     }
 
     /// Waits until bytes may be taken, or the connection has failed.
-    async fn writable(&self) -> io::Result<()> {
+    pub async fn writable(&self) -> io::Result<()> {
         let waiting = Waiting(&self.dropped_waits);
         let result = self.socket.writable(true).await;
         std::mem::forget(waiting);
@@ -177,11 +177,7 @@ impl Stream {
     /// # Errors
     /// As [`Stream::write_all`].
     pub async fn write_parts(&self, parts: &[&[u8]], timeout: Duration, written: &mut u64) -> io::Result<()> {
-        let mut slices = [IoSlice::new(&[]); WRITE_PARTS_MAX];
-        for (slice, part) in slices.iter_mut().zip(parts) {
-            *slice = IoSlice::new(part);
-        }
-        let mut sent = self.send_slices(&slices[..parts.len().min(WRITE_PARTS_MAX)])?;
+        let mut sent = self.write_parts_now(parts)?;
         *written += sent as u64;
         for part in parts {
             let skipped = sent.min(part.len());
@@ -191,6 +187,18 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// As [`Stream::write_parts`], what the socket takes now.
+    ///
+    /// # Errors
+    /// The socket's error.
+    pub fn write_parts_now(&self, parts: &[&[u8]]) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); WRITE_PARTS_MAX];
+        for (slice, part) in slices.iter_mut().zip(parts) {
+            *slice = IoSlice::new(part);
+        }
+        self.send_slices(&slices[..parts.len().min(WRITE_PARTS_MAX)])
     }
 
     fn send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -38,6 +38,17 @@ pub async fn within<T>(timeout: Duration, future: Pin<&mut impl Future<Output = 
     limited(timeout, future).await?
 }
 
+/// Bounds a wait by what is left of a longer one: such lengths are as many as waits, and have no queue.
+///
+/// # Errors
+/// As [`within`].
+pub async fn within_any<T>(timeout: Duration, future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    if timeout.is_zero() {
+        return future.await;
+    }
+    Box::pin(monoio::time::timeout(timeout, future)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+}
+
 /// The same for a future that has no errors of its own, or others.
 ///
 /// # Errors

@@ -1,27 +1,27 @@
 //! One request over one connection to a peer: it is sent, the answer's head is read, and the body passed on.
 
+mod body;
+
+pub use self::body::late;
+
 use std::cell::Cell;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::answer_fields;
-use super::body::Body;
 use super::early_hints::{EARLY_HINTS, EarlyHints};
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
-use super::pace::Pace;
-use super::peer::{PeerConnection, Rest, Sending, Upload, answer_or_client_gone, of_peer};
+use super::peer::{PeerConnection, Rest, Sending, Upload, answer_or_client_gone};
 use super::responder::{Answer, Responder};
 use super::rewrite::Upgrading;
 use super::spool::Prepared;
 use crate::http::framing::{self, BodyLength};
 use crate::http::upgrade::Asked;
 use crate::http::{Method, ResponseHead, Version, parse};
-use crate::limits::{BODY_BUFFER_BYTES, WATCH_CLIENT_AFTER};
+use crate::limits::WATCH_CLIENT_AFTER;
 use crate::model::{OwnRedirect, Proxy};
-use crate::net::buffer;
 use crate::net::stream::Stream;
-use crate::net::timer::{self, within};
 
 /// How an attempt ended well.
 pub enum Answered {
@@ -87,7 +87,9 @@ impl Passed<'_> {
         let mut sending_future = pin!(upload.send(stream, self.proxy, &sent));
         let mut sending = Sending::new(sending_future.as_mut());
         exchange.phase = Phase::SendingRequest;
-        let mut reading = Reading { exchange, responder: &mut side.responder, stream, raw, passed: self };
+        let is_buffered = self.proxy.buffering.is_on;
+        let responder = &mut side.responder;
+        let mut reading = Reading { exchange, responder, stream, raw, passed: self, is_buffered };
         let response = sending.beside(pin!(reading.head(!streams_body))).await;
         let result = match response {
             Ok(response) if response.status == 101 => {
@@ -125,6 +127,8 @@ struct Reading<'r, 'e, 's> {
     stream: &'r Stream,
     raw: &'r mut Vec<u8>,
     passed: &'r Passed<'r>,
+    /// The peer is read on while the client takes its time.
+    is_buffered: bool,
 }
 
 impl Reading<'_, '_, '_> {
@@ -206,25 +210,26 @@ impl Reading<'_, '_, '_> {
     /// Passes an answer that is no upgrade to the client.
     async fn pass_on(&mut self, response: ResponseHead) -> Result<Answered, Failure> {
         let exchange = &mut *self.exchange;
+        let rules = &self.passed.proxy.answer;
         let status = response.status;
         if self.passed.proxy.intercept_errors && status >= 300 && exchange.has_error_page(status) {
             exchange.challenges = response.fields.all(b"www-authenticate").map(Into::into).collect();
             return Err(exchange.failure(Cause::Status(status)));
         }
         if let Some(rate) = response.fields.first(b"x-accel-limit-rate")
-            && !self.passed.proxy.answer.ignores_accel_limit_rate
+            && !rules.ignores_accel_limit_rate
         {
             exchange.obey_rate(rate);
         }
         if let Some(to) = response.fields.first(b"x-accel-redirect")
-            && !self.passed.proxy.answer.ignores_accel_redirect
+            && !rules.ignores_accel_redirect
         {
             exchange.carry(&response.fields);
             return Err(exchange.failure(Cause::Inside(to.into())));
         }
         let length = framing::response(self.passed.method, &response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
-        let fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, &response);
+        let fields = answer_fields::of(exchange, rules, self.passed.redirect, &response);
         let reason = Some(response.reason.clone()).filter(|reason| !reason.is_empty());
         let shown = shown_length(&exchange.head.method, &response, length);
         let persists = match response.version {
@@ -232,6 +237,13 @@ impl Reading<'_, '_, '_> {
             Version::Http09 | Version::Http10 => response.fields.has_token(b"connection", b"keep-alive"),
         };
         exchange.begin(self.responder, Answer { status: response.status, reason, fields, length: shown });
+        if !rules.ignores_accel_buffering {
+            self.is_buffered = accel_buffering(&response).unwrap_or(self.is_buffered);
+        }
+        if !self.is_buffered {
+            // As in nginx: what is not held cannot be held back.
+            self.responder.pace = None;
+        }
         if self.responder.is_for_nobody() {
             return Ok(if self.drops_body(length) && persists { Answered::Done } else { Answered::DoneAndClose });
         }
@@ -239,70 +251,15 @@ impl Reading<'_, '_, '_> {
         let ends_with_close = length == BodyLength::UntilClose;
         Ok(if persists && !ends_with_close { Answered::Done } else { Answered::DoneAndClose })
     }
+}
 
-    /// Moves the answer's body. While the peer sends nothing, no buffer is held.
-    async fn body(&mut self, length: BodyLength) -> Result<(), Failure> {
-        let lost = |error| Failure::client(Phase::SendingToClient, "send()", error);
-        let timeout = self.passed.proxy.read_timeout;
-        let mut body = Body::new(length);
-        let pace = self.pace();
-        let mut taken_bytes = 0;
-        loop {
-            let mut piece = buffer::take();
-            let read_before = body.read_bytes;
-            let more = body.next_now(self.stream, self.raw, &mut piece);
-            self.note_received(usize::try_from(body.read_bytes - read_before).unwrap_or(usize::MAX));
-            match more.map_err(of_peer)? {
-                Some(true) => {
-                    if let Some(attempt) = self.exchange.attempts.last_mut() {
-                        attempt.response_bytes += piece.len() as u64;
-                    }
-                    self.responder.data(&piece).await.map_err(lost)?;
-                    taken_bytes += piece.len() as u64;
-                    drop(piece);
-                    if let Some(Err(pause)) = pace.map(|pace| pace.room(taken_bytes)) {
-                        timer::sleep(pause).await;
-                    }
-                }
-                Some(false) => break,
-                None => {
-                    drop(piece);
-                    self.responder.flush().await.map_err(lost)?;
-                    let failed = |error| Failure::upstream(Phase::ReadingResponse, "recv()", error);
-                    within(timeout, pin!(self.stream.readable())).await.map_err(failed)?;
-                }
-            }
-        }
-        // Only a client that says so is known to read fields there (RFC 9110 6.5.1).
-        if self.passed.proxy.answer.pass_trailers && self.exchange.head.fields.has_token(b"te", b"trailers") {
-            self.responder.trailers.clone_from(&body.trailers);
-        }
-        if let Some(trailers) = body.trailers {
-            self.exchange.upstream_trailers = *trailers;
-        }
-        self.exchange.add_trailers(self.responder);
-        self.responder.finish().await.map_err(lost)
+/// `X-Accel-Buffering` of a peer.
+fn accel_buffering(response: &ResponseHead) -> Option<bool> {
+    let value = response.fields.first(b"x-accel-buffering")?;
+    if value.eq_ignore_ascii_case(b"yes") {
+        return Some(true);
     }
-
-    /// Drops the body of an answer that nobody reads, as far as it is here; whether that was all of it. What is still
-    /// under way is not worth the wait: the connection ends instead.
-    fn drops_body(&mut self, length: BodyLength) -> bool {
-        let mut body = Body::new(length);
-        let mut piece = buffer::take();
-        while !body.is_done() && body.read_bytes < BODY_BUFFER_BYTES as u64 {
-            piece.clear();
-            if !matches!(body.next_now(self.stream, self.raw, &mut piece), Ok(Some(_))) {
-                return false;
-            }
-        }
-        body.is_done()
-    }
-
-    /// `proxy_limit_rate`, if it limits this answer.
-    fn pace(&self) -> Option<Pace> {
-        let rate = self.exchange.size(&self.passed.proxy.answer.limit_rate);
-        Pace::new(rate, 0, Instant::now())
-    }
+    value.eq_ignore_ascii_case(b"no").then_some(false)
 }
 
 /// The length that the client is told: a HEAD answer or a 304 says how long the body would be.

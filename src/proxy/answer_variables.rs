@@ -15,7 +15,7 @@ impl Exchange<'_> {
                 status => print(out, format_args!("{status:03}")),
             },
             Variable::BytesSent => print(out, format_args!("{}", sent.bytes)),
-            Variable::BodyBytesSent => print(out, format_args!("{}", sent.body_bytes)),
+            Variable::BodyBytesSent => print(out, format_args!("{}", sent.bytes.saturating_sub(sent.head_bytes))),
             Variable::SentHttp(name) => append_field(&sent.fields, name, out) || append_framing(&sent, name, out),
             Variable::SentTrailer(name) => append_field(&self.sent_trailers.borrow(), name, out),
             Variable::LimitConnStatus => put_some(out, self.limit_conn_status.map(|status| status.text().as_bytes())),

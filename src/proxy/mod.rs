@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod answer_fields;
 mod answer_variables;
+mod backlog;
 mod body;
 mod client;
 mod computed;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::Instant;
 
-use super::answer::{Answered, Passed};
+use super::answer::{Answered, Passed, late};
 use super::destination::{self, Destination};
 use super::exchange::{Attempt, ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
@@ -69,17 +69,17 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
         match result {
             Ok(Answered::Done) => {
                 keep(exchange, peer, &destination, &proxy, &upgrading);
-                return Ok(respond::after(side));
+                return finished(side).await;
             }
-            Ok(Answered::DoneAndClose) => return Ok(respond::after(side)),
+            Ok(Answered::DoneAndClose) => {
+                drop(peer);
+                return finished(side).await;
+            }
             Ok(Answered::Upgraded(response)) => {
                 return upgrade::finish(exchange, side, peer, &response, &upgrading).await;
             }
             Ok(Answered::NextPeer(status)) => {
-                // What a peer does not have or does not give says nothing against the peer.
-                if !matches!(status, 403 | 404) {
-                    peer.lease.failed(Instant::now());
-                }
+                blame(&peer, status);
                 retry.used();
             }
             Err(failure) => {
@@ -92,6 +92,22 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
             }
         }
     }
+}
+
+/// The peer's standing takes note of a status that another one may do better than.
+fn blame(peer: &PeerConnection, status: u16) {
+    // What a peer does not have or does not give says nothing against it.
+    if !matches!(status, 403 | 404) {
+        peer.lease.failed(Instant::now());
+    }
+}
+
+/// The peer is free; the client may still have to take a part of the answer.
+async fn finished(side: &mut ClientSide<'_>) -> Result<Next, Failure> {
+    if side.responder.is_behind() {
+        Box::pin(side.responder.catch_up()).await.map_err(late)?;
+    }
+    Ok(respond::after(side))
 }
 
 /// Whether a request is sent again after a failure.

@@ -1,9 +1,14 @@
 //! The answer on its way to the client: head, body in the framing the client can read, and what was sent for the log.
 
+mod late;
+
+pub use self::late::{LateError, Patience};
+
 use std::fs::File;
 use std::io;
 use std::time::Duration;
 
+use super::backlog::Backlog;
 use super::pace::Pace;
 use super::sent::Sent;
 use crate::http::framing::BodyLength;
@@ -53,6 +58,8 @@ pub struct Responder<'c> {
     pub trailers: Option<Box<Fields>>,
     /// `limit_rate`: set before anything is written.
     pub pace: Option<Pace>,
+    /// What the client has not taken yet.
+    backlog: Option<Box<Backlog>>,
     pub sent: Sent,
 }
 
@@ -78,6 +85,7 @@ impl<'c> Responder<'c> {
             expects_trailers: false,
             trailers: None,
             pace: None,
+            backlog: None,
             sent: Sent::default(),
         }
     }
@@ -122,6 +130,7 @@ impl<'c> Responder<'c> {
         };
         if self.version != Version::Http09 {
             self.encode_head(status, reason.as_deref(), &fields, length);
+            self.sent.head_bytes += self.pending.len() as u64;
         }
         self.sent.fields = fields;
     }
@@ -164,6 +173,7 @@ impl<'c> Responder<'c> {
     /// # Errors
     /// The client's socket's.
     pub async fn interim(&mut self, head: &[u8]) -> io::Result<()> {
+        self.sent.head_bytes += head.len() as u64;
         self.write(&[head]).await
     }
 
@@ -182,19 +192,20 @@ impl<'c> Responder<'c> {
     pub async fn data(&mut self, piece: &[u8]) -> io::Result<()> {
         let head = std::mem::take(&mut self.pending);
         let mut size = Vec::new();
-        let parts: [&[u8]; 4] = match self.framing {
-            Framing::None => [&head, b"", b"", b""],
-            Framing::Plain => [&head, b"", piece, b""],
+        let parts = self.framed(&head, piece, &mut size);
+        self.write(&parts).await
+    }
+
+    /// A piece of the body as it is sent, behind the head if there is one.
+    fn framed<'p>(&self, head: &'p [u8], piece: &'p [u8], size: &'p mut Vec<u8>) -> [&'p [u8]; 4] {
+        match self.framing {
+            Framing::None => [head, b"", b"", b""],
+            Framing::Plain => [head, b"", piece, b""],
             Framing::Chunked => {
-                chunked::chunk_head(piece.len(), &mut size);
-                [&head, &size, piece, b"\r\n"]
+                chunked::chunk_head(piece.len(), size);
+                [head, size, piece, b"\r\n"]
             }
-        };
-        let before = self.sent.bytes;
-        let result = self.write(&parts).await;
-        let body = (self.sent.bytes - before).saturating_sub(head.len() as u64);
-        self.sent.body_bytes += body;
-        result
+        }
     }
 
     /// Writes a part of a file as the body, and before it the head. The length was told by [`Responder::begin`].
@@ -204,10 +215,7 @@ impl<'c> Responder<'c> {
     pub async fn file(&mut self, file: &File, offset: u64, length: u64) -> io::Result<()> {
         self.flush().await?;
         let Some(stream) = self.stream.filter(|_| self.framing != Framing::None) else { return Ok(()) };
-        let before = self.sent.bytes;
-        let result = self.write_file(stream, file, offset, length).await;
-        self.sent.body_bytes += self.sent.bytes - before;
-        result
+        self.write_file(stream, file, offset, length).await
     }
 
     async fn write_file(&mut self, stream: &Stream, file: &File, mut offset: u64, mut left: u64) -> io::Result<()> {
@@ -254,19 +262,23 @@ impl<'c> Responder<'c> {
     pub async fn finish(&mut self) -> io::Result<()> {
         let head = std::mem::take(&mut self.pending);
         let mut with_trailers = Vec::new();
-        let last: &[u8] = match &self.trailers {
-            _ if self.framing != Framing::Chunked => b"",
-            None => chunked::LAST_CHUNK,
-            Some(trailers) => {
-                chunked::last_chunk_with(trailers, &mut with_trailers);
-                &with_trailers
-            }
-        };
+        let last = self.last(&mut with_trailers);
         if head.is_empty() && last.is_empty() {
             return Ok(());
         }
-        self.sent.body_bytes += last.len() as u64;
         self.write(&[&head, last]).await
+    }
+
+    /// What ends the body.
+    fn last<'p>(&self, with_trailers: &'p mut Vec<u8>) -> &'p [u8] {
+        match &self.trailers {
+            _ if self.framing != Framing::Chunked => b"",
+            None => chunked::LAST_CHUNK,
+            Some(trailers) => {
+                chunked::last_chunk_with(trailers, with_trailers);
+                with_trailers
+            }
+        }
     }
 
     /// Writes the whole body and ends the answer in one go.

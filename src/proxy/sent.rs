@@ -11,7 +11,8 @@ pub struct Sent {
     /// 0 until an answer was chosen.
     pub status: u16,
     pub bytes: u64,
-    pub body_bytes: u64,
+    /// Heads among them, once they are through.
+    pub head_bytes: u64,
     /// Fields of the answer, without those that frame it.
     pub fields: Fields,
     /// How long the body is, if the client was told.

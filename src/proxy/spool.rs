@@ -1,9 +1,9 @@
-//! A body before it is sent: in memory, or in a file below `client_body_temp_path`.
+//! A body before it is sent: in memory, or in a file, be it a client's on its way to a peer or a peer's on its way back.
 //!
 //! Reads and writes go through the page cache with plain calls on the shard's thread, as in nginx without threads.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,6 +84,17 @@ impl Spool {
         let read = self.file.read_at(&mut piece[start..], at);
         piece.truncate(start + *read.as_ref().unwrap_or(&0));
         read
+    }
+
+    /// Forgets what was written: the next bytes stand at its begin.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.bytes = 0;
+        Ok(())
     }
 
     #[must_use]

@@ -16,6 +16,7 @@ mod auth_request;
 mod balance;
 mod bodies;
 mod broken_configurations;
+mod buffering;
 mod command_line;
 mod computed;
 mod doctor;

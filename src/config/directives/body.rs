@@ -1,6 +1,6 @@
 //! Where a request's body is kept, and what becomes of bytes that nobody waits for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub const TABLE: &[Directive] = &[
     level(
         "client_body_temp_path",
         ONE_TO_FOUR,
-        temp_path,
+        |level, line| temp_path(&mut level.client.body_temp_path, line),
         "Folder of bodies longer than `client_body_buffer_size`, with up to three levels (`client_body_temp`).",
     ),
     level(
@@ -40,8 +40,9 @@ pub const TABLE: &[Directive] = &[
     ),
 ];
 
-fn temp_path(level: &mut RawLevel, line: &Line) -> Recorded {
-    line.once(&mut level.client.body_temp_path, |line| {
+/// A folder for files, and the lengths of the names of folders in it.
+pub fn temp_path(field: &mut Option<(PathBuf, Vec<usize>)>, line: &Line) -> Recorded {
+    line.once(field, |line| {
         let mut levels = Vec::new();
         for word in &line.args()[1..] {
             match word.text.as_str() {

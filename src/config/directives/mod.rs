@@ -3,6 +3,7 @@
 pub mod access;
 pub mod added_fields;
 pub mod body;
+pub mod buffering;
 mod classes;
 pub mod client;
 pub mod content;
@@ -42,6 +43,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     proxy::TABLE,
     proxy_request::TABLE,
     proxy_answer::TABLE,
+    buffering::TABLE,
     tunnel::TABLE,
     upstream::TABLE,
     resolver::TABLE,

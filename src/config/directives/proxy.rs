@@ -1,10 +1,11 @@
 //! `proxy_pass` and the directives that act on it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::added_fields::field;
-use super::{proxy_answer, proxy_request};
+use super::{buffering, proxy_answer, proxy_request};
 use crate::config::address::{self, Address};
 use crate::config::diagnostic::{Fault, nearest};
 use crate::config::lexer::Word;
@@ -111,7 +112,7 @@ fn buffer_size(level: &mut RawLevel, line: &Line) -> Recorded {
 
 /// nginx's defaults.
 #[must_use]
-pub fn defaults() -> Proxy {
+pub fn defaults(prefix: &Path) -> Proxy {
     Proxy {
         http_1_0: false,
         set_headers: Vec::new(),
@@ -122,6 +123,7 @@ pub fn defaults() -> Proxy {
         send_timeout_is_explicit: false,
         intercept_errors: false,
         buffer_bytes: 4 << 10,
+        buffering: buffering::defaults(prefix),
         request: ProxyRequest::default(),
         answer: proxy_answer::defaults(),
         next_upstream: proxy_request::retry_defaults(),
@@ -137,6 +139,7 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         && raw.send_timeout.is_none()
         && raw.intercept_errors.is_none()
         && raw.buffer_size.is_none()
+        && raw.buffering.is_empty()
         && raw.request.is_empty()
         && raw.answer.is_empty()
         && raw.next_upstream.is_empty();
@@ -151,6 +154,7 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         [] => around.set_headers.clone(),
         own => own.iter().map(one).collect(),
     };
+    let buffer_bytes = raw.buffer_size.unwrap_or(around.buffer_bytes);
     Arc::new(Proxy {
         http_1_0: raw.http_1_0.unwrap_or(around.http_1_0),
         set_headers,
@@ -160,7 +164,8 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         read_timeout_is_explicit: raw.read_timeout.is_some() || around.read_timeout_is_explicit,
         send_timeout_is_explicit: raw.send_timeout.is_some() || around.send_timeout_is_explicit,
         intercept_errors: raw.intercept_errors.unwrap_or(around.intercept_errors),
-        buffer_bytes: raw.buffer_size.unwrap_or(around.buffer_bytes),
+        buffer_bytes,
+        buffering: buffering::resolve(&raw.buffering, &around.buffering, buffer_bytes, scope),
         request: proxy_request::resolve(&raw.request, &around.request, scope),
         next_upstream: proxy_request::resolve_retry(&raw.next_upstream, &around.next_upstream),
         answer: proxy_answer::resolve(&raw.answer, &around.answer, scope),

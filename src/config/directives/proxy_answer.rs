@@ -205,6 +205,7 @@ pub fn defaults() -> ProxyAnswer {
         hidden: HIDDEN.iter().map(|name| name.as_bytes().into()).collect(),
         ignores_accel_redirect: false,
         ignores_accel_limit_rate: false,
+        ignores_accel_buffering: false,
         limit_rate: Template::default(),
         early_hints: Arc::default(),
         pass_trailers: false,
@@ -260,6 +261,7 @@ pub fn resolve(raw: &RawProxyAnswer, around: &ProxyAnswer, scope: &Scope<'_>) ->
         },
         hidden: hidden(raw, around),
         ignores_accel_redirect: ignores("x-accel-redirect", around.ignores_accel_redirect),
+        ignores_accel_buffering: ignores("x-accel-buffering", around.ignores_accel_buffering),
         ignores_accel_limit_rate: ignores("x-accel-limit-rate", around.ignores_accel_limit_rate),
         early_hints: match &raw.early_hints {
             Some(words) => words.iter().map(|word| scope.template(word)).collect(),

@@ -1,9 +1,11 @@
 //! What the user wrote of the directives that change a request or an answer on its way.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::lexer::Word;
+use crate::config::source::Span;
 use crate::model::Pattern;
 
 /// Directives that act on an answer.
@@ -70,4 +72,27 @@ pub struct RawProxyRetry {
     pub on: Option<Vec<String>>,
     pub tries: Option<u64>,
     pub timeout: Option<Duration>,
+}
+
+/// `proxy_buffering` and what goes with it. A [`Span`] is where a size stands.
+#[derive(Debug, Default)]
+pub struct RawBuffering {
+    pub is_on: Option<bool>,
+    pub buffers: Option<(usize, usize)>,
+    pub busy_size: Option<(usize, Span)>,
+    pub max_temp_file_size: Option<(u64, Span)>,
+    pub temp_path: Option<(PathBuf, Vec<usize>)>,
+}
+
+impl RawBuffering {
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { is_on, buffers, busy_size, max_temp_file_size, temp_path } = self;
+        is_on.is_none()
+            && buffers.is_none()
+            && busy_size.is_none()
+            && max_temp_file_size.is_none()
+            && temp_path.is_none()
+    }
 }

@@ -52,7 +52,7 @@ fn the_frame_of_the_public_suite_is_loaded() {
 fn what_changes_nothing_is_told_once() {
     let told = warnings(SUITE);
     assert!(told.iter().any(|line| line.starts_with("\"use\" changes nothing here: ")), "{told:?}");
-    assert_eq!(told.iter().filter(|line| line.contains("_temp_path")).count(), 4);
+    assert_eq!(told.iter().filter(|line| line.contains("_temp_path")).count(), 3);
 }
 
 #[test]

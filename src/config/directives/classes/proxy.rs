@@ -2,12 +2,10 @@
 //! only tunes a refused directive is accepted, so that one error stands for all.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, ONE, ONE_OR_MORE, ONE_TO_FOUR, ONE_TO_THREE, TWO, TWO_OR_MORE, accepted,
-    by_value, refused,
+    Directive, FLAG, HTTP, HTTP_LEVELS, ONE, ONE_OR_MORE, ONE_TO_THREE, TWO, TWO_OR_MORE, accepted, by_value, refused,
 };
 
-const STREAMED: &str =
-    "bodies are passed on as they come, through bounded memory and no file; both sides see the same bytes";
+const PIECES: &str = "what goes into a file goes there as it comes, at most 32k at a time";
 const ONLY_CACHE: &str = "it acts only together with `proxy_cache`, which is refused unless it is off";
 const CACHE: &str = "answers are not cached, and without a cache the peers get every request and stale answers end";
 const CACHE_INSTEAD: &str =
@@ -20,12 +18,7 @@ const HTTPS_INSTEAD: &str =
 const DEFAULT: &str = "it is the default";
 
 pub const TABLE: &[Directive] = &[
-    accepted("proxy_buffering", HTTP_LEVELS, FLAG, STREAMED),
-    accepted("proxy_buffers", HTTP_LEVELS, TWO, STREAMED),
-    accepted("proxy_busy_buffers_size", HTTP_LEVELS, ONE, STREAMED),
-    accepted("proxy_temp_path", HTTP_LEVELS, ONE_TO_FOUR, STREAMED),
-    accepted("proxy_max_temp_file_size", HTTP_LEVELS, ONE, STREAMED),
-    accepted("proxy_temp_file_write_size", HTTP_LEVELS, ONE, STREAMED),
+    accepted("proxy_temp_file_write_size", HTTP_LEVELS, ONE, PIECES),
     accepted(
         "proxy_headers_hash_max_size",
         HTTP_LEVELS,

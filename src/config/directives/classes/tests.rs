@@ -81,7 +81,6 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
         ("ssl_prefer_server_ciphers", HTTP, "on"),
         ("gzip", HTTP, "on"),
         ("gzip_types", HTTP, "text/css"),
-        ("proxy_buffering", LOCATION, "off"),
         ("proxy_cache_bypass", LOCATION, "$http_upgrade"),
         ("proxy_cache", LOCATION, "off"),
         ("zone", UPSTREAM, "chat 64k"),
