@@ -4,14 +4,17 @@
 //! may wait for a disk: that is bounded by sending in steps.
 
 mod conditions;
+mod ranges;
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use self::conditions::{Verdict, Version};
+use self::ranges::Multipart;
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::respond;
@@ -139,10 +142,15 @@ async fn send(
         None => conditions::judge(&exchange.head.fields, &version, settings),
         Some(_) => Verdict::Whole,
     };
-    let (status, offset, length) = match verdict {
-        Verdict::Whole => (200, 0, version.length),
-        Verdict::Part(offset, length) => (206, offset, length),
-        Verdict::NotModified => (304, 0, 0),
+    let content_type = respond::content_type(exchange, &exchange.path);
+    let mut multipart = None;
+    let (status, parts) = match verdict {
+        Verdict::Whole => (200, vec![(0, version.length)]),
+        Verdict::Parts(parts) => {
+            multipart = (parts.len() > 1).then(|| Multipart::new(&parts, version.length, content_type, boundary()));
+            (206, parts)
+        }
+        Verdict::NotModified => (304, Vec::new()),
         Verdict::Failed => return Err(exchange.failure(Cause::Status(412))),
         Verdict::NotSatisfiable => {
             let range = format!("bytes */{}", version.length);
@@ -153,7 +161,8 @@ async fn send(
     let takes_ranges = status == 200 && exchange.shown_status.is_none() && settings.max_ranges != Some(0);
     let mut fields = respond::standard_fields(exchange);
     if status != 304 {
-        fields.push(b"Content-Type", respond::content_type(exchange, &exchange.path));
+        let parted = multipart.as_ref().map(|multipart| multipart.content_type.as_bytes());
+        fields.push(b"Content-Type", parted.unwrap_or(content_type));
     }
     fields.push(b"Last-Modified", httpdate::fmt_http_date(version.modified).as_bytes());
     if let Some(etag) = &version.etag {
@@ -162,53 +171,97 @@ async fn send(
     if takes_ranges && exchange.carried_fields.first(b"accept-ranges").is_none() {
         fields.push(b"Accept-Ranges", b"bytes");
     }
-    if status == 206 {
-        let range = format!("bytes {offset}-{}/{}", offset + length - 1, version.length);
+    if let (206, None, [(offset, length)]) = (status, &multipart, parts.as_slice()) {
+        let range = ranges::content_range(*offset, *length, version.length);
         fields.push(b"Content-Range", range.as_bytes());
     }
+    let length = multipart.as_ref().map_or_else(|| parts.iter().map(|part| part.1).sum(), |multipart| multipart.length);
     let framing = if status == 304 { BodyLength::None } else { BodyLength::Length(length) };
     exchange.begin(&mut side.responder, Answer { status, reason: None, fields, length: framing });
+    exchange.add_trailers(&mut side.responder);
     let is_head = exchange.head.method == Method::Head;
-    body(exchange, side, file, offset, if is_head { 0 } else { length }).await?;
+    match (multipart, parts.as_slice()) {
+        _ if is_head => side.responder.finish().await.map_err(lost)?,
+        (Some(multipart), parts) => body_of_parts(exchange, side, &file, parts, &multipart).await?,
+        (None, [(offset, length)]) => body(exchange, side, &file, *offset, *length).await?,
+        (None, _) => side.responder.finish().await.map_err(lost)?,
+    }
     Ok(respond::after(side))
+}
+
+fn lost(error: io::Error) -> Failure {
+    Failure::client(Phase::SendingToClient, "send()", error)
+}
+
+/// What parts the parts of an answer. Nobody who writes a file can know it.
+fn boundary() -> u64 {
+    let mut bytes = [0u8; 8];
+    // The system's generator does not fail once it is seeded; without it the boundary is merely a known one.
+    let _ = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
+    u64::from_ne_bytes(bytes)
 }
 
 async fn body(
     exchange: &Exchange<'_>,
     side: &mut ClientSide<'_>,
-    mut file: File,
+    file: &File,
     offset: u64,
     length: u64,
 ) -> Result<(), Failure> {
-    let lost = |error| Failure::client(Phase::SendingToClient, "send()", error);
     let responder = &mut side.responder;
-    exchange.add_trailers(responder);
-    let failed = |error| exchange.failure(Cause::Own("read()", error));
-    if responder.is_chunked() {
-        // Fields follow the body, so it cannot leave as one run of the file's bytes.
-        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-        let mut rest = file.take(length);
-        loop {
-            let mut piece = buffer::take();
-            let room = crate::limits::BODY_BUFFER_BYTES as u64;
-            if rest.by_ref().take(room).read_to_end(&mut piece).map_err(failed)? == 0 {
-                return responder.finish().await.map_err(lost);
-            }
-            responder.data(&piece).await.map_err(lost)?;
-        }
-    }
     if length > crate::limits::BODY_BUFFER_BYTES as u64 {
-        responder.file(&file, offset, length).await.map_err(lost)?;
-        return responder.finish().await.map_err(lost);
+        part(exchange, side, file, offset, length).await?;
+        return side.responder.finish().await.map_err(lost);
     }
     // What fits one buffer leaves in one call with its head.
     let mut piece = buffer::take();
-    if length > 0 {
-        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-        let n = file.take(length).read_to_end(&mut piece).map_err(failed)?;
-        if n as u64 != length {
-            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
-        }
-    }
+    read(exchange, file, offset, length, &mut piece)?;
     responder.whole(&piece).await.map_err(lost)
+}
+
+async fn body_of_parts(
+    exchange: &Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    file: &File,
+    parts: &[(u64, u64)],
+    multipart: &Multipart,
+) -> Result<(), Failure> {
+    for (head, (offset, length)) in multipart.heads.iter().zip(parts) {
+        side.responder.data(head).await.map_err(lost)?;
+        part(exchange, side, file, *offset, *length).await?;
+    }
+    side.responder.whole(&multipart.end).await.map_err(lost)
+}
+
+/// Sends a part of a file, and not the end of the body.
+async fn part(
+    exchange: &Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    file: &File,
+    mut offset: u64,
+    mut length: u64,
+) -> Result<(), Failure> {
+    let responder = &mut side.responder;
+    if !responder.is_chunked() {
+        return responder.file(file, offset, length).await.map_err(lost);
+    }
+    // Fields follow the body, so it cannot leave as one run of the file's bytes.
+    while length > 0 {
+        let step = length.min(crate::limits::BODY_BUFFER_BYTES as u64);
+        let mut piece = buffer::take();
+        read(exchange, file, offset, step, &mut piece)?;
+        responder.data(&piece).await.map_err(lost)?;
+        (offset, length) = (offset + step, length - step);
+    }
+    Ok(())
+}
+
+/// Reads so many bytes at a place.
+fn read(exchange: &Exchange<'_>, file: &File, offset: u64, length: u64, piece: &mut Vec<u8>) -> Result<(), Failure> {
+    if length == 0 {
+        return Ok(());
+    }
+    let failed = |error| exchange.failure(Cause::Own("pread()", error));
+    piece.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+    file.read_exact_at(piece, offset).map_err(failed)
 }

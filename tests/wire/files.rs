@@ -122,6 +122,49 @@ fn a_client_that_has_the_file_or_wants_a_part_of_it() {
 }
 
 #[test]
+fn several_ranges_are_parts_of_one_answer() {
+    let large: Vec<u8> = (0..500_000_u32).map(|n| (n % 251) as u8).collect();
+    let longhaul = Setup::new().file("html/a.txt", "0123456789").file("html/large.bin", &large).start(
+        "server { listen %listen%; root %dir%/html; location /one/ { alias %dir%/html/; max_ranges 1; }
+                  location /trailed/ { alias %dir%/html/; add_trailer X-End 1; } }",
+    );
+    let ask = |target: &str, fields: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n\r\n");
+        let answer = longhaul.exchange(request);
+        let at = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+        (String::from_utf8_lossy(&answer[..at]).into_owned(), answer[at..].to_vec())
+    };
+    let boundary = |head: &str| {
+        let line = head.lines().find_map(|line| line.strip_prefix("Content-Type: multipart/byteranges; boundary="));
+        line.expect("several parts").to_owned()
+    };
+    let (head, body) = ask("/a.txt", "Range: bytes=0-1, -2");
+    let mark = boundary(&head);
+    let part = |range: &str, bytes: &str| {
+        format!("\r\n--{mark}\r\nContent-Type: text/plain\r\nContent-Range: bytes {range}/10\r\n\r\n{bytes}")
+    };
+    let expected = format!("{}{}\r\n--{mark}--\r\n", part("0-1", "01"), part("8-9", "89"));
+    assert!(head.starts_with("HTTP/1.1 206 Partial Content\r\n") && mark.len() == 20, "{head}");
+    assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", expected.len())), "{head}");
+    assert!(!head.contains("\r\nContent-Range: "), "{head}");
+    assert_eq!(String::from_utf8_lossy(&body), expected);
+    let (head, body) = ask("/large.bin", "Range: bytes=10-200009,400000-");
+    let mark = boundary(&head);
+    assert!(body.windows(200_000).any(|window| *window == large[10..200_010]), "the first part");
+    let end = [&large[400_000..], format!("\r\n--{mark}--\r\n").as_bytes()].concat();
+    assert!(body.ends_with(&end), "the last part");
+    assert!(ask("/one/a.txt", "Range: bytes=0-1, -2").0.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(ask("/a.txt", "Range: bytes=0-1, 0-").0.starts_with("HTTP/1.1 200 OK\r\n"), "more than the file");
+    assert!(ask("/a.txt", "Range: bytes=0-1, x").0.starts_with("HTTP/1.1 416 "));
+    let (head, body) = ask("/a.txt", "If-Range: \"other\"\r\nRange: bytes=0-1, -2");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body == b"0123456789", "{head}");
+    let (head, body) = ask("/trailed/a.txt", "Range: bytes=0-1, -2");
+    assert!(head.contains("\r\nTransfer-Encoding: chunked\r\n") && body.ends_with(b"0\r\nX-End: 1\r\n\r\n"));
+    let answer = longhaul.exchange("HEAD /a.txt HTTP/1.0\r\nHost: a\r\nRange: bytes=0-1, -2\r\n\r\n");
+    assert!(answer.starts_with(b"HTTP/1.1 206 ") && answer.ends_with(b"\r\n\r\n"));
+}
+
+#[test]
 fn a_missing_file_is_told_unless_it_shall_not() {
     let longhaul = Setup::new().start("server { listen %listen%; root %dir%; location /quiet { log_not_found off; } }");
     longhaul.get("/quiet/x");
