@@ -48,6 +48,7 @@ fn generated_parts_of_the_documents() {
     let help: String = help.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
     generated("README.md", "help", &help);
     generated("README.md", "directives", &longhaul::config::directive_list_markdown());
+    generated("README.md", "variables", &longhaul::config::variable_list_markdown());
     generated("tuning/README.md", "sizing", &longhaul::control::sizing_markdown());
     let comparison = newest_run().map(|run| fs::read_to_string(run.join("readme.md")).expect("readable"));
     generated("README.md", "compare", &comparison.unwrap_or_else(|| "No run is committed yet.".to_owned()));

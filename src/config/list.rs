@@ -1,9 +1,10 @@
-//! The list of directives for the README, made from the table.
+//! The lists of directives and variables for the README, made from the tables.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::directives;
+use super::names;
 use super::table::{Class, context_names};
 
 /// Supported directives with their contexts and meaning, then the names that are accepted and those that are refused.
@@ -32,5 +33,24 @@ pub fn directive_list_markdown() -> String {
         accepted.len(),
         refused.len()
     );
+    out
+}
+
+/// Supported variables, then nginx's others with the reason why they are none here.
+#[must_use]
+pub fn variable_list_markdown() -> String {
+    let supported: Vec<String> = names::variable_names().map(|name| format!("`${name}`")).collect();
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, why) in directives::UNBUILT_VARIABLES {
+        let rest = if name.ends_with('_') { "NAME" } else { "" };
+        reasons.entry(why).or_default().push(format!("`${name}{rest}`"));
+    }
+    let mut out = supported.join(", ")
+        + "; `$1` to `$9`, and those that `map`, `geo`, `split_clients`, `set` and named \
+         groups of expressions make.\n\n| refused | why |\n|---|---|\n";
+    for (why, names) in reasons {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "| {} | {why} |", names.join(", "));
+    }
     out
 }

@@ -31,7 +31,7 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use features::configure_arguments;
-pub use list::directive_list_markdown;
+pub use list::{directive_list_markdown, variable_list_markdown};
 pub use load::{Loaded, Request, Text, load};
 pub use scope::Resolve;
 pub use source::{DiskFiles, Files, MemoryFiles};

@@ -9,7 +9,7 @@ use super::diagnostic::{Fault, nearest};
 use super::lexer::Word;
 use super::source::Span;
 use crate::limits;
-use crate::model::{MapId, NamedCapture, Part, Pattern, SetTarget, Slot, SlotId, Template, Variable};
+use crate::model::{MapId, NamedCapture, Part, Pattern, SetTarget, Slot, SlotId, TcpFigure, Template, Variable};
 
 /// All variables of one configuration that are not nginx's own.
 #[derive(Debug, Default)]
@@ -42,6 +42,7 @@ const FIXED: &[(&str, Variable)] = &[
     ("hostname", Variable::Hostname),
     ("https", Variable::Https),
     ("is_args", Variable::IsArgs),
+    ("is_request_port", Variable::IsRequestPort),
     ("limit_conn_status", Variable::LimitConnStatus),
     ("limit_rate", Variable::LimitRate),
     ("limit_req_status", Variable::LimitReqStatus),
@@ -71,6 +72,7 @@ const FIXED: &[(&str, Variable)] = &[
     ("request_id", Variable::RequestId),
     ("request_length", Variable::RequestLength),
     ("request_method", Variable::RequestMethod),
+    ("request_port", Variable::RequestPort),
     ("request_time", Variable::RequestTime),
     ("request_uri", Variable::RequestUri),
     ("scheme", Variable::Scheme),
@@ -80,6 +82,10 @@ const FIXED: &[(&str, Variable)] = &[
     ("server_protocol", Variable::ServerProtocol),
     ("shard", Variable::Shard),
     ("status", Variable::Status),
+    ("tcpinfo_rcv_space", Variable::TcpInfo(TcpFigure::ReceiveSpace)),
+    ("tcpinfo_rtt", Variable::TcpInfo(TcpFigure::RoundTripTime)),
+    ("tcpinfo_rttvar", Variable::TcpInfo(TcpFigure::RoundTripVariance)),
+    ("tcpinfo_snd_cwnd", Variable::TcpInfo(TcpFigure::CongestionWindow)),
     ("time_iso8601", Variable::TimeIso8601),
     ("time_local", Variable::TimeLocal),
     ("tunnel_bytes_to_client", Variable::TunnelBytesToClient),
@@ -120,6 +126,12 @@ const PREFIXED: &[(&str, OfRest)] = &[
     ("upstream_http_", Variable::UpstreamHttp),
     ("upstream_trailer_", Variable::UpstreamTrailer),
 ];
+
+/// The names of all variables that have a meaning of their own, without `$`; `NAME` stands for a name of the message.
+pub fn variable_names() -> impl Iterator<Item = String> {
+    let fixed = FIXED.iter().map(|(name, _)| (*name).to_owned());
+    fixed.chain(PREFIXED.iter().map(|(prefix, _)| format!("{prefix}NAME")))
+}
 
 fn built_in(name: &str) -> Option<Variable> {
     if let Ok(at) = FIXED.binary_search_by_key(&name, |(known, _)| known) {

@@ -63,4 +63,4 @@ pub use syslog::{Syslog, SyslogId};
 pub use template::{Part, Template};
 pub use tunnel::{Tunnel, TunnelKeepalive, TunnelLifetime, TunnelPing};
 pub use upstream::{Balance, Followed, Peer, Upstream, UpstreamId, UpstreamKeepalive};
-pub use variable::{GeoId, MapId, SlotId, SplitId, Variable};
+pub use variable::{GeoId, MapId, SlotId, SplitId, TcpFigure, Variable};

@@ -16,6 +16,18 @@ pub struct SplitId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotId(pub u16);
 
+/// What the kernel knows of a client's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TcpFigure {
+    /// In microseconds, as its variance.
+    RoundTripTime,
+    RoundTripVariance,
+    /// In packets.
+    CongestionWindow,
+    /// In bytes.
+    ReceiveSpace,
+}
+
 /// A variable. Names are nginx's without `$`, unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Variable {
@@ -49,6 +61,8 @@ pub enum Variable {
     Http(Box<[u8]>),
     Https,
     IsArgs,
+    /// `:` where there is a `$request_port`.
+    IsRequestPort,
     LimitConnStatus,
     /// What limits this answer; 0 before it is known and without a limit.
     LimitRate,
@@ -83,6 +97,8 @@ pub enum Variable {
     RequestId,
     RequestLength,
     RequestMethod,
+    /// The port that `Host` or the target names.
+    RequestPort,
     RequestTime,
     RequestUri,
     Scheme,
@@ -99,6 +115,8 @@ pub enum Variable {
     /// Of a `split_clients` block.
     Split(SplitId),
     Status,
+    /// `$tcpinfo_…`.
+    TcpInfo(TcpFigure),
     TimeIso8601,
     TimeLocal,
     /// `$tunnel_…`, longhaul's own: there in the log line of a tunnel, which is written at its end.

@@ -300,6 +300,12 @@ impl Stream {
         let _ = rustix::net::sockopt::set_tcp_nodelay(sys::fd::of_stream(&self.socket), true);
     }
 
+    /// What the kernel knows of a TCP connection.
+    #[must_use]
+    pub fn tcp_info(&self) -> Option<sys::socket::TcpInfo> {
+        sys::socket::tcp_info(sys::fd::of_stream(&self.socket)).ok()
+    }
+
     /// The address the client connected to.
     ///
     /// # Errors

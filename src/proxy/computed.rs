@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::exchange::Exchange;
 use crate::http::forwarded;
 use crate::limits::MAP_DEPTH_MAX;
-use crate::model::{Geo, GeoId, Network, SplitId, Variable};
+use crate::model::{Geo, GeoId, Network, SplitId, TcpFigure, Variable};
 use crate::net::accept::ClientAddress;
 use crate::route;
 
@@ -44,6 +44,22 @@ impl Exchange<'_> {
             _ => return false,
         };
         out.extend_from_slice(text.as_bytes());
+        true
+    }
+
+    /// What the kernel knows of the client's connection; nothing of one that is not TCP.
+    pub(super) fn append_tcp_figure(&self, figure: TcpFigure, out: &mut Vec<u8>) -> bool {
+        if let ClientAddress::Unix = self.client.remote {
+            return false;
+        }
+        let Some(known) = self.client.stream.tcp_info() else { return false };
+        let number = match figure {
+            TcpFigure::RoundTripTime => known.round_trip_us,
+            TcpFigure::RoundTripVariance => known.round_trip_variance_us,
+            TcpFigure::CongestionWindow => known.congestion_window_packets,
+            TcpFigure::ReceiveSpace => known.receive_space_bytes,
+        };
+        out.extend_from_slice(number.to_string().as_bytes());
         true
     }
 

@@ -77,6 +77,13 @@ impl Exchange<'_> {
                 Some(host) => put(out, &host.name),
                 None => put(out, self.server.name.as_bytes()),
             },
+            Variable::RequestPort => match self.host.as_ref().and_then(|host| host.port) {
+                Some(port) => print(out, format_args!("{port}")),
+                None => put(out, b""),
+            },
+            Variable::IsRequestPort => {
+                put(out, if self.host.as_ref().is_some_and(|host| host.port.is_some()) { b":" } else { b"" })
+            }
             Variable::Request => put_some(out, Some(&*self.head.line).filter(|line| !line.is_empty())),
             Variable::RequestMethod => {
                 let method = self.main_method.as_ref().unwrap_or(&self.head.method);
@@ -152,6 +159,7 @@ impl Exchange<'_> {
             Variable::Connection => print(out, format_args!("{}", client.number)),
             Variable::ConnectionRequests => print(out, format_args!("{}", client.requests.get())),
             Variable::ConnectionTime => print_seconds(out, client.accepted_at.elapsed()),
+            Variable::TcpInfo(figure) => self.append_tcp_figure(*figure, out),
             Variable::Scheme => put(out, b"http"),
             Variable::Https => put(out, b""),
             Variable::Pipe => put(out, if self.pipelined { b"p" } else { b"." }),

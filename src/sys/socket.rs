@@ -40,3 +40,43 @@ pub fn leave_port_to_connect(socket: BorrowedFd<'_>) -> io::Result<()> {
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Figures of a TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpInfo {
+    pub round_trip_us: u32,
+    pub round_trip_variance_us: u32,
+    pub congestion_window_packets: u32,
+    pub receive_space_bytes: u32,
+}
+
+/// What the kernel knows of a TCP connection.
+///
+/// # Errors
+/// The system's: the socket is no TCP socket.
+pub fn tcp_info(socket: BorrowedFd<'_>) -> io::Result<TcpInfo> {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: both pointers are valid for the call, the second says how long the value behind the first is, and the
+    // kernel writes at most that much.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: all fields are integers, and the value was zeroed before it was filled.
+    let info = unsafe { info.assume_init() };
+    Ok(TcpInfo {
+        round_trip_us: info.tcpi_rtt,
+        round_trip_variance_us: info.tcpi_rttvar,
+        congestion_window_packets: info.tcpi_snd_cwnd,
+        receive_space_bytes: info.tcpi_rcv_space,
+    })
+}

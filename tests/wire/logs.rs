@@ -181,3 +181,22 @@ fn a_request_has_one_id_wherever_it_stands() {
     assert_ne!(ids[0], ids[1]);
     assert_eq!(longhaul.wait_for_lines("access.log", 2), format!("{}\n{}\n", ids[0], ids[1]));
 }
+
+#[test]
+fn the_port_of_a_request_and_figures_of_its_connection() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen%; location / { return 200 '$request_port$is_request_port|$tcpinfo_rtt
+             $tcpinfo_rttvar $tcpinfo_snd_cwnd $tcpinfo_rcv_space'; } }",
+    );
+    let ask = |host: &str| {
+        let answer = longhaul.exchange(format!("GET / HTTP/1.0\r\nHost: {host}\r\n\r\n"));
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let body = answer.split("\r\n\r\n").nth(1).expect("a body").to_owned();
+        let (port, figures) = body.split_once('|').expect("both parts");
+        let figures: Vec<u32> = figures.split_whitespace().map(|figure| figure.parse().expect("a number")).collect();
+        assert!(figures.len() == 4 && figures[2] > 0 && figures[3] > 0, "{body}");
+        port.to_owned()
+    };
+    assert_eq!(ask("a.example:8080"), "8080:");
+    assert_eq!(ask("a.example"), "");
+}

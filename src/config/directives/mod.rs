@@ -33,7 +33,7 @@ use std::sync::OnceLock;
 
 use super::table::{Contexts, Directive};
 
-pub use classes::unbuilt_variable;
+pub use classes::{UNBUILT_VARIABLES, unbuilt_variable};
 
 /// What is supported, by topic, in the order of the generated list.
 pub const SUPPORTED: &[&[Directive]] = &[

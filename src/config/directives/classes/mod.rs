@@ -28,7 +28,7 @@ mod tests;
 
 use crate::config::table::Directive;
 
-pub use variables::unbuilt_variable;
+pub use variables::{UNBUILT_VARIABLES, unbuilt_variable};
 
 /// One slice for each file of this folder.
 pub const TABLES: &[&[Directive]] = &[

@@ -11,7 +11,6 @@ const CACHE: &str = "answers are not cached";
 const BROWSER: &str = "telling browsers apart is not built; use `map $http_user_agent`";
 const USERID: &str = "`userid` is not built";
 const TRACES: &str = "traces are not built";
-const TCP_INFO: &str = "the kernel's figures of a connection are not read yet";
 const INTERNAL: &str = "it exists for use inside nginx alone";
 const TOKENS: &str = "tokens are not read";
 const ACME: &str = "certificates are not asked for";
@@ -48,7 +47,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("http2", "HTTP/2 is not built yet"),
     ("http3", "HTTP/3 is not built"),
     ("invalid_referer", "`valid_referers` is not built yet; use `map $http_referer`"),
-    ("is_request_port", "the port of `Host` is not kept apart yet; use `$http_host`"),
     ("jwt_claim_", TOKENS),
     ("jwt_header_", TOKENS),
     ("jwt_payload", TOKENS),
@@ -67,7 +65,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("proxy_add_via", "`Via` is not written; build it with `proxy_set_header Via`"),
     ("proxy_internal_body_length", INTERNAL),
     ("proxy_internal_chunked", INTERNAL),
-    ("request_port", "the port of `Host` is not kept apart yet; use `$http_host`"),
     ("secure_link", "checking signed links is not built"),
     ("secure_link_expires", "checking signed links is not built"),
     ("session_log_binary_id", COMMERCIAL),
@@ -105,10 +102,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("ssl_session_reused", TLS),
     ("ssl_sigalg", TLS),
     ("ssl_sigalgs", TLS),
-    ("tcpinfo_rcv_space", TCP_INFO),
-    ("tcpinfo_rtt", TCP_INFO),
-    ("tcpinfo_rttvar", TCP_INFO),
-    ("tcpinfo_snd_cwnd", TCP_INFO),
     ("time_iso8601_ms", "times of day with milliseconds are not built; use `$msec`"),
     ("uid_got", USERID),
     ("uid_reset", USERID),
