@@ -228,3 +228,17 @@ fn a_question_that_cannot_be_asked_ends_with_2() {
     let left = std::fs::read_dir(setup.dir()).expect("the folder").count();
     assert_eq!(left, 1, "the doctor leaves no file behind");
 }
+
+#[test]
+fn peers_that_are_found_while_requests_are_served_are_not_none() {
+    let setup = Setup::new();
+    setup.write(
+        "error_log error.log; pid pid; events { }
+         http { access_log off; resolver 127.0.0.1; upstream u { zone u 64k; server localhost:9 resolve; }
+                server { listen %listen%; location / { proxy_pass http://u; } } }",
+    );
+    let (code, json, errors) = doctor(&setup, &["--json"]);
+    assert_eq!(code, Some(0), "{errors}");
+    let line = json.lines().find(|line| line.contains("\"name\": \"ports\"")).expect("the ports");
+    assert!(line.contains("\"bound\": \"none\"") && line.contains("`resolve`"), "{line}");
+}

@@ -22,7 +22,7 @@ pub struct Demand {
     pub user: Option<String>,
     /// Groups that a `proxy_pass` names.
     pub groups: Vec<Group>,
-    /// A `proxy_pass` with variables: where it leads to is known with the request.
+    /// A `proxy_pass` with variables, or a name that is followed (`resolve`): its peers are known while requests are served.
     pub has_evaluated: bool,
 }
 
@@ -111,6 +111,8 @@ impl Demand {
         if let Content::Proxy(pass) = &location.content {
             match &pass.destination {
                 Destination::Group { upstream, .. } => {
+                    let followed = &http.upstreams[usize::from(upstream.0)].followed;
+                    self.has_evaluated |= followed.iter().any(|name| !name.is_backup);
                     let source = source(http, location.proxy.request.bind.as_ref());
                     let group = group(http, *upstream, source);
                     if !self.groups.contains(&group) {

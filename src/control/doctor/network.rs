@@ -67,7 +67,7 @@ fn ports(facts: &Facts, demand: &Demand, target: u64) -> Finding {
     };
     let each = format!("{} for each peer and local address ({span})", grouped(of_pair));
     if demand.has_evaluated {
-        let stands = format!("{each}; a proxy_pass with variables tells its peers with the request");
+        let stands = format!("{each}; peers by variables or `resolve` are known while requests are served");
         return Finding::held(NAME, Bound::None, stands);
     }
     let least = demand.groups.iter().filter_map(|group| Some((capacity(group, of_pair)?, group)));
