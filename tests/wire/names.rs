@@ -240,15 +240,24 @@ fn a_flood_of_names_is_bounded() {
     assert!(longhaul.get("/here").ends_with("here"));
 }
 
+/// Listeners on two addresses with one port.
+fn same_port() -> (std::net::TcpListener, std::net::TcpListener, u16) {
+    loop {
+        let second = std::net::TcpListener::bind("127.0.0.2:0").expect("a port");
+        let port = second.local_addr().expect("bound").port();
+        if let Ok(first) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return (first, second, port);
+        }
+    }
+}
+
 #[test]
 fn a_followed_name_changes_the_peers_of_its_group() {
     let says = Arc::new(Mutex::new(Reply::are(&["127.0.0.1"])));
     let said = Arc::clone(&says);
     let dns = NameServer::start(move |_| said.lock().expect("whole").clone());
     let say = |reply| *says.lock().expect("whole") = reply;
-    let second = std::net::TcpListener::bind("127.0.0.2:0").expect("a port");
-    let port = second.local_addr().expect("bound").port();
-    let first = std::net::TcpListener::bind(("127.0.0.1", port)).expect("the same port");
+    let (first, second, port) = same_port();
     let serve = |listener: std::net::TcpListener, name: &'static str| {
         std::thread::spawn(move || {
             use std::io::{Read, Write};
