@@ -9,6 +9,7 @@ mod descriptors;
 mod doctor;
 mod listeners;
 mod load;
+mod locked;
 mod logs;
 mod notify;
 mod obey;

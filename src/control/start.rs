@@ -7,6 +7,7 @@ use super::adopt::adopt;
 use super::daemon::{self, Waiting};
 use super::listeners::Listeners;
 use super::load::{self, Loaded};
+use super::locked;
 use super::logs::Opened;
 use super::options::{Configuration, Ender, OnServing, Start};
 use super::passed::Passed;
@@ -39,6 +40,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     let settings = &generation.process;
     let cores = cores_of_shards(settings);
     let raised = descriptors::raise(settings.rlimit_nofile);
+    locked::raise();
     let mut warnings = raised.warnings;
     warnings.extend(descriptors::shortage(raised.limit, cores.len(), settings.worker_connections));
     let ring = ring::probe().map_err(|error| one(Fatal(ring::refusal(&error))))?;

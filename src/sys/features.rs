@@ -4,6 +4,8 @@ use std::io;
 
 use io_uring::{IoUring, Probe, opcode};
 
+use super::ring::with_room;
+
 /// Operations that the rings of a shard submit.
 const OPERATIONS: [(&str, u8); 6] = [
     ("poll", opcode::PollAdd::CODE),
@@ -30,9 +32,9 @@ pub struct Features {
 /// # Errors
 /// What the kernel says to the first call that it refuses.
 pub fn probe(submissions: u32, completions: u32) -> io::Result<Features> {
-    let mut builder = IoUring::builder();
-    builder.setup_coop_taskrun().setup_single_issuer().setup_cqsize(completions);
-    let ring: IoUring = builder.build(submissions)?;
+    let make =
+        |room| IoUring::builder().setup_coop_taskrun().setup_single_issuer().setup_cqsize(room).build(submissions);
+    let ring: IoUring = with_room(completions, make)?;
     let mut known = Probe::new();
     ring.submitter().register_probe(&mut known)?;
     let found = ring.params();

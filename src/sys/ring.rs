@@ -97,6 +97,24 @@ pub struct BufferSizes {
     pub bytes: usize,
 }
 
+/// A ring is made with less room for completions, down to this, where the kernel has no memory in one piece for more
+/// (axboe/liburing#1614): overflow costs a call, a start that fails costs everything.
+const COMPLETIONS_MIN: u32 = 4096;
+
+/// Makes a ring with room for so many completions, or for fewer where there is no memory for them.
+///
+/// # Errors
+/// What `make` says in the end.
+pub fn with_room<T>(completions: u32, mut make: impl FnMut(u32) -> io::Result<T>) -> io::Result<T> {
+    let mut room = completions;
+    loop {
+        match make(room) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && room / 2 >= COMPLETIONS_MIN => room /= 2,
+            made => return made,
+        }
+    }
+}
+
 /// The ring. Dropping it cancels what is armed.
 pub struct Ring {
     ring: IoUring,
@@ -109,12 +127,9 @@ pub struct Ring {
 impl Ring {
     /// A ring for the calling thread.
     pub fn new(submissions: u32, completions: u32, buffers: BufferSizes) -> Result<Ring, SetupError> {
-        let ring = IoUring::builder()
-            .setup_coop_taskrun()
-            .setup_single_issuer()
-            .setup_cqsize(completions)
-            .build(submissions)
-            .map_err(|cause| SetupError { call: "io_uring_setup", cause })?;
+        let make =
+            |room| IoUring::builder().setup_coop_taskrun().setup_single_issuer().setup_cqsize(room).build(submissions);
+        let ring = with_room(completions, make).map_err(|cause| SetupError { call: "io_uring_setup", cause })?;
         ring.submitter()
             .register_iowq_max_workers(&mut WORKERS_MAX.clone())
             .map_err(|cause| SetupError { call: "io_uring_register(IOWQ_MAX_WORKERS)", cause })?;
@@ -307,6 +322,19 @@ mod tests {
 
     fn ring() -> Ring {
         Ring::new(8, 16, BufferSizes { count: 4, bytes: 8 }).unwrap()
+    }
+
+    #[test]
+    fn a_ring_is_smaller_where_memory_is_short() {
+        let short = || io::Error::from_raw_os_error(libc::ENOMEM);
+        assert_eq!(with_room(16_384, |room| if room > 8_192 { Err(short()) } else { Ok(room) }).unwrap(), 8_192);
+        let mut tried = Vec::new();
+        let refused: io::Result<()> = with_room(16_384, |room| {
+            tried.push(room);
+            Err(short())
+        });
+        assert_eq!((refused.is_err(), tried), (true, vec![16_384, 8_192, COMPLETIONS_MIN]));
+        assert!(with_room(16_384, |_| Err::<(), _>(io::Error::from_raw_os_error(libc::EPERM))).is_err());
     }
 
     #[test]

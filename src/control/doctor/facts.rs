@@ -43,6 +43,8 @@ pub struct Facts {
     pub memlock: Option<Rlimit>,
     /// Whether a hard limit may be raised (CAP_SYS_RESOURCE).
     pub may_raise: bool,
+    /// Whether locked memory is not counted (CAP_IPC_LOCK).
+    pub may_lock: bool,
     pub nr_open: Option<u64>,
     pub files: Option<Share>,
     pub ports: Option<Ports>,
@@ -74,6 +76,7 @@ pub fn read(root: &Path, pid_file: Option<&Path>, ring: Ring) -> Facts {
     let limits = reader.text(&format!("proc/{of_process}/limits")).unwrap_or_default();
     let rlimit = |name| rlimit(&limits, name);
     let (nofile, nproc, memlock) = (rlimit("Max open files"), rlimit("Max processes"), rlimit("Max locked memory"));
+    let status = reader.text("proc/self/status").unwrap_or_default();
     let loadavg = reader.text("proc/loadavg");
     let tasks_used = loadavg.as_deref().and_then(tasks_of).unwrap_or(0);
     let of_tasks = |max: Option<u64>| max.map(|max| Share { max, used: tasks_used });
@@ -85,7 +88,8 @@ pub fn read(root: &Path, pid_file: Option<&Path>, ring: Ring) -> Facts {
         nofile,
         nproc,
         memlock,
-        may_raise: reader.text("proc/self/status").is_some_and(|status| may_raise(&status)),
+        may_raise: has_capability(&status, CAP_SYS_RESOURCE),
+        may_lock: has_capability(&status, CAP_IPC_LOCK),
         nr_open: reader.number("proc/sys/fs/nr_open"),
         files: files(&mut reader),
         ports: ports(&mut reader),
@@ -130,11 +134,14 @@ fn rlimit(limits: &str, name: &str) -> Option<Rlimit> {
     Some(Rlimit { soft: next()?, hard: next()? })
 }
 
-/// CAP_SYS_RESOURCE, bit 24 of the effective set.
-fn may_raise(status: &str) -> bool {
+/// Bits of the effective set (capabilities(7)).
+const CAP_IPC_LOCK: u32 = 14;
+const CAP_SYS_RESOURCE: u32 = 24;
+
+fn has_capability(status: &str, bit: u32) -> bool {
     let set = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
-    set.is_some_and(|set| set & (1 << 24) != 0)
+    set.is_some_and(|set| set & (1 << bit) != 0)
 }
 
 /// `0.00 0.01 0.05 1/234 5678`: tasks that are, behind the slash.
@@ -228,8 +235,9 @@ mod tests {
 
     #[test]
     fn the_capability_to_raise_limits_is_one_bit() {
-        assert!(may_raise("Name:\tx\nCapEff:\t000001ffffffffff\n"));
-        assert!(!may_raise("CapEff:\t0000000000000400\n"));
-        assert!(!may_raise("Name:\tx\n"));
+        assert!(has_capability("Name:\tx\nCapEff:\t000001ffffffffff\n", CAP_SYS_RESOURCE));
+        assert!(!has_capability("CapEff:\t0000000000000400\n", CAP_SYS_RESOURCE));
+        assert!(has_capability("CapEff:\t0000000000004000\n", CAP_IPC_LOCK));
+        assert!(!has_capability("Name:\tx\n", CAP_SYS_RESOURCE));
     }
 }

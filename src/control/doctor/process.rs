@@ -4,7 +4,7 @@ use super::demand::Demand;
 use super::facts::{Facts, Ring};
 use super::figures::Share;
 use super::finding::{Bound, Finding, Remedy, bytes, counted, grouped};
-use crate::limits::{KERNEL_MIN, KERNEL_RINGS_UNLOCKED, PROCESS_THREADS, SHARD_IDLE_BYTES, SHARD_THREADS};
+use crate::limits::{KERNEL_MIN, KERNEL_RINGS_UNLOCKED, PROCESS_THREADS, SHARD_LOCKED_BYTES, SHARD_THREADS};
 
 /// `kernel.io_uring_disabled`: only for CAP_SYS_ADMIN and one group, and for nobody.
 const PRIVILEGED_ONLY: u64 = 1;
@@ -102,14 +102,18 @@ fn threads(facts: &Facts, demand: &Demand) -> Finding {
 
 fn locked(facts: &Facts, demand: &Demand) -> Finding {
     const NAME: &str = "locked memory";
-    let (major, minor) = KERNEL_RINGS_UNLOCKED;
-    let is_free = facts.release.as_deref().and_then(version).is_none_or(|version| version >= KERNEL_RINGS_UNLOCKED);
-    if is_free {
-        return Finding::held(NAME, Bound::None, format!("rings need none since Linux {major}.{minor}"));
+    let [free_from, free_before] = KERNEL_RINGS_UNLOCKED;
+    let version = facts.release.as_deref().and_then(version);
+    if version.is_some_and(|version| (free_from..free_before).contains(&version)) {
+        return Finding::held(NAME, Bound::None, "rings need none with this kernel".to_owned());
+    }
+    if facts.may_raise || facts.may_lock && demand.user.is_none() {
+        return Finding::held(NAME, Bound::None, "this process may have what rings need".to_owned());
     }
     let Some(limit) = facts.memlock else { return Finding::unknown(NAME) };
-    let needed = demand.shard_count * SHARD_IDLE_BYTES;
-    let Some(max) = limit.soft.filter(|max| *max < needed) else {
+    let needed = demand.shard_count * SHARD_LOCKED_BYTES;
+    // The proxy raises its own limit to the hard one.
+    let Some(max) = limit.hard.filter(|max| *max < needed) else {
         return Finding::held(NAME, Bound::None, format!("enough for rings, which take {}", bytes(needed)));
     };
     let stands = format!("{} is less than the {} of the rings", bytes(max), bytes(needed));

@@ -23,6 +23,7 @@ fn host() -> Facts {
         nproc: unlimited,
         memlock: unlimited,
         may_raise: false,
+        may_lock: false,
         nr_open: Some(PLENTY),
         files: plenty,
         ports: Some(Ports { low: 32_768, high: 60_999, ..Ports::default() }),
@@ -182,7 +183,15 @@ fn kernels_and_rings_are_judged_by_what_shards_need() {
     assert_eq!(of(&release("new"), "kernel"), Bound::Unknown);
     let locked = Facts { memlock: nofile(65_536, 65_536), ..release("5.10.1") };
     assert_eq!(of(&locked, "locked memory"), Bound::At(0));
-    assert_eq!(of(&Facts { memlock: nofile(65_536, 65_536), ..host() }, "locked memory"), Bound::None);
+    assert_eq!(of(&Facts { release: Some("6.1.0".to_owned()), ..locked.clone() }, "locked memory"), Bound::None);
+    let charged = Facts { release: Some("6.18.1-x".to_owned()), ..locked };
+    assert_eq!(of(&charged, "locked memory"), Bound::At(0));
+    assert_eq!(of(&Facts { memlock: nofile(8 << 20, 8 << 20), ..charged.clone() }, "locked memory"), Bound::None);
+    assert_eq!(of(&Facts { may_lock: true, ..charged.clone() }, "locked memory"), Bound::None);
+    let other_user = Demand { user: Some("nobody".to_owned()), ..demand() };
+    let as_other = |facts| found(&Examination::of(&facts, &other_user, None), "locked memory").bound;
+    assert_eq!(as_other(Facts { may_lock: true, ..charged.clone() }), Bound::At(0));
+    assert_eq!(as_other(Facts { may_raise: true, ..charged }), Bound::None);
     let missing = Features { missing: vec!["cqe_skip"], ..Features::default() };
     assert_eq!(of(&Facts { ring: Ring::Made(missing), ..host() }, "io_uring"), Bound::At(0));
     // The doctor runs as root and may; the shards have become somebody else by then.
