@@ -194,8 +194,9 @@ pub const SHARD_ACCEPTS_PER_SECOND: u64 = 18_000;
 /// The most tunnels that the doctor is asked for. All addresses and ports of IPv4 are fewer; beyond it a number is a slip.
 pub const DOCTOR_TUNNELS_MAX: u64 = 1_000_000_000;
 
-/// How long an ending process waits for its rings to close what they were told to close, and how often it looks.
-pub const EXIT_CLOSE_TIME: Duration = Duration::from_secs(1);
+/// How long an ending process waits for its rings to close what they were told to close, and how often it looks. Over in
+/// no time unless the cores are somebody else's.
+pub const EXIT_CLOSE_TIME: Duration = Duration::from_secs(10);
 pub const EXIT_LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How often a log that fails is told of: as in nginx, so that a full disk does not fill what space is left.

@@ -4,12 +4,12 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with a configuration, and the process that runs it.
 struct Running {
@@ -17,8 +17,12 @@ struct Running {
     child: Child,
 }
 
+/// An address that nobody listens on. Its host is of this process alone, so no connection elsewhere in the machine can
+/// be given the port between now and the start.
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let pid = std::process::id();
+    let host = Ipv4Addr::new(127, 1 + (pid >> 8) as u8 % 254, pid as u8, 1);
+    TcpListener::bind((host, 0)).unwrap().local_addr().unwrap()
 }
 
 fn configuration(servers: &str) -> String {

@@ -26,7 +26,7 @@ pub use socket::Socket;
 pub use text::{ACCEPT, KEY, head, http, masked, message, plain, show, stable, upgrade};
 
 /// Any single wait. Long, since the machine may be busy with other tests; reached only when something is wrong.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits until the condition gives a value.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

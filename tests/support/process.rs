@@ -30,9 +30,12 @@ pub struct Setup {
     allowed: Vec<String>,
 }
 
+/// A process that does not outlive its test, however that ends.
+struct Guarded(Child);
+
 /// A running longhaul.
 pub struct Longhaul {
-    child: Child,
+    child: Guarded,
     setup: Setup,
     before: Open,
     shards: usize,
@@ -124,15 +127,16 @@ impl Setup {
         self.write(text);
         let output = fs::File::create(self.dir.path().join("output")).expect("a file");
         let errors = output.try_clone().expect("a second handle");
-        let mut child = self.command(&[]).stdout(output).stderr(errors).spawn().expect("the binary starts");
+        let child = self.command(&[]).stdout(output).stderr(errors).spawn().expect("the binary starts");
+        let mut child = Guarded(child);
         let pid_file = self.dir.path().join("pid");
         wait_for("the pid file", || {
-            if let Some(status) = child.try_wait().expect("our child") {
+            if let Some(status) = child.0.try_wait().expect("our child") {
                 panic!("ended at once with {status}\n{}", read(self.dir.path(), "output"));
             }
             fs::read_to_string(&pid_file).ok()?.trim().parse::<u32>().ok()
         });
-        let before = descriptors::of(child.id(), &[]);
+        let before = descriptors::of(child.0.id(), &[]);
         let shards = if text.contains("worker_processes 2;") { 2 } else { 1 };
         Longhaul { child, setup: self, before, shards, stopped: false }
     }
@@ -140,7 +144,7 @@ impl Setup {
 
 impl Longhaul {
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     pub fn dir(&self) -> &Path {
@@ -178,8 +182,7 @@ impl Longhaul {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("not zero");
-        kill_process(pid, signal).expect("our child");
+        kill_process(Pid::from_child(&self.child.0), signal).expect("our child");
     }
 
     /// Puts another configuration in place and asks for it.
@@ -212,7 +215,7 @@ impl Longhaul {
     /// What is open now that was not at the start.
     pub fn open_now(&self) -> Open {
         let listeners: Vec<SocketAddr> = self.setup.listeners.values().copied().collect();
-        descriptors::of(self.child.id(), &listeners)
+        descriptors::of(self.pid(), &listeners)
     }
 
     /// Waits until a connection to a peer is open.
@@ -222,11 +225,11 @@ impl Longhaul {
     }
 
     pub fn private_memory(&self) -> PrivateMemory {
-        PrivateMemory::of(self.child.id())
+        PrivateMemory::of(self.pid())
     }
 
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("our child").is_none()
+        self.child.0.try_wait().expect("our child").is_none()
     }
 
     /// Waits until all clients are gone; then nothing may be open but idle connections to peers.
@@ -261,7 +264,7 @@ impl Longhaul {
     #[track_caller]
     pub fn expect_exit(&mut self) {
         self.stopped = true;
-        let status = wait_for("the process to end", || self.child.try_wait().expect("our child"));
+        let status = wait_for("the process to end", || self.child.0.try_wait().expect("our child"));
         let log = self.file("error.log");
         assert!(status.success(), "ended with {status}\n{log}\n{}", self.file("output"));
         let bad = |line: &&str| ["[alert]", "[crit]", "[emerg]"].iter().any(|level| line.contains(level));
@@ -278,11 +281,20 @@ impl Longhaul {
     }
 }
 
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Already over when the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Drop for Longhaul {
+    /// Where this says no, the process still ends: its guard is dropped all the same.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            let _ = self.child.0.kill();
+            let _ = self.child.0.wait();
             eprintln!("--- error.log\n{}--- output\n{}", self.file("error.log"), self.file("output"));
         } else if !self.stopped {
             self.expect_all_closed();

@@ -1,10 +1,11 @@
 //! The doctor's word against what happens: a limit is lowered, its number predicted, and then met.
 
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit};
 
 use super::support::{Peer, Setup, Socket, binary, head, upgrade, wait_for};
 
@@ -137,6 +138,17 @@ const OTHER_HOST: &str = "
     \"$2\" doctor -p . -c nginx.conf --json > doctor.json
     exec \"$2\" -p . -c nginx.conf -e error.log";
 
+/// The processes of that host: they end with the test, however it ends.
+struct OtherHost(Child);
+
+impl Drop for OtherHost {
+    fn drop(&mut self) {
+        // Already over when the test went well.
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.wait();
+    }
+}
+
 fn may_unshare() -> bool {
     let probe = Command::new("unshare").args(["-n", "sh", "-c", NARROW]).output();
     probe.is_ok_and(|output| output.status.success())
@@ -161,14 +173,16 @@ fn ports_met(lines: &str) -> (u64, u64) {
         peer.name
     );
     std::fs::write(setup.dir().join("second.conf"), setup.fill(&second)).expect("a file");
-    let mut child = Command::new("unshare")
+    let child = Command::new("unshare")
         .args(["-n", "sh", "-c", &format!("{NARROW}\n{OTHER_HOST}"), "sh"])
         .arg(setup.dir())
         .arg(binary())
         .stdin(Stdio::null())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
         .expect("unshare runs");
+    let mut child = OtherHost(child);
     let read = |name: &str| std::fs::read_to_string(setup.dir().join(name)).unwrap_or_default();
     let number = |name: &str| wait_for(name, || read(name).trim().parse::<i32>().ok());
     let pids = ["pid", "second.pid"].map(number);
@@ -184,7 +198,7 @@ fn ports_met(lines: &str) -> (u64, u64) {
     for pid in pids {
         kill_process(Pid::from_raw(pid).expect("a process"), Signal::TERM).expect("our child");
     }
-    child.wait().expect("our child");
+    wait_for("the first proxy to end", || child.0.try_wait().expect("our child"));
     let log = read("error.log");
     assert!(log.contains("99: Cannot assign requested address"), "{log}");
     (predicted, met)

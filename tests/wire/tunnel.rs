@@ -207,11 +207,11 @@ fn other_tunnels_go_on_while_one_is_stopped() {
 fn a_quiet_tunnel_outlives_the_default_timeouts_and_ends_by_an_explicit_one() {
     let peer = switched(|mut socket| socket.expect_gone());
     let longhaul = Setup::new().peer(&peer).start(
-        "keepalive_timeout 200ms; client_header_timeout 200ms;
+        "keepalive_timeout 2s; client_header_timeout 2s;
          server { listen %listen%; location / { proxy_pass http://%peer%; } }",
     );
     let mut client = open(&longhaul);
-    client.expect_silence(Duration::from_millis(600));
+    client.expect_silence(Duration::from_millis(2500));
     drop(client);
     peer.join();
     longhaul.stop();
@@ -219,7 +219,7 @@ fn a_quiet_tunnel_outlives_the_default_timeouts_and_ends_by_an_explicit_one() {
     let peer = switched(|mut socket| socket.expect_gone());
     let longhaul = Setup::new()
         .peer(&peer)
-        .start("server { listen %listen%; location / { proxy_pass http://%peer%; proxy_read_timeout 1s; } }");
+        .start("server { listen %listen%; location / { proxy_pass http://%peer%; proxy_read_timeout 3s; } }");
     open(&longhaul).expect_gone();
 }
 

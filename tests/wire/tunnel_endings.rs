@@ -133,7 +133,7 @@ fn tunnel_ping_asks_a_silent_client_and_keeps_its_pong() {
         socket.expect(masked(1, b"after"));
         socket.expect_end();
     });
-    let longhaul = start(&peer, "tunnel_ping 1s timeout=30s;");
+    let longhaul = start(&peer, "tunnel_ping 3s timeout=60s;");
     let mut client = open(&longhaul);
     for _ in 0..2 {
         let ping = client.read_exact(10);
@@ -160,7 +160,7 @@ fn a_client_without_a_pong_is_told_1008_and_the_peer_1001() {
 #[test]
 fn an_explicit_proxy_read_timeout_says_1011_to_the_client() {
     let peer = told(1001);
-    let longhaul = start(&peer, "proxy_read_timeout 1s;");
+    let longhaul = start(&peer, "proxy_read_timeout 3s;");
     let mut client = open(&longhaul);
     client.expect(close(1011));
     client.expect_end();

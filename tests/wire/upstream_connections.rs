@@ -140,7 +140,7 @@ fn a_reused_connection_that_stays_silent_or_talks_nonsense_is_not_one_that_died(
             socket.expect_gone();
             connections.expect_no_more();
         });
-        let lines = format!("proxy_read_timeout 1s; {TO_PEER}");
+        let lines = format!("proxy_read_timeout 3s; {TO_PEER}");
         let longhaul = Setup::new().peer(&peer).start(&lines);
         let mut client = longhaul.connect();
         assert!(ask(&mut client, "GET").ends_with("\r\n\r\nok"));
@@ -170,7 +170,7 @@ fn a_peer_that_failed_is_left_alone_and_then_asked_again() {
         }
     });
     let longhaul = Setup::new().with("bad", &bad.name).with("good", &good.name).start(
-        "upstream group { server %bad% max_fails=1 fail_timeout=3s weight=10; server %good%; keepalive 0; }
+        "upstream group { server %bad% max_fails=1 fail_timeout=8s weight=10; server %good%; keepalive 0; }
          server { listen %listen%; location / { proxy_pass http://group; }
              location /last { proxy_pass http://%good%; } }",
     );
