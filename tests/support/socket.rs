@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::{DEADLINE, head, show, stable};
 
+/// More than any case sends. Without it two ends that feed each other would fill the machine's memory.
+const BYTES_MAX: usize = 256 << 20;
+
 /// One end of a connection, the client's or the peer's.
 pub struct Socket {
     stream: Stream,
@@ -62,13 +65,15 @@ impl Socket {
         result.unwrap_or_else(|error| panic!("cannot send: {error}"));
     }
 
-    /// Sends until the other side takes no more for the given time; how many bytes it took.
+    /// Sends until the other side takes no more for the given time; how many bytes it took. Only to one that nobody reads
+    /// from before this is over: it would never be.
     pub fn send_until_full(&mut self, chunk: &[u8], patience: Duration) -> usize {
         let Stream::Tcp(stream) = &mut self.stream else { panic!("TCP only") };
         stream.set_write_timeout(Some(patience)).expect("a write timeout");
         let mut total = 0;
         while let Ok(count) = stream.write(chunk) {
             total += count;
+            assert!(total < BYTES_MAX, "{total} bytes were taken, and there is no end");
         }
         stream.set_write_timeout(Some(DEADLINE)).expect("a write timeout");
         total
@@ -81,6 +86,7 @@ impl Socket {
             Stream::Unix(stream) => stream.read(&mut buffer)?,
         };
         self.ahead.extend_from_slice(&buffer[..count]);
+        assert!(self.ahead.len() < BYTES_MAX, "{} bytes came, and there is no end", self.ahead.len());
         Ok(count)
     }
 
