@@ -82,6 +82,13 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
                 shard.own_metrics().connection_ended(ConnectionEnd::Failed);
                 return None;
             }
+            Next::Cut => {
+                if !client.stream.is_quiet() {
+                    linger(&client, lingering(&shard, &client), raw).await;
+                }
+                shard.own_metrics().connection_ended(ConnectionEnd::Failed);
+                return None;
+            }
             Next::Close if client.stream.is_quiet() && lingering(&shard, &client).close != Some(true) => {
                 shard.own_metrics().connection_ended(ConnectionEnd::Answered);
                 return None;

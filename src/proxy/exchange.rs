@@ -52,7 +52,7 @@ impl Exchange<'_> {
         }
         metrics.exchange_ended(self.end.unwrap_or(ExchangeEnd::Answered));
         self.sent.swap_with(&mut side.responder.sent);
-        self.is_complete = !matches!(next, Next::Drop);
+        self.is_complete = !matches!(next, Next::Drop | Next::Cut);
         self.write_access_log();
         match next {
             Next::KeepAlive if !side.body.is_done() => self.discard_body(&mut side).await,

@@ -25,7 +25,7 @@ pub async fn run<'c>(main: &mut Exchange<'c>, path: &[u8]) -> Exchange<'c> {
     };
     // Boxed, since the phases it goes through are those that led here.
     let next: Next = Box::pin(inner.go(&mut side, Ok(()))).await;
-    inner.is_complete = !matches!(next, Next::Drop);
+    inner.is_complete = !matches!(next, Next::Drop | Next::Cut);
     inner.sent.swap_with(&mut side.responder.sent);
     if inner.location.log_subrequest {
         inner.write_access_log();

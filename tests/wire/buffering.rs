@@ -11,7 +11,11 @@ const LENGTH: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 fn bytes() -> Vec<u8> {
-    (0..LENGTH as u32).map(|n| ((n * 7) >> 3) as u8).collect()
+    some_bytes(LENGTH)
+}
+
+fn some_bytes(count: usize) -> Vec<u8> {
+    (0..count as u32).map(|n| ((n * 7) >> 3) as u8).collect()
 }
 
 /// A client that asks and reads nothing for now.
@@ -155,16 +159,83 @@ fn a_client_that_never_reads_is_given_up() {
 }
 
 #[test]
-fn a_peer_that_stops_in_the_middle_ends_the_answer() {
-    let peer = Peer::start(|connections| {
-        let mut socket = connections.accept();
-        socket.read_head();
-        socket.send(message(&format!("HTTP/1.1 200 OK\nContent-Length: {}", LENGTH + 1), &bytes()));
+fn what_a_peer_sent_before_it_failed_reaches_a_client_that_is_behind() {
+    /// The kernel holds little of it, since the listener's sockets are small.
+    const SENT: usize = 2 << 20;
+    let closed = "upstream prematurely closed connection while reading upstream";
+    let silent = "upstream timed out (110: Connection timed out) while reading upstream";
+    let cases = [("/file", closed), ("/chunks", closed), ("/memory", closed), ("/silent", silent)];
+    let (gone, client_is_gone) = mpsc::channel::<()>();
+    let peer = Peer::start(move |connections| {
+        for (target, _) in cases {
+            let mut socket = connections.accept();
+            socket.read_head();
+            // Both speak of more than what comes.
+            socket.send(match target {
+                "/chunks" => message("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"999999\r\n"),
+                _ => head("HTTP/1.1 200 OK\nContent-Length: 20000000"),
+            });
+            socket.send(some_bytes(SENT));
+            if target == "/silent" {
+                let _ = client_is_gone.recv();
+            }
+        }
     });
-    let longhaul =
-        Setup::new().peer(&peer).start("server { listen %listen%; location / { proxy_pass http://%peer%; } }");
-    let mut client = ask(&longhaul, "/");
-    longhaul.wait_for_log("upstream prematurely closed connection while reading upstream");
-    client.read_head();
-    client.expect_gone();
+    let longhaul = Setup::new().peer(&peer).start(
+        "log_format end '$uri|$request_completion|$status'; access_log %dir%/end.log end;
+         server { listen %listen% sndbuf=64k;
+             location / { proxy_pass http://%peer%; }
+             location /memory { proxy_max_temp_file_size 0; proxy_buffers 8 1m; proxy_pass http://%peer%; }
+             # Longer than a busy machine keeps a thread waiting.
+             location /silent { proxy_read_timeout 3s; proxy_pass http://%peer%; } }",
+    );
+    for (target, words) in cases {
+        let mut client = ask(&longhaul, target);
+        super::support::wait_for("the end of the peer", || {
+            let log = longhaul.file("error.log");
+            log.lines().any(|line| line.contains(words) && line.contains(target)).then_some(())
+        });
+        client.read_head();
+        let mut body = Vec::new();
+        while body.len() < SENT {
+            if target == "/chunks" {
+                let size = usize::from_str_radix(client.read_line().trim_end(), 16).expect("a chunk's size");
+                body.extend(client.read_exact(size));
+                client.expect("\r\n");
+            } else {
+                body.extend(client.read_exact(SENT));
+            }
+        }
+        assert!(body == some_bytes(SENT), "{target}: the body was changed on the way");
+        client.expect_end();
+    }
+    drop(gone);
+    let expected = cases.map(|(target, _)| format!("{target}||200\n")).concat();
+    assert_eq!(longhaul.wait_for_lines("end.log", cases.len()), expected);
+}
+
+#[test]
+fn an_answer_that_stops_after_its_head_has_reached_the_client() {
+    let cases = [("/", ""), ("/", "ab"), ("/unbuffered", ""), ("/unbuffered", "ab")];
+    let peer = Peer::start(move |connections| {
+        for (_, body) in cases {
+            let mut socket = connections.accept();
+            socket.read_head();
+            socket.send(message("HTTP/1.1 200 OK\nContent-Length: 5\nX-Own: 1", body.as_bytes()));
+        }
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "server { listen %listen%; location / { proxy_pass http://%peer%; }
+                  location /unbuffered { proxy_buffering off; proxy_pass http://%peer%; } }",
+    );
+    for (target, body) in cases {
+        let mut client = longhaul.connect();
+        // What comes behind the request stays unread, and must not turn the end into a reset.
+        client.send([head(&format!("GET {target} HTTP/1.1\nHost: a")), head("GET /next HTTP/1.1\nHost: a")].concat());
+        let answer = client.read_head();
+        let expected = "Content-Length: 5\r\nConnection: keep-alive\r\nX-Own: 1\r\n\r\n";
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(expected), "{target} {answer}");
+        client.expect(body);
+        client.expect_end();
+    }
 }

@@ -8,6 +8,7 @@ use super::{ClientSide, Exchange, Next};
 use crate::http::{Method, target};
 use crate::limits::INTERNAL_REDIRECTS_MAX;
 use crate::model::{Content, ErrorPage, LastResort, Location, Matching, PageStatus, Target, TryFiles};
+use crate::proxy::answer::late;
 use crate::proxy::failure::{Cause, Failure};
 use crate::proxy::peer::of_client;
 use crate::proxy::steps::{Given, Ran};
@@ -203,6 +204,8 @@ impl Exchange<'_> {
         if is_lost || status == respond::CLOSE_WITHOUT_ANSWER {
             if !side.responder.has_begun() {
                 side.responder.sent.status = status;
+            } else if failure.is_of_peer() {
+                return Ok(Turn::Done(self.cut(side).await));
             }
             return Ok(Turn::Done(Next::Drop));
         }
@@ -223,6 +226,18 @@ impl Exchange<'_> {
         self.show_status(side, None);
         let next = respond::error_page(self, side, status).await;
         Ok(Turn::Done(next.unwrap_or(Next::Drop)))
+    }
+
+    /// The peer's failure ends an answer in the middle. What came of it before still reaches the client, however slow.
+    async fn cut(&self, side: &mut ClientSide<'_>) -> Next {
+        match Box::pin(side.responder.give_rest()).await {
+            Ok(()) => Next::Cut,
+            Err(error) => {
+                let failure = late(error);
+                self.report(failure.level(), format_args!("{failure}"));
+                Next::Drop
+            }
+        }
     }
 
     fn is_worth_a_line(&self, failure: &Failure) -> bool {

@@ -36,6 +36,8 @@ pub enum Next {
     /// It is closed, but bytes are still under way from the client: they are read and dropped for a while, so that the
     /// answer is not lost to a reset.
     Linger,
+    /// As [`Next::Close`], in the middle of an answer: its peer sent no more.
+    Cut,
     /// Nothing more can be said on it.
     Drop,
     /// It is a tunnel now.

@@ -184,6 +184,15 @@ impl Responder<'_> {
         timer::within_any(left, stream.writable()).await.map_err(LateError::Client)
     }
 
+    /// Sends what was taken of an answer that goes no further.
+    ///
+    /// # Errors
+    /// As [`Responder::ready`].
+    pub async fn give_rest(&mut self) -> Result<(), LateError> {
+        self.flush().await.map_err(LateError::Client)?;
+        self.catch_up().await
+    }
+
     /// Sends all of the backlog.
     ///
     /// # Errors
