@@ -234,9 +234,6 @@ pub const SPOOL_NAME_ATTEMPTS_MAX: usize = 10_000;
 /// are faster pay nothing for the watch.
 pub const WATCH_CLIENT_AFTER: Duration = Duration::from_millis(100);
 
-/// After an answer that ends a connection, what the client still sends is dropped up to this much.
-pub const LINGER_BYTES_MAX: usize = 1 << 20;
-
 /// Passwords that wait for the one thread that compares them; each takes milliseconds, and later ones would time out.
 pub const PASSWORDS_WAITING_MAX: usize = 1024;
 

@@ -195,3 +195,12 @@ pub struct Lingering {
     pub time: Duration,
     pub timeout: Duration,
 }
+
+impl Lingering {
+    /// How long the next bytes are waited for after so much time in all; `None` once that is enough.
+    #[must_use]
+    pub fn pause_max(&self, elapsed: Duration) -> Option<Duration> {
+        let left = self.time.checked_sub(elapsed).filter(|left| !left.is_zero())?;
+        Some(left.min(self.timeout))
+    }
+}

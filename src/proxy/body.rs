@@ -2,12 +2,12 @@
 
 use std::io;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::http::Fields;
 use crate::http::chunked::Decoder;
 use crate::http::framing::BodyLength;
-use crate::limits::LINGER_BYTES_MAX;
+use crate::model::Lingering;
 use crate::net::buffer;
 use crate::net::stream::Stream;
 use crate::net::timer::within;
@@ -150,14 +150,14 @@ impl Body {
         Ok(())
     }
 
-    /// Reads to the end of the body and drops it; `false` when that fails or would take too much.
-    pub async fn discard(&mut self, stream: &Stream, raw: &mut Vec<u8>, timeout: Duration) -> bool {
-        let mut dropped = 0;
+    /// Reads to the end of the body and drops it; `false` when that fails or takes too long.
+    pub async fn discard(&mut self, stream: &Stream, raw: &mut Vec<u8>, patience: Lingering) -> bool {
+        let began = Instant::now();
         let mut piece = buffer::take();
-        while dropped < LINGER_BYTES_MAX {
+        while let Some(timeout) = patience.pause_max(began.elapsed()) {
             piece.clear();
             match self.next(stream, raw, &mut piece, timeout).await {
-                Ok(true) => dropped += piece.len(),
+                Ok(true) => {}
                 Ok(false) => return true,
                 Err(_) => return false,
             }

@@ -13,7 +13,6 @@ use super::handover::{Ends, Handover};
 use super::preface;
 use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
-use crate::limits::LINGER_BYTES_MAX;
 use crate::model::{ClientHead, Lingering, LogLevel};
 use crate::net::accept::Accepted;
 use crate::net::buffer;
@@ -304,13 +303,12 @@ async fn linger(client: &Client, settings: Lingering, raw: Vec<u8>) {
         return;
     }
     let began = Instant::now();
-    let mut dropped = 0;
     let mut piece = buffer::take();
-    while began.elapsed() < settings.time && dropped < LINGER_BYTES_MAX {
+    while let Some(timeout) = settings.pause_max(began.elapsed()) {
         piece.clear();
-        match client.stream.read(&mut piece, usize::MAX, settings.timeout).await {
-            Ok(n) if n > 0 => dropped += n,
-            Ok(_) | Err(_) => return,
+        match client.stream.read(&mut piece, usize::MAX, timeout).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return,
         }
     }
 }

@@ -64,8 +64,8 @@ impl Exchange<'_> {
     /// The next request stands behind a body that nobody wanted. A client that waits for `100 Continue` was told no,
     /// and may send the body or not: that connection is of no further use.
     async fn discard_body(&self, side: &mut ClientSide<'_>) -> Next {
-        let timeout = self.location.client.body_timeout;
-        let found_end = !side.expects_continue && side.body.discard(&self.client.stream, side.raw, timeout).await;
+        let patience = self.location.client.lingering;
+        let found_end = !side.expects_continue && side.body.discard(&self.client.stream, side.raw, patience).await;
         if found_end { Next::KeepAlive } else { Next::Linger }
     }
 

@@ -1,8 +1,6 @@
 //! A request's body: gathered before the peer is connected or passed on as it comes, in memory or in a file; and what a
 //! configuration puts in its place.
 
-use std::time::Duration;
-
 use super::support::{DEADLINE, Peer, Setup, head, message, wait_for};
 
 /// A location with these lines in front of a peer that answers 204 to a request with that head and body.
@@ -172,21 +170,4 @@ fn more_fields_than_allowed_are_refused() {
     let longhaul = Setup::new().start("max_headers 2; server { listen %listen%; location / { return 204; } }");
     assert!(longhaul.exchange(head("GET / HTTP/1.0\nHost: a\nX: 1")).starts_with(b"HTTP/1.1 204 "));
     assert!(longhaul.exchange(head("GET / HTTP/1.0\nHost: a\nX: 1\nY: 2")).starts_with(b"HTTP/1.1 400 "));
-}
-
-#[test]
-fn what_a_closing_connection_still_sends_is_read_unless_that_is_off() {
-    let body = "client_max_body_size 1; server { listen %listen%; location / { return 200 fine; } }";
-    let longhaul = Setup::new().start(body);
-    let mut client = longhaul.connect();
-    client.send(head("POST / HTTP/1.1\nHost: a\nContent-Length: 2000000"));
-    assert!(client.read_head().starts_with("HTTP/1.1 413 "));
-    // Still read: nothing resets the connection.
-    let taken = client.send_until_full(&[b'x'; 4096], Duration::from_millis(200));
-    assert!(taken > 0);
-    drop(client);
-    let longhaul = Setup::new().start(&format!("lingering_close off; {body}"));
-    let mut client = longhaul.connect();
-    client.send(head("POST / HTTP/1.1\nHost: a\nContent-Length: 2000000"));
-    client.expect_gone();
 }

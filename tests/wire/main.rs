@@ -31,6 +31,7 @@ mod hostile;
 mod hostile_heads;
 mod hosts;
 mod limits;
+mod lingering;
 mod locations;
 mod log_files;
 mod logs;
