@@ -18,14 +18,7 @@ fn request(text: &[u8], step: usize) {
         let rules = RequestRules { underscores, ignore_invalid, ..RequestRules::default() };
         let whole = parse::request(text, &rules);
         let mut scanner = RequestScanner::new(&rules);
-        let mut pieces = Ok(None);
-        for end in (0..text.len()).step_by(step).chain([text.len()]) {
-            pieces = scanner.push(&text[..end]);
-            if !matches!(pieces, Ok(None)) {
-                break;
-            }
-        }
-        assert_eq!(whole, pieces);
+        assert_eq!(whole, in_pieces(text, step, |start| scanner.push(start)));
         let Ok(Some((head, bytes))) = whole else { continue };
         assert!(bytes <= text.len());
         check_fields(&head.fields);
@@ -51,19 +44,28 @@ fn request(text: &[u8], step: usize) {
 fn response(text: &[u8], step: usize) {
     let whole = parse::response(text, 4096);
     let mut scanner = ResponseScanner::new(4096);
-    let mut pieces = Ok(None);
-    for end in (0..text.len()).step_by(step).chain([text.len()]) {
-        pieces = scanner.push(&text[..end]);
-        if !matches!(pieces, Ok(None)) {
-            break;
-        }
-    }
-    assert_eq!(whole, pieces);
+    assert_eq!(whole, in_pieces(text, step, |start| scanner.push(start)));
     let Ok(Some((head, _))) = whole else { return };
     check_fields(&head.fields);
     assert!((100..1000).contains(&head.status));
     let _ = framing::response(&Method::Get, &head);
     let _ = hop_by_hop::of_response(&head.fields);
+}
+
+/// What a scanner says of a text that comes in steps.
+fn in_pieces<H, E>(
+    text: &[u8],
+    step: usize,
+    mut push: impl FnMut(&[u8]) -> Result<Option<H>, E>,
+) -> Result<Option<H>, E> {
+    let mut result = Ok(None);
+    for end in (0..text.len()).step_by(step).chain([text.len()]) {
+        result = push(&text[..end]);
+        if !matches!(result, Ok(None)) {
+            break;
+        }
+    }
+    result
 }
 
 fn check_fields(fields: &Fields) {

@@ -88,9 +88,9 @@ fn an_idle_connection_is_closed_after_its_time() {
     peer.join();
 }
 
-#[test]
-fn a_request_whose_idle_connection_dies_is_sent_once_more() {
-    let peer = Peer::start(|connections| {
+/// A peer that drops a kept connection over its second request, and answers the next on another one.
+fn dying() -> Peer {
+    Peer::start(|connections| {
         let mut first = connections.accept();
         first.read_head();
         first.send(fine());
@@ -100,7 +100,12 @@ fn a_request_whose_idle_connection_dies_is_sent_once_more() {
         second.read_head();
         second.send(fine());
         connections.expect_no_more();
-    });
+    })
+}
+
+#[test]
+fn a_request_whose_idle_connection_dies_is_sent_once_more() {
+    let peer = dying();
     let longhaul = Setup::new().peer(&peer).start(TO_PEER);
     let mut client = longhaul.connect();
     assert!(ask(&mut client, "GET").ends_with("\r\n\r\nok"));
@@ -109,18 +114,8 @@ fn a_request_whose_idle_connection_dies_is_sent_once_more() {
 
 #[test]
 fn a_post_that_its_peer_may_have_seen_is_not_sent_again() {
-    let peer = Peer::start(|connections| {
-        let mut first = connections.accept();
-        first.read_head();
-        first.send(fine());
-        first.read_head();
-        drop(first);
-        // It was the connection that died: the peer is not left alone for it.
-        let mut second = connections.accept();
-        second.read_head();
-        second.send(fine());
-        connections.expect_no_more();
-    });
+    // It was the connection that died: the peer is not left alone for it.
+    let peer = dying();
     let longhaul = Setup::new().peer(&peer).start(TO_PEER);
     let mut client = longhaul.connect();
     assert!(ask(&mut client, "POST").ends_with("\r\n\r\nok"));

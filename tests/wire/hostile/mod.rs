@@ -36,8 +36,8 @@ fn refused(sends: Vec<u8>, status: u16) -> Row {
 /// Every request of the tables, each with more behind it.
 fn request_rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    for (sends, status, _) in [tables::LINES, tables::TARGETS, tables::HOSTS, tables::ENCODINGS_BEFORE_1_1].concat() {
-        rows.push(refused([sends, SMUGGLED].concat(), status));
+    for (status, _, heads) in [tables::LINES, tables::TARGETS, tables::HOSTS, tables::ENCODINGS_BEFORE_1_1].concat() {
+        rows.extend(heads.iter().map(|sends| refused([sends, SMUGGLED].concat(), status)));
     }
     for (status, _, lines) in tables::FIELDS {
         for line in *lines {
