@@ -94,6 +94,7 @@ pub struct RawClient {
     pub tcp_nodelay: Option<bool>,
     pub server_tokens: Option<bool>,
     pub etag: Option<bool>,
+    pub chunks: Option<bool>,
     pub if_modified_since: Option<IfModifiedSince>,
     pub max_ranges: Option<u64>,
     pub absolute_redirect: Option<bool>,

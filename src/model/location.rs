@@ -157,6 +157,8 @@ pub struct Client {
     pub server_tokens: bool,
     /// `etag`.
     pub etag: bool,
+    /// `chunked_transfer_encoding`.
+    pub chunks: bool,
     pub if_modified_since: IfModifiedSince,
     /// `max_ranges`; 0 sends files whole, `None` is no limit.
     pub max_ranges: Option<u64>,

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::exchange::Exchange;
 use super::responder::{Answer, Responder};
-use crate::http::Fields;
 use crate::http::framing::BodyLength;
+use crate::http::{Fields, Version};
 use crate::model::{AddHeader, Expires, Expiry};
 use crate::observe::clock;
 
@@ -24,8 +24,13 @@ impl Exchange<'_> {
             BodyLength::Length(length) => Some(length),
             BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
         };
+        if self.shown_status.unwrap_or(answer.status) == 204 {
+            // There is nothing that would have a type.
+            answer.fields.remove(b"content-type");
+        }
         self.add_headers(answer.status, length, &mut answer.fields);
         responder.keep_alive &= !self.shard.is_draining();
+        responder.takes_chunks = self.location.client.chunks && self.head.version == Version::Http11;
         responder.pace = self.client_pace();
         responder.expects_trailers = self.trailers_of(answer.status).next().is_some();
         responder.begin(answer);

@@ -30,6 +30,12 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
     let mut fields = respond::standard_fields(exchange);
     let dropped = hop_by_hop::of_response(&head.fields);
     let is = |name: &[u8], other: &[u8]| name.eq_ignore_ascii_case(other);
+    // `proxy_pass_header` of one of the two says that it is the peer's, also where the peer says nothing.
+    for own in [b"server".as_slice(), b"date"] {
+        if !rules.hidden.iter().any(|hidden| is(own, hidden)) {
+            fields.remove(own);
+        }
+    }
     let mut seen: Vec<&[u8]> = Vec::new();
     for (name, value) in head.fields.iter() {
         if let Some(single) = SINGLE.iter().find(|single| is(name, single)) {
@@ -46,9 +52,6 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
         }
         if rewrite::frames(name) || dropped.contains(name) || rules.hidden.iter().any(|hidden| is(name, hidden)) {
             continue;
-        }
-        if is(name, b"server") || is(name, b"date") {
-            fields.remove(name);
         }
         match changed(exchange, rules, own, name, value) {
             Some(value) => fields.push(name, &value),

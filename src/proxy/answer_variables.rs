@@ -10,9 +10,10 @@ impl Exchange<'_> {
     pub(super) fn append_of_answer(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
         let sent = self.sent.borrow();
         let there = match variable {
-            Variable::Status => match sent.status {
-                0 => put(out, b"000"),
-                status => print(out, format_args!("{status:03}")),
+            Variable::Status => match (sent.status, self.shown_status) {
+                (0, None) => put(out, b"000"),
+                // An error page that is being made already has the status it is shown with.
+                (0, Some(status)) | (status, _) => print(out, format_args!("{status:03}")),
             },
             Variable::BytesSent => print(out, format_args!("{}", sent.bytes)),
             Variable::BodyBytesSent => print(out, format_args!("{}", sent.bytes.saturating_sub(sent.head_bytes))),

@@ -140,7 +140,11 @@ impl Failure {
             | Cause::Redirect(status, _) => *status,
             Cause::BodyTooLarge(_) => 413,
             Cause::BodyMalformed(_) => 400,
-            Cause::ClientGone | Cause::Client(..) => 499,
+            Cause::ClientGone | Cause::Client(..) => match self.phase {
+                // Half a request is a bad one, as in nginx.
+                Phase::ReadingRequestLine | Phase::ReadingRequestHead => 400,
+                _ => 499,
+            },
             Cause::ClientTimedOut => 408,
             Cause::UpstreamTimedOut => 504,
             Cause::NoPeer

@@ -25,6 +25,8 @@ use crate::model::Alias;
 use crate::net::buffer;
 use crate::sys::errno::Errno;
 
+const OK: u16 = 200;
+
 /// What became of a request for a file.
 pub enum Served {
     Answered(Next),
@@ -103,9 +105,10 @@ fn index(exchange: &Exchange<'_>) -> Result<Vec<u8>, Failure> {
             Some(_) => {}
             None => continue,
         }
-        let path = [exchange.path.as_slice(), &name].concat();
-        if path_of(name_of(exchange, &path)).exists() {
-            return Ok(path);
+        let mut file = name_of(exchange, &exchange.path);
+        file.extend_from_slice(&name);
+        if path_of(file).exists() {
+            return Ok([exchange.path.as_slice(), &name].concat());
         }
     }
     let folder = path_of(name_of(exchange, &exchange.path));
@@ -134,6 +137,10 @@ async fn send(
     file: File,
     metadata: &Metadata,
 ) -> Result<Next, Failure> {
+    if exchange.shown_status == Some(OK) {
+        // A page that takes an error's place with this status is an answer like any other.
+        exchange.show_status(side, None);
+    }
     let modified = metadata.modified().unwrap_or(std::time::UNIX_EPOCH);
     let settings = &exchange.location.client;
     let version = Version::new(modified, metadata.len(), settings.etag);
@@ -145,7 +152,7 @@ async fn send(
     let content_type = respond::content_type(exchange, &exchange.path);
     let mut multipart = None;
     let (status, parts) = match verdict {
-        Verdict::Whole => (200, vec![(0, version.length)]),
+        Verdict::Whole => (OK, vec![(0, version.length)]),
         Verdict::Parts(parts) => {
             multipart = (parts.len() > 1).then(|| Multipart::new(&parts, version.length, content_type, boundary()));
             (206, parts)
@@ -158,13 +165,15 @@ async fn send(
             return Err(exchange.failure(Cause::Status(416)));
         }
     };
-    let takes_ranges = status == 200 && exchange.shown_status.is_none() && settings.max_ranges != Some(0);
+    let takes_ranges = status == OK && exchange.shown_status.is_none() && settings.max_ranges != Some(0);
     let mut fields = respond::standard_fields(exchange);
     if status != 304 {
         let parted = multipart.as_ref().map(|multipart| multipart.content_type.as_bytes());
         fields.push(b"Content-Type", parted.unwrap_or(content_type));
     }
-    fields.push(b"Last-Modified", httpdate::fmt_http_date(version.modified).as_bytes());
+    if matches!(exchange.shown_status.unwrap_or(status), OK | 204 | 206 | 304) {
+        fields.push(b"Last-Modified", httpdate::fmt_http_date(version.modified).as_bytes());
+    }
     if let Some(etag) = &version.etag {
         fields.push(b"ETag", etag.as_bytes());
     }

@@ -1,5 +1,7 @@
 //! Answers that are made here and not by a peer: error pages, `return`, redirects.
 
+use std::net::IpAddr;
+
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::responder::Answer;
@@ -10,6 +12,13 @@ use crate::observe::clock;
 
 /// `return 444`: the connection ends without a word.
 pub const CLOSE_WITHOUT_ANSWER: u16 = 444;
+
+/// Statuses that a client is never told: 444 by its meaning, the others because who should read them went or went to
+/// sleep. `return` of one of them, too, ends the connection without a word, as in nginx.
+#[must_use]
+pub fn closes_without_answer(code: u16) -> bool {
+    matches!(code, CLOSE_WITHOUT_ANSWER | 408 | 499)
+}
 
 /// Sends an answer with its whole body.
 ///
@@ -59,13 +68,14 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
 /// When the client does not take it.
 pub async fn error_page(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, code: u16) -> Result<Next, Failure> {
     let mut fields = standard_fields(exchange);
-    fields.push(b"Content-Type", b"text/html");
+    let page = status::page(code, status::product(exchange.location.client.server_tokens));
+    if !page.is_empty() {
+        fields.push(b"Content-Type", b"text/html");
+    }
     if code == 426 {
         // RFC 6455 4.4: the version that would have been right. It is the only cause of this status here.
         fields.push(b"Sec-WebSocket-Version", b"13");
     }
-    let tokens = exchange.location.client.server_tokens;
-    let page = status::page(code, status::product(tokens));
     send(exchange, side, status::shown(code), fields, &page).await
 }
 
@@ -105,16 +115,15 @@ pub fn absolute(exchange: &Exchange<'_>, to: &[u8]) -> Vec<u8> {
     let mut location = Vec::new();
     if to.starts_with(b"/") && settings.absolute_redirect {
         location.extend_from_slice(b"http://");
+        let asks_for_name = settings.server_name_in_redirect && !exchange.server.name.is_empty();
         match &exchange.host {
+            _ if asks_for_name => location.extend_from_slice(exchange.server.name.as_bytes()),
             Some(host) if !settings.server_name_in_redirect => location.extend_from_slice(&host.name),
-            Some(_) | None if !exchange.server.name.is_empty() => {
-                location.extend_from_slice(exchange.server.name.as_bytes());
-            }
-            Some(_) | None => {
-                if let Some(local) = exchange.client.local() {
-                    location.extend_from_slice(local.ip().to_string().as_bytes());
-                }
-            }
+            Some(_) | None => match exchange.client.local().map(|local| local.ip()) {
+                Some(IpAddr::V4(ip)) => location.extend_from_slice(ip.to_string().as_bytes()),
+                Some(IpAddr::V6(ip)) => location.extend_from_slice(format!("[{ip}]").as_bytes()),
+                None => {}
+            },
         }
         match exchange.client.local() {
             Some(local) if settings.port_in_redirect && local.port() != 80 => {

@@ -52,6 +52,8 @@ pub struct Responder<'c> {
     pub keep_alive_header: Option<Duration>,
     /// The status of an error that a page answers: it takes the place of the page's own.
     pub shown_status: Option<u16>,
+    /// Whether a body may leave in chunks. Set before the head is written.
+    pub takes_chunks: bool,
     /// Fields behind the body are to come: it has to be in chunks. Set before the head is written.
     pub expects_trailers: bool,
     /// Fields behind the body; they go out where there are chunks.
@@ -82,6 +84,7 @@ impl<'c> Responder<'c> {
             keep_alive: false,
             keep_alive_header: None,
             shown_status: None,
+            takes_chunks: version == Version::Http11,
             expects_trailers: false,
             trailers: None,
             pace: None,
@@ -112,9 +115,9 @@ impl<'c> Responder<'c> {
         let bodyless = self.is_head || matches!(status, 204 | 304);
         self.framing = match length {
             _ if bodyless => Framing::None,
-            _ if self.expects_trailers && self.version == Version::Http11 => Framing::Chunked,
+            _ if self.expects_trailers && self.takes_chunks => Framing::Chunked,
             BodyLength::None | BodyLength::Length(_) => Framing::Plain,
-            BodyLength::Chunked | BodyLength::UntilClose if self.version == Version::Http11 => Framing::Chunked,
+            BodyLength::Chunked | BodyLength::UntilClose if self.takes_chunks => Framing::Chunked,
             BodyLength::Chunked | BodyLength::UntilClose => {
                 self.keep_alive = false;
                 Framing::Plain

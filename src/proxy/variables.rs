@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::exchange::{Attempt, Exchange};
+use crate::http::framing::BodyLength;
 use crate::http::target;
 use crate::limits::MAP_DEPTH_MAX;
 use crate::model::{LogLevel, MapId, Part, SlotId, Template, Variable};
@@ -63,13 +64,26 @@ impl Exchange<'_> {
         }
     }
 
+    /// The length of a body that came in chunks, once it is here.
+    fn gathered_length(&self) -> Option<u64> {
+        let is_chunked = self.head.fields.first(b"transfer-encoding").is_some();
+        match self.request_body.as_ref().filter(|_| is_chunked)?.length {
+            BodyLength::Length(length) => Some(length),
+            BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
+        }
+    }
+
     /// Variables of the request; `None` if the variable is none of them.
     fn append_of_request(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
         let there = match variable {
             Variable::Arg(name) => put_some(out, self.args.as_deref().and_then(|args| argument(args, name))),
             Variable::Args => put_some(out, self.args.as_deref()),
             Variable::IsArgs => put(out, if self.args.as_deref().is_none_or(<[u8]>::is_empty) { b"" } else { b"?" }),
-            Variable::ContentLength => put_some(out, self.head.fields.first(b"content-length")),
+            Variable::ContentLength => match (self.head.fields.first(b"content-length"), self.gathered_length()) {
+                (Some(length), _) => put(out, length),
+                (None, Some(length)) => print(out, format_args!("{length}")),
+                (None, None) => false,
+            },
             Variable::ContentType => append_field(&self.head.fields, b"content_type", out),
             Variable::Cookie(name) => put_some(out, cookie(self.head.fields.all(b"cookie"), name)),
             Variable::Http(name) => append_field(&self.head.fields, name, out),

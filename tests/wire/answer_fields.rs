@@ -208,3 +208,12 @@ fn fields_behind_a_body_are_variables() {
     client.expect("3\r\nabc\r\n0\r\nX-Sums: 7, 8\r\n\r\n");
     assert_eq!(longhaul.wait_for_lines("trailer.log", 1), "7, 8 -\n");
 }
+
+#[test]
+fn a_field_that_is_the_peer_s_is_not_made_up() {
+    let peer = Peer::once("GET / HTTP/1.1\r\nHost: %peer%\r\n\r\n", head("HTTP/1.1 200 OK\nContent-Length: 0"));
+    let longhaul = Setup::new().peer(&peer).start(
+        "server { listen %listen%; location / { proxy_pass_header Server; proxy_pass_header Date; proxy_pass http://%peer%; } }",
+    );
+    assert_eq!(longhaul.get("/"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}

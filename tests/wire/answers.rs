@@ -168,3 +168,59 @@ fn the_version_is_shown_only_when_asked_for() {
     assert!(server("/").contains('/'), "{}", server("/"));
     assert!(!server("/off").contains('/'), "{}", server("/off"));
 }
+
+#[test]
+fn statuses_that_nobody_is_told() {
+    let longhaul = Setup::new().start(
+        "log_format l $status; server { listen %listen%; access_log %dir%/access.log l; error_page 408 /page;
+             location /408 { return 408; } location /444 { return 444; } location /499 { return 499; } }",
+    );
+    for target in ["/408", "/444", "/499"] {
+        assert_eq!(longhaul.get(target), "", "{target}");
+    }
+    assert_eq!(longhaul.wait_for_lines("access.log", 3), "408\n444\n499\n");
+}
+
+#[test]
+fn an_answer_without_a_body_has_no_type() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen%; location /418 { return 418; } error_page 404 =204 /text; location /none { return 404; }
+             location /text { return 200 text; } }",
+    );
+    for target in ["/418", "/none"] {
+        let answer = longhaul.get(target);
+        assert!(!answer.contains("Content-Type") && answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+}
+
+#[test]
+fn chunks_may_be_forbidden() {
+    let peer = Peer::once(
+        "GET / HTTP/1.1\r\nHost: %peer%\r\n\r\n",
+        message("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"3\r\nabc\r\n0\r\n\r\n"),
+    );
+    let longhaul = Setup::new()
+        .peer(&peer)
+        .start("server { listen %listen%; chunked_transfer_encoding off; location / { proxy_pass http://%peer%; } }");
+    let expected = message("HTTP/1.1 200 OK\nServer: *\nDate: *\nConnection: close", b"abc");
+    assert_eq!(stable(&longhaul.exchange(head("GET / HTTP/1.1\nHost: a"))), String::from_utf8_lossy(&expected));
+}
+
+#[test]
+fn a_redirect_for_a_client_that_names_no_host_has_our_address() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen%; server_name own.example; location / { return 301 /x; }
+             location /name { server_name_in_redirect on; return 301 /x; } }",
+    );
+    let own = longhaul.setup().address("listen");
+    let (ip, port) = (own.ip().to_string(), own.port());
+    for (request, host) in [
+        ("GET / HTTP/1.0\r\n\r\n", ip.as_str()),
+        ("GET / HTTP/1.0\r\nHost: q\r\n\r\n", "q"),
+        ("GET /name HTTP/1.0\r\n\r\n", "own.example"),
+        ("GET /name HTTP/1.0\r\nHost: q\r\n\r\n", "own.example"),
+    ] {
+        let answer = stable(&longhaul.exchange(request));
+        assert!(answer.contains(&format!("\r\nLocation: http://{host}:{port}/x\r\n")), "{answer}");
+    }
+}

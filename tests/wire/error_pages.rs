@@ -144,3 +144,31 @@ fn methods_that_are_excepted_have_the_settings_of_the_location() {
     let answer = longhaul.exchange(message("POST / HTTP/1.1\nHost: a\nConnection: close\nContent-Length: 2", b"ab"));
     assert!(answer.starts_with(b"HTTP/1.1 403 "), "{}", String::from_utf8_lossy(&answer));
 }
+
+#[test]
+fn a_file_in_an_error_s_place_has_the_fields_of_its_status() {
+    let longhaul = Setup::new().file("html/sorry.txt", "sorry").start(
+        r#"server { listen %listen%; root %dir%/html;
+           location /kept { error_page 404 /sorry.txt; }
+           location /other { error_page 404 =200 /sorry.txt; }
+           location /made { error_page 404 =503 /text; } location /text { return 200 "status $status"; } }"#,
+    );
+    let kept = longhaul.get("/kept");
+    assert!(kept.starts_with("HTTP/1.1 404 ") && kept.contains("\r\nETag: "), "{kept}");
+    assert!(!kept.contains("Last-Modified") && !kept.contains("Accept-Ranges"), "{kept}");
+    let other = longhaul.get("/other");
+    assert!(other.starts_with("HTTP/1.1 200 ") && other.contains("\r\nLast-Modified: "), "{other}");
+    assert!(other.contains("\r\nAccept-Ranges: bytes\r\n"), "{other}");
+    let part = longhaul.exchange("GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\nRange: bytes=1-2\r\n\r\n");
+    assert!(part.starts_with(b"HTTP/1.1 206 ") && part.ends_with(b"\r\n\r\nor"));
+    assert!(longhaul.get("/made").ends_with("\r\n\r\nstatus 503"));
+}
+
+#[test]
+fn an_error_page_that_leads_to_itself_is_a_500() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen%; recursive_error_pages on; error_page 404 500 /loop; location / { return 404; } }",
+    );
+    assert!(longhaul.get("/").starts_with("HTTP/1.1 500 "));
+    longhaul.wait_for_log("rewrite or internal redirection cycle");
+}

@@ -172,3 +172,14 @@ fn a_missing_file_is_told_unless_it_shall_not() {
     longhaul.wait_for_log("/loud\" failed (2: No such file or directory)");
     assert!(!longhaul.file("error.log").contains("/quiet/x\" failed"));
 }
+
+#[test]
+fn a_folder_that_an_expression_names_has_an_index_or_is_forbidden() {
+    let longhaul = Setup::new().file("html/one/index.html", "one").file("html/two/a.txt", "a").start(
+        r"server { listen %listen%; location ~ ^/(\w+)/$ { alias %dir%/html/$1/; }
+                   location ~ ^/(\w+)/index.html$ { alias %dir%/html/$1/index.html; } }",
+    );
+    assert!(longhaul.get("/one/").ends_with("\r\n\r\none"));
+    assert!(longhaul.get("/two/").starts_with("HTTP/1.1 403 "));
+    assert!(longhaul.get("/three/").starts_with("HTTP/1.1 404 "));
+}

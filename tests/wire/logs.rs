@@ -200,3 +200,22 @@ fn the_port_of_a_request_and_figures_of_its_connection() {
     assert_eq!(ask("a.example:8080"), "8080:");
     assert_eq!(ask("a.example"), "");
 }
+
+#[test]
+fn half_a_request_is_a_bad_one_and_a_gathered_body_has_a_length() {
+    let peer = Peer::start(|connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        socket.send(message("HTTP/1.1 200 OK\nContent-Length: 0", b""));
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "log_format l '$status $content_length'; server { listen %listen%; access_log %dir%/access.log l;
+             location / { proxy_pass http://%peer%; } }",
+    );
+    let chunked = "POST / HTTP/1.1\nHost: a\nConnection: close\nTransfer-Encoding: chunked";
+    longhaul.exchange(message(chunked, b"3\r\nabc\r\n0\r\n\r\n"));
+    let mut half = longhaul.connect();
+    half.send("GET / HTTP/1.1\r\nHos");
+    drop(half);
+    assert_eq!(longhaul.wait_for_lines("access.log", 2), "200 3\n400 -\n");
+}

@@ -49,6 +49,11 @@ pub const TABLE: &[Directive] = &[
     level_flag("tcp_nodelay", |level| &mut level.client.tcp_nodelay, "Small writes are sent at once (on)."),
     level("server_tokens", ONE, server_tokens, "Whether answers name the version (on)."),
     level_flag("etag", |level| &mut level.client.etag, "`ETag` on static files (on)."),
+    level_flag(
+        "chunked_transfer_encoding",
+        |level| &mut level.client.chunks,
+        "Answers of unknown length go to HTTP/1.1 clients in chunks (on); off ends them with the connection.",
+    ),
     level(
         "if_modified_since",
         ONE,
@@ -186,6 +191,7 @@ pub fn client_defaults(prefix: &Path) -> Client {
         tcp_nodelay: true,
         server_tokens: true,
         etag: true,
+        chunks: true,
         if_modified_since: IfModifiedSince::Exact,
         max_ranges: None,
         absolute_redirect: true,
@@ -229,6 +235,7 @@ pub fn resolve(raw: &RawClient, around: &Client) -> Client {
         tcp_nodelay: raw.tcp_nodelay.unwrap_or(around.tcp_nodelay),
         server_tokens: raw.server_tokens.unwrap_or(around.server_tokens),
         etag: raw.etag.unwrap_or(around.etag),
+        chunks: raw.chunks.unwrap_or(around.chunks),
         if_modified_since: raw.if_modified_since.unwrap_or(around.if_modified_since),
         max_ranges: raw.max_ranges.or(around.max_ranges),
         absolute_redirect: raw.absolute_redirect.unwrap_or(around.absolute_redirect),

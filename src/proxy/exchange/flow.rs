@@ -201,7 +201,7 @@ impl Exchange<'_> {
         }
         self.end.get_or_insert(failure.end());
         let is_lost = side.responder.has_begun() || !failure.leaves_client();
-        if is_lost || status == respond::CLOSE_WITHOUT_ANSWER {
+        if is_lost || respond::closes_without_answer(status) {
             if !side.responder.has_begun() {
                 side.responder.sent.status = status;
             } else if failure.is_of_peer() {
@@ -249,7 +249,7 @@ impl Exchange<'_> {
     }
 
     fn may_have_error_page(&self) -> bool {
-        (!self.had_error_page || self.location.error_pages.recursive) && self.redirect_count < INTERNAL_REDIRECTS_MAX
+        (!self.had_error_page || self.location.error_pages.recursive) && self.redirect_count <= INTERNAL_REDIRECTS_MAX
     }
 
     /// Whether an answer of that status would give way to an error page.
@@ -292,7 +292,7 @@ impl Exchange<'_> {
     }
 
     /// The status that the client is told, whatever the page answers with.
-    fn show_status(&mut self, side: &mut ClientSide<'_>, status: Option<u16>) {
+    pub(in crate::proxy) fn show_status(&mut self, side: &mut ClientSide<'_>, status: Option<u16>) {
         self.shown_status = status;
         side.responder.shown_status = status;
     }

@@ -81,15 +81,6 @@ pub const TABLE: &[Directive] = &[
         "Remove the line; let the service act on its own, or read the access log.",
     ),
     by_value(
-        "chunked_transfer_encoding",
-        HTTP_LEVELS,
-        FLAG,
-        &["on"],
-        "it is the default",
-        "answers of unknown length to HTTP/1.1 clients are always chunked",
-        "Remove the line, or let the peer send `Content-Length`.",
-    ),
-    by_value(
         "disable_symlinks",
         HTTP_LEVELS,
         ONE_OR_TWO,
