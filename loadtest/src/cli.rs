@@ -10,7 +10,7 @@ use crate::compare::{self, Settings};
 use crate::crew::{Crew, Plan, free_ports};
 use crate::figure::{find, plain};
 use crate::measure::{self, Stage, Subject};
-use crate::output::folder::{self, Run};
+use crate::output::folder::{self, Run, WITHOUT};
 use crate::proxies::{self, Found};
 use crate::scenario::{FULL, Mode, QUICK, Scenario, parse, parse_matrix};
 use crate::{ends, host, interrupt};
@@ -219,9 +219,15 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         scenarios.retain(|scenario| !scenario.tls);
         scenarios.iter_mut().for_each(Scenario::wrap_in_tls);
     }
+    let wrk = measure::wrk_version();
+    if args.matrix.is_none() && wrk.is_err() {
+        scenarios.retain(|scenario| scenario.mode != Mode::Wrk);
+    }
     let matrix = scenarios.iter().map(|scenario| format!("{scenario}\n")).collect();
     let (proxy_core, load_cores) = compare::cores(args.proxy_core, &args.load_cores)?;
-    let Found { proxies, missing } = proxies::find(&args.proxies, args.longhaul.as_deref(), &args.proxy);
+    let Found { proxies, mut missing } = proxies::find(&args.proxies, args.longhaul.as_deref(), &args.proxy);
+    // Where a matrix names it, each time that it is missed is a fault.
+    missing.extend(wrk.clone().err().filter(|_| args.matrix.is_none()).map(|reason| ("wrk".to_owned(), reason)));
     for (name, reason) in &missing {
         eprintln!("{name} is left out: {reason}");
     }
@@ -244,7 +250,8 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         folder: out.join("proxies"),
     };
     let mut facts = facts(&settings);
-    facts.extend(missing.iter().map(|(name, reason)| (format!("without {name}"), reason.clone())));
+    facts.extend(wrk.ok().map(|version| ("wrk".to_owned(), version)));
+    facts.extend(missing.iter().map(|(name, reason)| (format!("{WITHOUT}{name}"), reason.clone())));
     let mut outcome = compare::run(&settings, &proxies);
     // One that was not there is a gap only if it was asked for.
     let asked = |name: &String| {

@@ -64,7 +64,8 @@ pub struct Curve {
 fn estimate(scenario: &Scenario) -> f64 {
     let opened = f64::from(scenario.tunnels.min(TUNNELS_MAX)) * if scenario.mode == Mode::Storm { 2.0 } else { 1.0 };
     let steps = if scenario.mode.is_quiet() { f64::from(scenario.steps + 1) * STEP_SECONDS } else { 0.0 };
-    AROUND_SECONDS + opened / OPENS_PER_SECOND + steps + scenario.seconds * 4.0 / 3.0
+    let warm_up = if scenario.mode == Mode::Wrk { 0.0 } else { scenario.seconds / 3.0 };
+    AROUND_SECONDS + opened / OPENS_PER_SECOND + steps + warm_up + scenario.seconds
 }
 
 /// Round, scenario and proxy in the order in which they are run.

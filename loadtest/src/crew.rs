@@ -21,7 +21,7 @@ const DESCRIPTORS_SPARE: u64 = 1000;
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 /// Below are well-known ones.
 const PORT_FIRST: u16 = 10_000;
-const RELEASE_TIME_MAX: Duration = Duration::from_secs(3);
+const RELEASE_TIME_MAX: Duration = Duration::from_secs(10);
 const END_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone)]
@@ -47,6 +47,7 @@ struct Worker {
 
 #[derive(Debug)]
 pub struct Crew {
+    pub plan: Plan,
     workers: Vec<Worker>,
 }
 
@@ -122,7 +123,7 @@ impl Crew {
             // Shared with somebody else, a part of the tunnels would end there.
             return Err(format!("the peers' port {port} is taken"));
         }
-        let mut crew = Self { workers: Vec::new() };
+        let mut crew = Self { plan: plan.clone(), workers: Vec::new() };
         for number in 0..count {
             let core = plan.cores.get(number as usize % plan.cores.len().max(1)).copied();
             crew.workers.push(Worker::start(plan, number, core)?);

@@ -23,11 +23,15 @@ impl Progress {
 
     /// A step begins that was estimated at so many seconds.
     pub fn begin(&self, what: &str) {
-        let left = duration(self.left(self.start.elapsed().as_secs_f64()));
+        print(&self.line(what, self.start.elapsed().as_secs_f64()));
+    }
+
+    fn line(&self, what: &str, elapsed: f64) -> String {
+        let left = duration(self.left(elapsed));
         if self.on_terminal {
-            print(&format!("\r\x1b[K{} {what} · {left} left", bar(self.share(), BAR_CELLS)));
+            format!("\r\x1b[K{} {what} · {left} left", bar(self.share(), BAR_CELLS))
         } else {
-            print(&format!("{:3.0} % · {what} · {left} left\n", 100.0 * self.share()));
+            format!("{:3.0} % · {what} · {left} left\n", 100.0 * self.share())
         }
     }
 
@@ -89,6 +93,17 @@ mod tests {
         assert_eq!(bar(0.0, 4), "[....]   0 %");
         assert_eq!(bar(0.5, 4), "[##..]  50 %");
         assert_eq!(bar(1.0, 4), "[####] 100 %");
+    }
+
+    #[test]
+    fn a_terminal_has_one_line_and_anything_else_a_line_for_each_step() {
+        let mut progress = Progress::new(100.0);
+        progress.end(50.0);
+        progress.on_terminal = true;
+        let bar = format!("[{}{}]  50 %", "#".repeat(12), ".".repeat(12));
+        assert_eq!(progress.line("echo", 65.0), format!("\r\x1b[K{bar} echo · 1:05 left"));
+        progress.on_terminal = false;
+        assert_eq!(progress.line("echo", 65.0), " 50 % · echo · 1:05 left\n");
     }
 
     #[test]

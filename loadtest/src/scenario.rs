@@ -26,9 +26,11 @@ pub enum Mode {
     Http,
     /// Connections that made a request and stay open without another.
     Kept,
+    /// Requests over kept connections, as `http`, by the program `wrk` in place of our own client.
+    Wrk,
 }
 
-pub const MODES: [(Mode, &str); 8] = [
+pub const MODES: [(Mode, &str); 9] = [
     (Mode::Idle, "idle"),
     (Mode::Echo, "echo"),
     (Mode::Bulk, "bulk"),
@@ -37,6 +39,7 @@ pub const MODES: [(Mode, &str); 8] = [
     (Mode::Mixed, "mixed"),
     (Mode::Http, "http"),
     (Mode::Kept, "kept"),
+    (Mode::Wrk, "wrk"),
 ];
 
 impl Mode {
@@ -61,7 +64,7 @@ pub struct Scenario {
     pub mode: Mode,
     /// Held open.
     pub tunnels: u32,
-    /// Of these, with traffic; in `churn` and `http` how many at once.
+    /// Of these, with traffic; in `churn`, `http` and `wrk` how many at once.
     pub busy: u32,
     /// Beside the busy ones, with bulk (`mixed`).
     pub bulk: u32,
@@ -92,7 +95,7 @@ impl Scenario {
             Mode::Churn => (0, 32, 0, 0, 0, 1),
             Mode::Storm => (4000, 0, 0, 0, 0, 1),
             Mode::Mixed => (204, 200, 4, 64, 2000, 1),
-            Mode::Http => (0, 100, 0, 1024, 0, 1),
+            Mode::Http | Mode::Wrk => (0, 100, 0, 1024, 0, 1),
             Mode::Kept => (9000, 0, 0, 64, 0, 5),
         };
         let name = mode.word().to_owned();
@@ -167,7 +170,7 @@ impl Scenario {
             return Err(format!("seconds={}: more than 0, at most 3600", self.seconds));
         }
         let with_traffic = self.busy + self.bulk;
-        let of_tunnels = !matches!(self.mode, Mode::Churn | Mode::Http);
+        let of_tunnels = !matches!(self.mode, Mode::Churn | Mode::Http | Mode::Wrk);
         if of_tunnels && with_traffic > self.tunnels {
             return Err(format!("busy and bulk are {with_traffic} of only {} tunnels", self.tunnels));
         }
@@ -175,9 +178,10 @@ impl Scenario {
             Mode::Idle | Mode::Kept | Mode::Storm if self.tunnels == 0 => {
                 Err("tunnels=0 leaves nothing to hold".to_owned())
             }
-            Mode::Echo | Mode::Bulk | Mode::Churn | Mode::Http | Mode::Mixed if self.busy == 0 => {
+            Mode::Echo | Mode::Bulk | Mode::Churn | Mode::Http | Mode::Mixed | Mode::Wrk if self.busy == 0 => {
                 Err("busy=0 leaves nothing to measure".to_owned())
             }
+            Mode::Wrk if self.seconds.fract() > 0.0 => Err(format!("seconds={}: wrk counts whole ones", self.seconds)),
             Mode::Mixed if self.bulk == 0 || self.rate == 0 => Err("mixed wants bulk= and rate=".to_owned()),
             Mode::Idle | Mode::Kept if self.steps == 0 => Err("steps=0: at least 1".to_owned()),
             Mode::Idle
@@ -187,7 +191,8 @@ impl Scenario {
             | Mode::Storm
             | Mode::Mixed
             | Mode::Http
-            | Mode::Kept => Ok(()),
+            | Mode::Kept
+            | Mode::Wrk => Ok(()),
         }
     }
 }
@@ -306,6 +311,7 @@ mod tests {
         assert!(wrong("echo tunnels=5 busy=6").contains("only 5 tunnels"));
         assert!(wrong("a/b: echo").contains("a name is"));
         assert!(wrong("mixed rate=0").contains("rate="));
+        assert!(wrong("wrk seconds=1.5").contains("whole ones"));
         assert!(wrong("idle seconds=0").contains("more than 0"));
         assert!(wrong("idle tunnels").contains("key=value"));
         assert!(parse_matrix("echo\n\necho # again").unwrap_err().contains("line 3: `echo` is there"));

@@ -112,6 +112,56 @@ fn proxies_that_refuse_are_named_and_the_rest_goes_on() {
     assert!(report.contains("orphaned") && report.contains("502 Bad Gateway"), "{report}");
 }
 
+/// In place of `wrk`, which need not be installed: it asks for nothing and says what that one says.
+const WRK: &str = "#!/bin/sh
+case \"$*\" in *--version*) echo 'wrk 4.2 [epoll]'; exit 1;; esac
+echo \"$@\" > wrk.arguments
+echo '  Latency Distribution
+     50%    1.90ms
+     90%  830.00us
+     99%    1.02s
+  50000 requests in 1.00s, 61.00MB read
+  Non-2xx or 3xx responses: 7
+Requests/sec:  49950.05'
+";
+
+#[test]
+fn figures_of_wrk_are_taken_and_without_it_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let matrix = "asked: wrk busy=5 bytes=64 seconds=1\nkept: kept tunnels=300 steps=1 seconds=0.1\n";
+    let run = |path: &Path| {
+        fs::create_dir_all(path).unwrap();
+        let mut command = compare(folder, matrix, &[peer(folder)], "1");
+        let output = command.env("PATH", path).current_dir(folder).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        ["faults.csv", "readings.csv", "run.txt"].map(|name| fs::read_to_string(folder.join("run").join(name)).unwrap())
+    };
+    let [faults, readings, facts] = run(&folder.join("nothing"));
+    assert!(faults.contains("1,asked,peer,no program `wrk` found; is it installed?"), "{faults}");
+    assert!(readings.contains("kept,peer,user_bytes_per_connection") && !readings.contains("asked"), "{readings}");
+    assert!(!facts.contains("wrk: "), "{facts}");
+    let there = folder.join("there");
+    fs::create_dir(&there).unwrap();
+    script(&there.join("wrk"), WRK);
+    let [faults, readings, facts] = run(&there);
+    assert!(faults.contains("1,asked,peer,wrk: Non-2xx or 3xx responses: 7"), "{faults}");
+    assert!(readings.contains("1,asked,peer,cpu_us_per_request,0,"), "{readings}");
+    assert!(facts.contains("\nwrk: 4.2\n"), "{facts}");
+    let arguments = fs::read_to_string(folder.join("wrk.arguments")).unwrap();
+    let begin = "-t 1 -c 5 -d 1s --latency -H Host: longhaul-loadtest.test http://127.0.0.1:";
+    assert!(arguments.starts_with(begin) && arguments.ends_with("/b/64\n"), "{arguments}");
+    // A built-in matrix goes on without it.
+    let output = Command::new(PROGRAM)
+        .args(["compare", "--debug-build-for-tests", "--quick", "--proxies", "none"])
+        .env("PATH", folder.join("nothing"))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert!(said.contains("wrk is left out: no program `wrk` found"), "{said}");
+}
+
 #[test]
 fn peers_that_cannot_listen_are_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -209,7 +259,9 @@ fn an_interrupt_ends_with_what_was_measured() {
     let matrix = "held: idle tunnels=20 steps=1 seconds=0.1\nlong: echo tunnels=4 seconds=600\n";
     let mut child = compare(folder, matrix, &[peer(folder)], "3").spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(said.by_ref().any(|line| line.unwrap().contains("long on peer")));
+    let line = said.by_ref().map(Result::unwrap).find(|line| line.contains("long on peer")).unwrap();
+    // Not a terminal: plain lines.
+    assert!(line.contains(" % · round 1 of 3: ") && line.ends_with(" left") && !line.contains('\r'), "{line}");
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(wait(&mut child), Some(1));

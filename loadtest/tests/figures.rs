@@ -101,21 +101,37 @@ impl Watch {
 
 /// Bytes for each tunnel more, from the time when only the first eight were there to the time when all were: with
 /// `each` descriptors for a tunnel.
-fn bytes_per_tunnel(looks: &[Look], tunnels: usize, each: usize) -> f64 {
+fn bytes_per_tunnel(looks: &[Look], tunnels: usize, each: usize) -> Result<f64, String> {
     let more = tunnels - 8;
-    let all = looks.iter().map(|look| look.descriptors).max().unwrap();
+    let all = looks.iter().map(|look| look.descriptors).max().ok_or("never a look")?;
     let median = |wanted: usize| {
         let found = looks.iter().filter(|look| look.descriptors == wanted);
         let mut found: Vec<u64> = found.map(|look| look.pss_kb).collect();
-        assert!(!found.is_empty(), "never {wanted} descriptors of {all}");
         found.sort_unstable();
-        found[found.len() / 2]
+        found.get(found.len() / 2).copied().ok_or_else(|| format!("never {wanted} descriptors of {all}"))
     };
-    (median(all) - median(all - more * each)) as f64 * 1024.0 / more as f64
+    let (held, fresh) = (median(all)?, median(all.saturating_sub(more * each))?);
+    Ok(held.saturating_sub(fresh) as f64 * 1024.0 / more as f64)
 }
 
-fn assert_near(what: &str, figure: f64, direct: f64) {
-    assert!((figure / direct - 1.0).abs() <= TOLERANCE, "{what}: {figure} by the tool, {direct} by /proc");
+/// What differs by more is told.
+fn near(what: &str, figure: f64, direct: f64) -> Result<(), String> {
+    let is_near = (figure / direct - 1.0).abs() <= TOLERANCE;
+    if is_near { Ok(()) } else { Err(format!("{what}: {figure} by the tool, {direct} by /proc")) }
+}
+
+/// The tool and this look one after the other, and on a busy machine something may come between: then neither is wrong.
+/// A tool that is wrong is so each time.
+fn in_one_of_several_tries(measure: impl Fn() -> Result<(), String>) {
+    const TRIES: usize = 8;
+    let mut said = Vec::new();
+    while said.len() < TRIES {
+        match measure() {
+            Ok(()) => return,
+            Err(reason) => said.push(reason),
+        }
+    }
+    panic!("{}", said.join("\n"));
 }
 
 /// The echoing peer, as a proxy that runs already.
@@ -167,27 +183,32 @@ fn printed(text: &str, words: &str) -> f64 {
 
 #[test]
 fn memory_and_descriptors_are_those_of_proc() {
-    let (text, looks) = Subject::start().run("idle tunnels=2000 steps=2 seconds=0.5");
-    let direct = bytes_per_tunnel(&looks, 2000, 1);
-    assert_near("user memory", printed(&text, "user memory per tunnel"), direct);
-    assert_near("descriptors", printed(&text, "descriptors per tunnel"), 1.0);
+    in_one_of_several_tries(|| {
+        let (text, looks) = Subject::start().run("idle tunnels=2000 steps=2 seconds=0.5");
+        near("descriptors", printed(&text, "descriptors per tunnel"), 1.0)?;
+        near("user memory", printed(&text, "user memory per tunnel"), bytes_per_tunnel(&looks, 2000, 1)?)
+    });
 }
 
 #[test]
 fn cpu_is_that_of_proc() {
+    in_one_of_several_tries(compare_cpu);
+}
+
+fn compare_cpu() -> Result<(), String> {
     const RATE: f64 = 1000.0;
     let (text, looks) = Subject::start().run("echo tunnels=20 bytes=64 rate=1000 seconds=3");
     // The last three quarters of the traffic are measured. It begins and ends with the CPU that it takes.
     let grows = |pair: &&[Look]| pair[1].ticks > pair[0].ticks && pair[1].descriptors > 20;
     let busy: Vec<&[Look]> = looks.windows(2).filter(grows).collect();
-    let (first, last) = (busy[0][0], busy[busy.len() - 1][1]);
+    let (Some([first, _]), Some([_, last])) = (busy.first(), busy.last()) else { return Err("no traffic".to_owned()) };
     let middle = first.at + (last.at - first.at) / 4;
-    let begin = looks.iter().find(|look| look.at >= middle).unwrap();
+    let begin = looks.iter().find(|look| look.at >= middle).ok_or("no look in the midst")?;
     let seconds = (last.at - begin.at).as_secs_f64();
     let tick = 1.0 / rustix::param::clock_ticks_per_second() as f64;
     let cpu = (last.ticks - begin.ticks) as f64 * tick;
-    assert_near("use of the core", printed(&text, "use of the proxy's core"), 100.0 * cpu / seconds);
-    assert_near("CPU per trip", printed(&text, "CPU per echo round trip"), cpu * 1e6 / (RATE * seconds));
+    near("use of the core", printed(&text, "use of the proxy's core"), 100.0 * cpu / seconds)?;
+    near("CPU per trip", printed(&text, "CPU per echo round trip"), cpu * 1e6 / (RATE * seconds))
 }
 
 /// A proxy of several processes, as `compare` starts it.
@@ -198,6 +219,10 @@ fn memory_of_a_compared_nginx_is_that_of_proc() {
         eprintln!("skipped: nginx not found");
         return;
     }
+    in_one_of_several_tries(compare_nginx);
+}
+
+fn compare_nginx() -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let matrix = "held: idle tunnels=1000 steps=1 seconds=0.5\n";
     let mut command = compare(folder.path(), matrix, &[], "1");
@@ -205,12 +230,12 @@ fn memory_of_a_compared_nginx_is_that_of_proc() {
     let file = folder.path().join("run/proxies/nginx/held/proxy.pid");
     let watch = Watch::start(move || fs::read_to_string(&file).ok()?.trim().parse().ok());
     wait(&mut child);
-    let direct = bytes_per_tunnel(&watch.end(), 1000, 2);
+    let direct = bytes_per_tunnel(&watch.end(), 1000, 2)?;
     let readings = fs::read_to_string(folder.path().join("run/readings.csv")).unwrap();
     let value = |figure: &str| {
         let line = readings.lines().find(|line| line.contains(&format!("held,nginx,{figure},")));
         line.unwrap_or_else(|| panic!("no {figure} in {readings}")).rsplit(',').next().unwrap().parse::<f64>().unwrap()
     };
-    assert_near("user memory", value("user_bytes_per_tunnel"), direct);
-    assert_near("descriptors", value("descriptors_per_tunnel"), 2.0);
+    near("descriptors", value("descriptors_per_tunnel"), 2.0)?;
+    near("user memory", value("user_bytes_per_tunnel"), direct)
 }

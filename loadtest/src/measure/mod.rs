@@ -6,9 +6,11 @@ mod bare;
 mod idle;
 mod stage;
 mod traffic;
+mod wrk;
 
 pub use bare::bytes_per_pair;
 pub use stage::{Stage, Subject};
+pub use wrk::version as wrk_version;
 
 use crate::scenario::Mode;
 
@@ -23,5 +25,6 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
         Mode::Storm => traffic::storm(stage),
         Mode::Mixed => traffic::mixed(stage),
         Mode::Http => traffic::http(stage),
+        Mode::Wrk => wrk::run(stage),
     }
 }

@@ -7,7 +7,7 @@ use crate::host::cpu::CpuTime;
 use crate::host::kernel_memory::Group;
 use crate::host::{limits, process};
 use crate::interrupt;
-use crate::scenario::Scenario;
+use crate::scenario::{Mode, Scenario};
 use crate::stats::latency::Latencies;
 
 /// A core is saturated from here on: the rest goes to timers and to whatever else runs.
@@ -120,11 +120,21 @@ impl<'a> Stage<'a> {
 
     /// Whether the cores were proxy's and load's alone while something was done.
     pub fn watch<T>(&mut self, act: impl FnOnce(&mut Crew) -> Result<T, String>) -> Result<(T, bool), String> {
+        self.around(act).map(|(done, _, undisturbed)| (done, undisturbed))
+    }
+
+    /// What the proxy took of its core while something was done, and whether the cores were proxy's and load's alone.
+    pub fn around<T>(
+        &mut self,
+        act: impl FnOnce(&mut Crew) -> Result<T, String>,
+    ) -> Result<(T, Option<Duration>, bool), String> {
         let pids = self.subject.pids();
         let (start, proxy, load) = self.times(&pids)?;
         let done = act(self.crew)?;
         let (end, proxy_end, load_end) = self.times(&pids)?;
-        Ok((done, self.judge_waiting(proxy.zip(proxy_end), (load, load_end), end - start)))
+        let both = proxy.zip(proxy_end);
+        let undisturbed = self.judge_waiting(both, (load, load_end), end - start);
+        Ok((done, both.map(|(before, after)| after - before), undisturbed))
     }
 
     fn times(&self, pids: &[u32]) -> Result<(Instant, Option<CpuTime>, CpuTime), String> {
@@ -138,8 +148,9 @@ impl<'a> Stage<'a> {
         let percent = |(before, after): (CpuTime, CpuTime)| {
             100.0 * after.waited_since(&before).as_secs_f64() / time.as_secs_f64()
         };
-        // Several processes of load on a core wait for each other.
-        let of_load = if self.crew.size() == 1 { percent(load) } else { 0.0 };
+        // Several processes of load on a core wait for each other, and so do the peers and wrk.
+        let is_alone = self.crew.size() == 1 && self.scenario.mode != Mode::Wrk;
+        let of_load = if is_alone { percent(load) } else { 0.0 };
         let waited = proxy.map_or(0.0, percent).max(of_load);
         self.read("core_wait_percent", waited);
         let undisturbed = waited <= WAIT_PERCENT_MAX;
@@ -192,7 +203,11 @@ impl<'a> Stage<'a> {
 
     /// CPU divided by what it was spent on.
     pub fn read_cost(&mut self, figure: &'static str, window: &Window, count: f64, seconds_to_unit: f64) {
-        match window.proxy_cpu {
+        self.read_cost_of(figure, window.proxy_cpu, count, seconds_to_unit);
+    }
+
+    pub fn read_cost_of(&mut self, figure: &'static str, cpu: Option<Duration>, count: f64, seconds_to_unit: f64) {
+        match cpu {
             Some(cpu) if count > 0.0 => self.read(figure, cpu.as_secs_f64() * seconds_to_unit / count),
             Some(_) => self.faults.push(format!("{figure}: nothing came back to divide by")),
             None => {}
@@ -201,11 +216,14 @@ impl<'a> Stage<'a> {
 
     /// A rate is the proxy's when its core was full; else the load's was, and it only says "at least".
     pub fn read_rate(&mut self, figure: &'static str, at_least: &'static str, window: &Window, count: f64) {
-        let percent = window.proxy_cpu.map(|cpu| 100.0 * cpu.as_secs_f64() / window.seconds);
-        if !window.undisturbed {
-            return;
+        if window.undisturbed {
+            let figure = if is_saturated(window.proxy_cpu, window.seconds) { figure } else { at_least };
+            self.read(figure, count / window.seconds);
         }
-        let saturated = percent.is_some_and(|percent| percent >= SATURATED_PERCENT);
-        self.read(if saturated { figure } else { at_least }, count / window.seconds);
     }
+}
+
+/// Whether the proxy's core had nothing left.
+pub fn is_saturated(cpu: Option<Duration>, seconds: f64) -> bool {
+    cpu.is_some_and(|cpu| 100.0 * cpu.as_secs_f64() / seconds >= SATURATED_PERCENT)
 }

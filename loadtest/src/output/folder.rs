@@ -25,6 +25,8 @@ pub struct Run {
 }
 
 const PROXY: &str = "proxy ";
+/// Begins the name of a fact that tells what was not there.
+pub const WITHOUT: &str = "without ";
 
 impl Run {
     pub fn new(proxies: Vec<(String, String)>, facts: Vec<(String, String)>, matrix: String, outcome: Outcome) -> Self {
@@ -37,7 +39,10 @@ impl Run {
     }
 
     pub fn table(&self) -> String {
-        markdown::table(&self.readings, &self.faults, &self.targets(), &self.names())
+        let table = markdown::table(&self.readings, &self.faults, &self.targets(), &self.names());
+        let missing = self.facts.iter().filter_map(|(name, reason)| Some((name.strip_prefix(WITHOUT)?, reason)));
+        let missing: String = missing.map(|(name, reason)| format!("- {name} was left out: {reason}\n")).collect();
+        if missing.is_empty() { table } else { format!("{table}\n{missing}") }
     }
 
     /// The section of the repository's README, when the run is committed under `loadtest/runs`.
@@ -149,7 +154,7 @@ mod tests {
         };
         let run = Run {
             proxies: vec![("a".into(), "1 <b>".into()), ("b".into(), "2".into())],
-            facts: vec![("kernel".into(), "6: x".into())],
+            facts: vec![("kernel".into(), "6: x".into()), ("without wrk".into(), "not there".into())],
             matrix: "echo\n".into(),
             readings: vec![
                 reading("a", "cpu_us_per_trip", 0, 5.0),
@@ -174,6 +179,7 @@ mod tests {
         assert!(
             fs::read_to_string(folder.path().join("readme.md")).unwrap().contains("a 1 <b>, b 2, each started fresh")
         );
-        assert!(fs::read_to_string(folder.path().join("table.md")).unwrap().contains("| 10 → 0.50? |"));
+        let table = fs::read_to_string(folder.path().join("table.md")).unwrap();
+        assert!(table.contains("| 10 → 0.50? |") && table.ends_with("\n- wrk was left out: not there\n"), "{table}");
     }
 }

@@ -33,7 +33,7 @@ const fn target(words: &'static str, work: &'static str, figure: &'static str, b
     Target { words, work, figure, bounds }
 }
 
-const TARGETS: [Target; 14] = [
+const TARGETS: [Target; 16] = [
     target(
         "user memory per idle plain tunnel, 9,000 held",
         "idle tunnels=9000",
@@ -89,6 +89,18 @@ const TARGETS: [Target; 14] = [
     target(
         "CPU per request, 1 KB answers, 100 connections",
         "http busy=100 bytes=1024",
+        "cpu_us_per_request",
+        &[ShareAtMost("nginx", 1.0)],
+    ),
+    target(
+        "requests per second by wrk, 1 KB answers, 100 connections",
+        "wrk busy=100 bytes=1024",
+        "requests_per_second",
+        &[ShareAtLeast("nginx", 1.0)],
+    ),
+    target(
+        "CPU per request by wrk, 1 KB answers, 100 connections",
+        "wrk busy=100 bytes=1024",
         "cpu_us_per_request",
         &[ShareAtMost("nginx", 1.0)],
     ),

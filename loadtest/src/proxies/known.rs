@@ -134,7 +134,8 @@ fn beside_us(name: &str) -> Result<PathBuf, String> {
     if beside.is_file() { Ok(beside) } else { Err("not built; `cargo build --release` does it".to_owned()) }
 }
 
-fn program(name: &str) -> Result<PathBuf, String> {
+/// Where a program of this name is.
+pub fn program(name: &str) -> Result<PathBuf, String> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
     let mut candidates = folders.map(|folder| folder.join(name));
@@ -142,7 +143,7 @@ fn program(name: &str) -> Result<PathBuf, String> {
 }
 
 /// The line in which the program prints its own version, or else the first.
-fn version(program: &Path, name: &str, arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
+pub fn version(program: &Path, name: &str, arguments: &[impl AsRef<OsStr>]) -> Result<String, String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
     let text = [output.stdout, output.stderr].concat();

@@ -8,6 +8,6 @@ mod launch;
 mod running;
 mod template;
 
-pub use known::{Found, Proxy, find};
-pub use launch::{Launch, launch};
+pub use known::{Found, Proxy, find, program, version};
+pub use launch::{Launch, arguments as launch_arguments, launch};
 pub use running::{Place, start};

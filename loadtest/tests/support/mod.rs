@@ -10,14 +10,24 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_longhaul-loadtest");
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A port that is free now.
+/// A port that is free now, and not of those that the kernel gives to outgoing connections: it stays free.
 pub fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u16 = 10_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let end = range.split_whitespace().next().unwrap().parse().unwrap_or(0).max(FIRST + 1000);
+    // Test programs that run at the same time begin at other places.
+    let start = std::process::id().wrapping_mul(97) as u16 % (end - FIRST);
+    let ports =
+        (0..end - FIRST).map(|_| FIRST + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % (end - FIRST));
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.into_iter().find(is_free).unwrap()
 }
 
 /// A proxy for `--proxy`; its configuration says where it has to listen.
