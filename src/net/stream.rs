@@ -4,11 +4,14 @@
 //! a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the hand-over to a
 //! tunnel all go through [`Stream`], so a transport that encrypts has this one place to stand in.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use monoio::net::TcpStream;
@@ -23,10 +26,15 @@ const WRITE_PARTS_MAX: usize = 6;
 
 /// A connected, non-blocking stream socket that lives on one shard.
 pub struct Stream {
-    socket: TcpStream,
+    /// A wait for something to read that the ring knows of. It outlives who waits: whoever comes next finds it, and the
+    /// ring is told once for an idle time and the answer that ends it. Dropped before the socket, which it refers to.
+    armed: RefCell<Option<Wait>>,
+    socket: Rc<TcpStream>,
     /// Waits that were dropped before their end: the ring may hold the descriptor for them a while longer.
     dropped_waits: Cell<u32>,
 }
+
+type Wait = Pin<Box<dyn Future<Output = io::Result<()>>>>;
 
 /// A wait that has begun, until it is forgotten at its end.
 struct Waiting<'s>(&'s Cell<u32>);
@@ -45,7 +53,7 @@ impl Stream {
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
         // The runtime's type for TCP carries any stream socket: only its readiness is used.
         let socket = TcpStream::from_std(std::net::TcpStream::from(fd))?;
-        Ok(Self { socket, dropped_waits: Cell::new(0) })
+        Ok(Self { armed: RefCell::new(None), socket: Rc::new(socket), dropped_waits: Cell::new(0) })
     }
 
     /// Gives the socket up, for a tunnel. After a wait that was dropped this is a duplicate: the old descriptor closes
@@ -54,21 +62,29 @@ impl Stream {
     /// # Errors
     /// `EMFILE` when no descriptor is left for a duplicate.
     pub fn into_fd(self) -> io::Result<OwnedFd> {
-        if self.dropped_waits.get() > 0 {
-            return Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&self.socket), 0)?);
+        let is_free = self.armed.into_inner().is_none() && self.dropped_waits.get() == 0;
+        match Rc::try_unwrap(self.socket) {
+            Ok(socket) if is_free => Ok(sys::fd::of_owned_stream(socket)),
+            Ok(socket) => Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&socket), 0)?),
+            Err(socket) => Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&socket), 0)?),
         }
-        Ok(sys::fd::of_owned_stream(self.socket))
     }
 
     /// Waits until bytes, an end or an error can be read.
     ///
     /// # Errors
     /// When the ring refuses the wait.
-    pub async fn readable(&self) -> io::Result<()> {
-        let waiting = Waiting(&self.dropped_waits);
-        let result = self.socket.readable(true).await;
-        std::mem::forget(waiting);
-        result
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        poll_fn(|cx| {
+            let mut armed = self.armed.borrow_mut();
+            let wait = armed.get_or_insert_with(|| {
+                let socket = Rc::clone(&self.socket);
+                Box::pin(async move { socket.readable(true).await })
+            });
+            let result = ready!(wait.as_mut().poll(cx));
+            *armed = None;
+            Poll::Ready(result)
+        })
     }
 
     /// Waits until bytes may be taken, or the connection has failed.
@@ -113,8 +129,13 @@ impl Stream {
 
     /// Resolves when the other side has gone, and never when it sends: its bytes stay unread.
     pub async fn gone(&self) {
-        if self.readable().await.is_ok() && self.peek().is_ok_and(|n| n.is_none_or(|n| n > 0)) {
-            std::future::pending::<()>().await;
+        while self.readable().await.is_ok() {
+            match self.peek() {
+                // An old wait has ended.
+                Ok(None) => {}
+                Ok(Some(1..)) => std::future::pending::<()>().await,
+                Ok(Some(0)) | Err(_) => return,
+            }
         }
     }
 

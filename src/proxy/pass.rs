@@ -228,7 +228,7 @@ fn keep(
     let is_usable = *upgrading == Upgrading::No && !proxy.http_1_0 && !asked_to_close && peer.raw.is_empty();
     let (true, Some(id)) = (is_usable, destination.id) else { return };
     let age = Age { requests: peer.age.requests + 1, ..peer.age };
-    let watcher = exchange.shard.idle.put(
+    let keeper = exchange.shard.idle.put(
         id,
         &peer.lease.peer().address,
         peer.stream,
@@ -239,8 +239,8 @@ fn keep(
             let _ = within(timeout, pin!(stream.readable())).await;
         },
     );
-    if let Some(watcher) = watcher {
-        monoio::spawn(watcher);
+    if let Some(keeper) = keeper {
+        monoio::spawn(keeper);
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the exchanges of one generation share on one shard.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -59,19 +58,30 @@ pub struct Shard {
     scratch: Cell<(Vec<u8>, Vec<u8>)>,
     routers: Arc<[Router]>,
     is_draining: Cell<bool>,
-    /// Connections that wait for a request, by their number.
-    waiting: RefCell<HashMap<u64, Rc<Stream>>>,
+    /// Connections that wait for a request.
+    waiting: RefCell<Vec<Seat>>,
+    /// The first free seat of those; the others follow.
+    free_seat: Cell<usize>,
+}
+
+/// One place among those who wait. Each idle connection has one.
+enum Seat {
+    Taken(Rc<Stream>),
+    /// With the next free one, or one past the last.
+    Free(usize),
 }
 
 /// A connection that waits for a request. Until this is dropped, [`Shard::close_idle`] ends it.
 pub struct Waiting<'s> {
     shard: &'s Shard,
-    number: u64,
+    seat: usize,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.shard.waiting.borrow_mut().remove(&self.number);
+        if let Some(seat) = self.shard.waiting.borrow_mut().get_mut(self.seat) {
+            *seat = Seat::Free(self.shard.free_seat.replace(self.seat));
+        }
         self.shard.own_metrics().waiting.lower();
     }
 }
@@ -98,6 +108,7 @@ impl Shard {
             routers,
             is_draining: Cell::new(false),
             waiting: RefCell::default(),
+            free_seat: Cell::new(0),
         })
     }
 
@@ -156,16 +167,32 @@ impl Shard {
     pub fn close_idle(&self) {
         self.is_draining.set(true);
         self.idle.close();
-        for stream in self.waiting.borrow().values() {
-            stream.shutdown_both();
+        for seat in self.waiting.borrow().iter() {
+            match seat {
+                Seat::Taken(stream) => stream.shutdown_both(),
+                Seat::Free(_) => {}
+            }
         }
     }
 
     /// Marks a connection as waiting.
     pub fn wait(&self, client: &Client) -> Waiting<'_> {
-        self.waiting.borrow_mut().insert(client.number, Rc::clone(&client.stream));
+        let taken = Seat::Taken(Rc::clone(&client.stream));
+        let mut seats = self.waiting.borrow_mut();
+        let seat = self.free_seat.get();
+        match seats.get_mut(seat) {
+            Some(free) => {
+                if let Seat::Free(next) = std::mem::replace(free, taken) {
+                    self.free_seat.set(next);
+                }
+            }
+            None => {
+                seats.push(taken);
+                self.free_seat.set(seats.len());
+            }
+        }
         self.own_metrics().waiting.raise();
-        Waiting { shard: self, number: client.number }
+        Waiting { shard: self, seat }
     }
 
     /// The cells of this shard.

@@ -1,17 +1,18 @@
 //! Idle connections to peers, kept by one shard for the next exchange.
 //!
 //! What a connection is, and how one notices that it was closed, is the caller's: `put` takes a future that ends when
-//! the connection became readable (a FIN, or bytes nobody asked for) or has waited long enough, and gives back a
-//! [`Watcher`] to be spawned. The watcher's end closes the connection. `take` drops that future at once, so the
-//! connection that it gives out is waited on by nobody else.
+//! the connection became readable (a FIN, or bytes nobody asked for) or has waited long enough. It is asked once, and
+//! then only when it wakes: a [`Keeper`] for the whole pool, to be spawned, looks after the connections that rang.
+//! `take` drops that future at once, so the connection that it gives out is waited on by nobody else.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context as Wakeup, Poll, Waker};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as Wakeup, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::model::{Http, PeerAddress, UpstreamId, UpstreamKeepalive};
@@ -19,6 +20,9 @@ use crate::model::{Http, PeerAddress, UpstreamId, UpstreamKeepalive};
 /// Idle connections of one shard and one generation.
 pub struct Pool<T> {
     lines: RefCell<Vec<Line<T>>>,
+    next_number: Cell<u64>,
+    rung: Arc<Rung>,
+    is_kept: Cell<bool>,
 }
 
 /// How far a connection is worn, against `keepalive_requests` and `keepalive_time`.
@@ -29,12 +33,11 @@ pub struct Age {
     pub requests: u64,
 }
 
-/// Lives as long as the connection it was made for is idle. To be spawned on the shard.
-#[must_use = "a connection whose watcher is not polled is never noticed to be closed"]
-pub struct Watcher<T> {
-    slot: Rc<Slot<T>>,
+/// Closes the connections of a pool whose wait has ended. To be spawned on the shard; it ends with the pool.
+#[must_use = "without its keeper no closed connection of a pool is noticed"]
+pub struct Keeper<T> {
     pool: Weak<Pool<T>>,
-    group: UpstreamId,
+    rung: Arc<Rung>,
 }
 
 /// The idle connections of one group, oldest first.
@@ -47,19 +50,46 @@ struct Line<T> {
 struct Entry<T> {
     address: PeerAddress,
     age: Age,
-    slot: Rc<Slot<T>>,
-}
-
-/// Shared by the pool and the watcher; empty once either has ended the wait.
-struct Slot<T> {
-    held: RefCell<Option<Held<T>>>,
-    watcher: RefCell<Option<Waker>>,
-}
-
-struct Held<T> {
+    bell: Arc<Bell>,
     /// Dropped before the connection, which it refers to.
     wait: Pin<Box<dyn Future<Output = ()>>>,
     connection: Rc<T>,
+}
+
+/// What the wait of one connection rings.
+struct Bell {
+    group: UpstreamId,
+    number: u64,
+    rung: Arc<Rung>,
+}
+
+/// Whose bells have rung, and who comes to look. A waker may be used from any thread: hence the lock.
+#[derive(Default)]
+struct Rung(Mutex<(Vec<(UpstreamId, u64)>, Option<Waker>)>);
+
+impl Rung {
+    fn ring(&self, bell: Option<(UpstreamId, u64)>) {
+        let keeper = {
+            let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            held.0.extend(bell);
+            held.1.take()
+        };
+        if let Some(keeper) = keeper {
+            keeper.wake();
+        }
+    }
+
+    fn take(&self, keeper: &Waker) -> Vec<(UpstreamId, u64)> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.1 = Some(keeper.clone());
+        std::mem::take(&mut held.0)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rung.ring(Some((self.group, self.number)));
+    }
 }
 
 impl<T: 'static> Pool<T> {
@@ -67,26 +97,34 @@ impl<T: 'static> Pool<T> {
     pub fn new(http: &Http) -> Rc<Self> {
         let line = |rules| Line { rules, is_closed: false, entries: VecDeque::new() };
         let lines = http.upstreams.iter().map(|upstream| line(upstream.keepalive)).collect();
-        Rc::new(Self { lines: RefCell::new(lines) })
+        Rc::new(Self {
+            lines: RefCell::new(lines),
+            next_number: Cell::new(0),
+            rung: Arc::default(),
+            is_kept: Cell::new(false),
+        })
     }
 
     /// The connection to that address which was used last.
     #[must_use]
     pub fn take(&self, group: UpstreamId, address: &PeerAddress) -> Option<(T, Age)> {
         loop {
-            let entry = {
+            let Entry { age, wait, connection, .. } = {
                 let mut lines = self.lines.borrow_mut();
                 let entries = &mut lines.get_mut(usize::from(group.0))?.entries;
                 let at = entries.iter().rposition(|entry| entry.address == *address)?;
                 entries.remove(at)?
             };
-            if let Some(connection) = entry.slot.empty() {
-                return Some((connection, entry.age));
+            drop(wait);
+            // `None` if the wait gave the connection to somebody else: then it is not ours to reuse.
+            if let Some(connection) = Rc::into_inner(connection) {
+                return Some((connection, age));
             }
         }
     }
 
     /// Keeps a connection, or closes it when it is worn or the group keeps none. The oldest of the group makes room.
+    /// The first time this gives the pool's keeper.
     ///
     /// `wait` gets the connection and `keepalive_timeout`, and makes the future that ends when the connection must be
     /// closed.
@@ -98,28 +136,31 @@ impl<T: 'static> Pool<T> {
         age: Age,
         now: Instant,
         wait: impl FnOnce(Rc<T>, Duration) -> W,
-    ) -> Option<Watcher<T>>
+    ) -> Option<Keeper<T>>
     where
         W: Future<Output = ()> + 'static,
     {
-        let (slot, surplus) = {
+        let surplus = {
             let mut lines = self.lines.borrow_mut();
             let line = lines.get_mut(usize::from(group.0))?;
             if line.is_closed || !allows(&line.rules, age, now) {
                 return None;
             }
+            let number = self.next_number.replace(self.next_number.get() + 1);
             let connection = Rc::new(connection);
             let wait = Box::pin(wait(Rc::clone(&connection), line.rules.timeout));
-            let held = RefCell::new(Some(Held { wait, connection }));
-            let slot = Rc::new(Slot { held, watcher: RefCell::new(None) });
+            let bell = Arc::new(Bell { group, number, rung: Arc::clone(&self.rung) });
+            let mut entry = Entry { address: address.clone(), age, bell, wait, connection };
+            if entry.has_ended() {
+                return None;
+            }
             let surplus = if line.entries.len() >= line.rules.connections { line.entries.pop_front() } else { None };
-            line.entries.push_back(Entry { address: address.clone(), age, slot: Rc::clone(&slot) });
-            (slot, surplus)
+            line.entries.push_back(entry);
+            surplus
         };
-        if let Some(surplus) = surplus {
-            drop(surplus.slot.empty());
-        }
-        Some(Watcher { slot, pool: Rc::downgrade(self), group })
+        drop(surplus);
+        let is_first = !self.is_kept.replace(true);
+        is_first.then(|| Keeper { pool: Rc::downgrade(self), rung: Arc::clone(&self.rung) })
     }
 
     /// Closes all idle connections and keeps no more: the generation drains.
@@ -128,9 +169,6 @@ impl<T: 'static> Pool<T> {
         for line in self.lines.borrow_mut().iter_mut() {
             line.is_closed = true;
             closed.extend(line.entries.drain(..));
-        }
-        for entry in closed {
-            drop(entry.slot.empty());
         }
     }
 
@@ -144,10 +182,25 @@ impl<T: 'static> Pool<T> {
         self.len() == 0
     }
 
-    fn forget(&self, group: UpstreamId, slot: &Rc<Slot<T>>) {
-        if let Some(line) = self.lines.borrow_mut().get_mut(usize::from(group.0)) {
-            line.entries.retain(|entry| !Rc::ptr_eq(&entry.slot, slot));
-        }
+    /// Takes a connection out if it is still here and its wait has ended.
+    fn look_after(&self, group: UpstreamId, number: u64) -> Option<Entry<T>> {
+        let mut lines = self.lines.borrow_mut();
+        let entries = &mut lines.get_mut(usize::from(group.0))?.entries;
+        let at = entries.iter().position(|entry| entry.bell.number == number)?;
+        if entries[at].has_ended() { entries.remove(at) } else { None }
+    }
+}
+
+impl<T> Entry<T> {
+    fn has_ended(&mut self) -> bool {
+        let bell = Waker::from(Arc::clone(&self.bell));
+        self.wait.as_mut().poll(&mut Wakeup::from_waker(&bell)).is_ready()
+    }
+}
+
+impl<T> Drop for Pool<T> {
+    fn drop(&mut self) {
+        self.rung.ring(None);
     }
 }
 
@@ -162,43 +215,21 @@ fn allows(rules: &UpstreamKeepalive, age: Age, now: Instant) -> bool {
     rules.connections > 0 && age.requests < rules.requests && now.saturating_duration_since(age.opened) < rules.time
 }
 
-impl<T> Slot<T> {
-    /// Ends the wait and gives the connection, unless the watcher was first.
-    fn empty(&self) -> Option<T> {
-        let Held { wait, connection } = self.held.borrow_mut().take()?;
-        drop(wait);
-        if let Some(watcher) = self.watcher.borrow_mut().take() {
-            watcher.wake();
-        }
-        // `None` if the wait gave the connection to somebody else: then it is not ours to reuse.
-        Rc::into_inner(connection)
-    }
-}
-
-impl<T: 'static> Future for Watcher<T> {
+impl<T: 'static> Future for Keeper<T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, wakeup: &mut Wakeup<'_>) -> Poll<()> {
-        {
-            let mut held = self.slot.held.borrow_mut();
-            let Some(held) = held.as_mut() else { return Poll::Ready(()) };
-            if held.wait.as_mut().poll(wakeup).is_pending() {
-                *self.slot.watcher.borrow_mut() = Some(wakeup.waker().clone());
-                return Poll::Pending;
-            }
+        let rung = self.rung.take(wakeup.waker());
+        let Some(pool) = self.pool.upgrade() else { return Poll::Ready(()) };
+        for (group, number) in rung {
+            drop(pool.look_after(group, number));
         }
-        if let Some(pool) = self.pool.upgrade() {
-            pool.forget(self.group, &self.slot);
-        }
-        // The watcher runs now and need not be woken.
-        self.slot.watcher.borrow_mut().take();
-        drop(self.slot.empty());
-        Poll::Ready(())
+        Poll::Pending
     }
 }
 
-impl<T> fmt::Debug for Watcher<T> {
+impl<T> fmt::Debug for Keeper<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Watcher(group {})", self.group.0)
+        f.write_str("Keeper")
     }
 }

@@ -2,7 +2,7 @@
 
 mod names;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -276,10 +276,23 @@ proptest! {
     }
 }
 
-/// A connection that is closed from outside by setting `is_disturbed`.
+/// Closes a connection from outside.
+#[derive(Default)]
+struct Disturbance {
+    has_come: Cell<bool>,
+    awaited_by: RefCell<Option<Waker>>,
+}
+
+impl Disturbance {
+    fn come(&self) {
+        self.has_come.set(true);
+        self.awaited_by.take().unwrap().wake();
+    }
+}
+
 struct Connection {
     number: u32,
-    is_disturbed: Rc<Cell<bool>>,
+    disturbance: Rc<Disturbance>,
     open: Rc<Cell<u32>>,
 }
 
@@ -291,7 +304,7 @@ impl Drop for Connection {
 
 struct Shard {
     pool: Rc<Pool<Connection>>,
-    watchers: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    keepers: Vec<Pin<Box<dyn Future<Output = ()>>>>,
     open: Rc<Cell<u32>>,
     now: Instant,
 }
@@ -299,22 +312,25 @@ struct Shard {
 impl Shard {
     fn new() -> Self {
         let http = http(vec![upstream("u", vec![peer(1, 1)], vec![])]);
-        Self { pool: Pool::new(&http), watchers: Vec::new(), open: Rc::default(), now: Instant::now() }
+        Self { pool: Pool::new(&http), keepers: Vec::new(), open: Rc::default(), now: Instant::now() }
     }
 
-    fn put(&mut self, number: u32, port: u16, requests: u64) -> Rc<Cell<bool>> {
-        let is_disturbed = Rc::new(Cell::new(false));
+    fn put(&mut self, number: u32, port: u16, requests: u64) -> Rc<Disturbance> {
+        let disturbance = Rc::<Disturbance>::default();
         self.open.set(self.open.get() + 1);
-        let connection = Connection { number, is_disturbed: Rc::clone(&is_disturbed), open: Rc::clone(&self.open) };
+        let connection = Connection { number, disturbance: Rc::clone(&disturbance), open: Rc::clone(&self.open) };
         let age = Age { opened: self.now, requests };
         let wait = |connection: Rc<Connection>, _| {
-            std::future::poll_fn(move |_| if connection.is_disturbed.get() { Poll::Ready(()) } else { Poll::Pending })
+            std::future::poll_fn(move |wakeup| {
+                *connection.disturbance.awaited_by.borrow_mut() = Some(wakeup.waker().clone());
+                if connection.disturbance.has_come.get() { Poll::Ready(()) } else { Poll::Pending }
+            })
         };
-        if let Some(watcher) = self.pool.put(GROUP, &address(port), connection, age, self.now, wait) {
-            self.watchers.push(Box::pin(watcher));
+        if let Some(keeper) = self.pool.put(GROUP, &address(port), connection, age, self.now, wait) {
+            self.keepers.push(Box::pin(keeper));
         }
         self.run();
-        is_disturbed
+        disturbance
     }
 
     fn take(&mut self, port: u16) -> Option<u32> {
@@ -323,10 +339,10 @@ impl Shard {
         taken
     }
 
-    /// Polls each watcher once.
+    /// Polls each keeper once.
     fn run(&mut self) {
         let mut wakeup = Wakeup::from_waker(Waker::noop());
-        self.watchers.retain_mut(|watcher| pin!(watcher).poll(&mut wakeup).is_pending());
+        self.keepers.retain_mut(|keeper| pin!(keeper).poll(&mut wakeup).is_pending());
     }
 }
 
@@ -337,7 +353,7 @@ fn the_connection_used_last_comes_first_and_only_for_its_address() {
     shard.put(2, 1, 1);
     assert_eq!(shard.take(9), None);
     assert_eq!([shard.take(1), shard.take(1), shard.take(1)], [Some(2), Some(1), None]);
-    assert!(shard.watchers.is_empty() && shard.open.get() == 0);
+    assert!(shard.keepers.len() == 1 && shard.open.get() == 0);
 }
 
 #[test]
@@ -345,9 +361,9 @@ fn a_closed_connection_leaves_the_pool() {
     let mut shard = Shard::new();
     let first = shard.put(1, 1, 1);
     shard.put(2, 1, 1);
-    first.set(true);
+    first.come();
     shard.run();
-    assert_eq!((shard.pool.len(), shard.open.get(), shard.watchers.len()), (1, 1, 1));
+    assert_eq!((shard.pool.len(), shard.open.get(), shard.keepers.len()), (1, 1, 1));
     assert_eq!([shard.take(1), shard.take(1)], [Some(2), None]);
 }
 
@@ -382,15 +398,25 @@ fn a_closed_pool_keeps_nothing() {
     shard.pool.close();
     shard.run();
     shard.put(2, 1, 1);
-    assert_eq!((shard.pool.len(), shard.open.get(), shard.watchers.len()), (0, 0, 0));
+    assert_eq!((shard.pool.len(), shard.open.get(), shard.keepers.len()), (0, 0, 1));
 }
 
 #[test]
-fn a_watcher_outlives_its_pool() {
+fn what_rings_after_it_was_taken_is_nobodys() {
     let mut shard = Shard::new();
-    let disturbed = shard.put(1, 1, 1);
-    shard.pool = Pool::new(&Http::default());
-    disturbed.set(true);
+    let taken = shard.put(1, 1, 1);
+    let (connection, age) = shard.pool.take(GROUP, &address(1)).unwrap();
+    taken.come();
     shard.run();
-    assert_eq!((shard.open.get(), shard.watchers.len()), (0, 0));
+    assert_eq!((connection.number, age.requests, shard.open.get()), (1, 1, 1));
+}
+
+#[test]
+fn a_keeper_ends_with_its_pool() {
+    let mut shard = Shard::new();
+    shard.put(1, 1, 1);
+    shard.pool = Pool::new(&Http::default());
+    assert_eq!(shard.open.get(), 0);
+    shard.run();
+    assert!(shard.keepers.is_empty());
 }
