@@ -29,6 +29,9 @@ pub const CONFIG_EXPRESSION_BYTES_MAX: usize = 64 << 10;
 /// Fields of one head. httparse wants the table before it parses, and no real client sends more.
 pub const HEAD_FIELD_COUNT_MAX: usize = 256;
 
+/// Room for the fields of most answers: growing to it step by step costs more than the fields do.
+pub const HEAD_BYTES_USUAL: usize = 512;
+
 /// Extensions and leading zeros of a chunked body may outrun its data by this much: room for long ones on a few
 /// chunks, none for a stream of them.
 pub const CHUNK_OVERHEAD_BYTES_MAX: usize = 16 << 10;

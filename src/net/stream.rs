@@ -216,10 +216,16 @@ impl Stream {
     /// The socket's error.
     pub fn write_parts_now(&self, parts: &[&[u8]]) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); WRITE_PARTS_MAX];
-        for (slice, part) in slices.iter_mut().zip(parts) {
-            *slice = IoSlice::new(part);
+        let mut count = 0;
+        for part in parts.iter().filter(|part| !part.is_empty()).take(WRITE_PARTS_MAX) {
+            slices[count] = IoSlice::new(part);
+            count += 1;
         }
-        self.send_slices(&slices[..parts.len().min(WRITE_PARTS_MAX)])
+        match &slices[..count] {
+            [] => Ok(0),
+            [only] => self.write_now(only),
+            several => self.send_slices(several),
+        }
     }
 
     fn send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -14,7 +14,7 @@ mod state;
 use std::sync::Arc;
 
 pub use self::sample::{Ground, Sample};
-pub use self::state::{Attempt, ClientSide, Exchange, Next};
+pub use self::state::{Attempt, ClientSide, Exchange, Next, Upstream};
 
 use super::body::Body;
 use super::failure::{Cause, Failure};

@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::answer::{Answered, Passed, late};
 use super::destination::{self, Destination};
-use super::exchange::{Attempt, ClientSide, Exchange, Next};
+use super::exchange::{Attempt, ClientSide, Exchange, Next, Upstream};
 use super::failure::{Cause, Failure, Phase};
 use super::peer::PeerConnection;
 use super::retry::Retry;
@@ -17,7 +18,6 @@ use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
 use crate::net::stream::Stream;
 use crate::net::timer::within;
-use crate::observe::escape::Quoted;
 use crate::upstream::Tried;
 use crate::upstream::idle::Age;
 
@@ -37,7 +37,7 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
     let prepared = request_body::prepare(exchange, side, &proxy).await?;
     let prepared = request_body::for_peer(exchange, &proxy, prepared);
     let method = method(exchange, &proxy);
-    let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
+    let uri: Rc<[u8]> = rewrite::uri(exchange, to, destination.uri.as_deref()).into();
     let head = rewrite::request(exchange, &proxy, &method, &uri, prepared.length, &upgrading);
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
@@ -173,14 +173,14 @@ async fn choose(
     destination: &Destination,
     tried: &mut Tried,
     proxy: &Proxy,
-    uri: &[u8],
+    uri: &Rc<[u8]>,
     is_fresh: bool,
 ) -> Result<PeerConnection, Failure> {
     exchange.phase = Phase::Connecting;
     let lease = destination.pick(tried)?;
     let address = lease.peer().address.clone();
-    exchange.upstream_text = Some(format!("http://{address}{}", Quoted(uri)));
-    exchange.attempts.push(Attempt { address: address.to_string().into(), ..Attempt::default() });
+    exchange.upstream = Some(Upstream { address: address.clone(), uri: Rc::clone(uri) });
+    exchange.attempts.push(Attempt::at(address.clone()));
     exchange.attempt_started.set(Instant::now());
     if !is_fresh && let Some((stream, age)) = take_idle(exchange, destination, &address) {
         exchange.set_connect_time();

@@ -13,6 +13,7 @@ use super::pace::Pace;
 use super::sent::Sent;
 use crate::http::framing::BodyLength;
 use crate::http::{Fields, Version, chunked, encode, status};
+use crate::limits::HEAD_BYTES_USUAL;
 use crate::net::stream::Stream;
 
 /// An answer's head, before the fields that belong to the connection are added.
@@ -140,6 +141,7 @@ impl<'c> Responder<'c> {
 
     fn encode_head(&mut self, code: u16, reason: Option<&[u8]>, fields: &Fields, length: BodyLength) {
         let out = &mut self.pending;
+        out.reserve(HEAD_BYTES_USUAL);
         let reason = reason.unwrap_or_else(|| status::reason(code).as_bytes());
         encode::status_line(out, code, reason);
         let first = ["Server", "Date", "Content-Type"];

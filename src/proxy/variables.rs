@@ -219,7 +219,7 @@ impl Exchange<'_> {
                 }
                 print(out, format_args!("{}", self.remote))
             }
-            Variable::UpstreamAddr => list(out, attempts, |a, out| put(out, a.address.as_bytes())),
+            Variable::UpstreamAddr => list(out, attempts, |a, out| print(out, format_args!("{}", a.address))),
             Variable::UpstreamStatus => {
                 list(out, attempts, |a, out| a.status.is_some_and(|status| print(out, format_args!("{status}"))))
             }
@@ -391,6 +391,7 @@ fn set_cookie<'a>(values: impl Iterator<Item = &'a [u8]>, name: &[u8]) -> Option
 mod tests {
     use super::*;
     use crate::http::Fields;
+    use crate::model::PeerAddress;
 
     #[test]
     fn an_argument_is_found_by_its_name_alone() {
@@ -435,11 +436,9 @@ mod tests {
 
     #[test]
     fn attempts_are_listed_with_a_dash_for_what_is_missing() {
-        let attempts = [
-            Attempt { status: Some(502), ..Attempt::default() },
-            Attempt::default(),
-            Attempt { status: Some(200), ..Attempt::default() },
-        ];
+        let attempt = || Attempt::at("127.0.0.1:1".parse().map(PeerAddress::Ip).unwrap());
+        let attempts =
+            [Attempt { status: Some(502), ..attempt() }, attempt(), Attempt { status: Some(200), ..attempt() }];
         let mut out = Vec::new();
         let there = list(&mut out, &attempts, |a, out| a.status.is_some_and(|s| print(out, format_args!("{s}"))));
         assert!(there);

@@ -65,14 +65,21 @@ struct Bell {
 
 /// Whose bells have rung, and who comes to look. A waker may be used from any thread: hence the lock.
 #[derive(Default)]
-struct Rung(Mutex<(Vec<(UpstreamId, u64)>, Option<Waker>)>);
+struct Rung(Mutex<Ringing>);
+
+#[derive(Default)]
+struct Ringing {
+    /// Groups, and numbers of connections in them.
+    bells: Vec<(UpstreamId, u64)>,
+    keeper: Option<Waker>,
+}
 
 impl Rung {
     fn ring(&self, bell: Option<(UpstreamId, u64)>) {
         let keeper = {
             let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            held.0.extend(bell);
-            held.1.take()
+            held.bells.extend(bell);
+            held.keeper.take()
         };
         if let Some(keeper) = keeper {
             keeper.wake();
@@ -81,8 +88,8 @@ impl Rung {
 
     fn take(&self, keeper: &Waker) -> Vec<(UpstreamId, u64)> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.1 = Some(keeper.clone());
-        std::mem::take(&mut held.0)
+        held.keeper = Some(keeper.clone());
+        std::mem::take(&mut held.bells)
     }
 }
 

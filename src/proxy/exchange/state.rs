@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::host::Host;
 use crate::http::{Fields, Method, RequestHead};
-use crate::model::{Location, LogLevel};
+use crate::model::{Location, LogLevel, PeerAddress};
 use crate::net::accept::ClientAddress;
 use crate::observe::escape::Quoted;
 use crate::observe::outcome::ExchangeEnd;
@@ -44,10 +44,16 @@ pub enum Next {
     Tunnel(Box<Handover>),
 }
 
+/// Where a request is sent.
+pub struct Upstream {
+    pub address: PeerAddress,
+    pub uri: Rc<[u8]>,
+}
+
 /// One peer that was asked, for `$upstream_*`.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Attempt {
-    pub address: Box<str>,
+    pub address: PeerAddress,
     pub status: Option<u16>,
     pub connect_time: Option<Duration>,
     pub header_time: Option<Duration>,
@@ -55,6 +61,23 @@ pub struct Attempt {
     pub response_bytes: u64,
     pub bytes_sent: u64,
     pub bytes_received: u64,
+}
+
+impl Attempt {
+    /// One that begins.
+    #[must_use]
+    pub fn at(address: PeerAddress) -> Self {
+        Self {
+            address,
+            status: None,
+            connect_time: None,
+            header_time: None,
+            response_time: None,
+            response_bytes: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+        }
+    }
 }
 
 /// Everything known of one request. Variables are evaluated against it.
@@ -95,7 +118,7 @@ pub struct Exchange<'c> {
     pub proxy_port: Option<Box<[u8]>>,
     pub phase: Phase,
     /// `$upstream` of the error log: where the request is being sent.
-    pub upstream_text: Option<String>,
+    pub upstream: Option<Upstream>,
     pub request_id: OnceCell<String>,
     /// Fields behind the body that were made here.
     pub sent_trailers: RefCell<Fields>,
@@ -177,7 +200,7 @@ impl<'c> Exchange<'c> {
             proxy_host: None,
             proxy_port: None,
             phase: Phase::ProcessingRequest,
-            upstream_text: None,
+            upstream: None,
             request_id: OnceCell::new(),
             sent_trailers: RefCell::default(),
             request_body: None,
@@ -246,8 +269,8 @@ impl fmt::Display for Tail<'_> {
         if exchange.is_subrequest() {
             write!(f, ", subrequest: \"{}\"", exchange.path.escape_ascii())?;
         }
-        if let Some(upstream) = &exchange.upstream_text {
-            write!(f, ", upstream: \"{upstream}\"")?;
+        if let Some(Upstream { address, uri }) = &exchange.upstream {
+            write!(f, ", upstream: \"http://{address}{}\"", Quoted(uri))?;
         }
         if let Some(host) = exchange.head.fields.first(b"host") {
             write!(f, ", host: \"{}\"", Quoted(host))?;
