@@ -50,7 +50,10 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
             }
             seen.push(single);
         }
-        if rewrite::frames(name) || dropped.contains(name) || rules.hidden.iter().any(|hidden| is(name, hidden)) {
+        // Of a 426 it says which protocol is required.
+        let is_requirement = head.status == 426 && is(name, b"upgrade");
+        let ends_here = rewrite::frames(name) || dropped.contains(name);
+        if (ends_here && !is_requirement) || rules.hidden.iter().any(|hidden| is(name, hidden)) {
             continue;
         }
         match changed(exchange, rules, own, name, value) {

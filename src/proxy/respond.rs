@@ -77,6 +77,7 @@ pub async fn error_page(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, code
     if code == 426 {
         // RFC 6455 4.4: the version that would have been right. It is the only cause of this status here.
         fields.push(b"Sec-WebSocket-Version", b"13");
+        fields.push(b"Upgrade", b"websocket");
     }
     send(exchange, side, status::shown(code), fields, &page).await
 }

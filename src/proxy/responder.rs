@@ -126,7 +126,14 @@ impl<'c> Responder<'c> {
         };
         self.sent.status = status;
         self.sent.is_chunked = self.framing == Framing::Chunked;
-        self.sent.connection = if self.keep_alive { "keep-alive" } else { "close" };
+        // RFC 9110 15.5.22 and 7.8: what tells which protocol is required names the field as one for this hop.
+        let names_protocol = status == 426 && fields.first(b"upgrade").is_some();
+        self.sent.connection = match (self.keep_alive, names_protocol) {
+            (true, false) => "keep-alive",
+            (true, true) => "keep-alive, upgrade",
+            (false, false) => "close",
+            (false, true) => "close, upgrade",
+        };
         self.sent.keep_alive = self.keep_alive_header.filter(|_| self.keep_alive);
         self.sent.length = match length {
             BodyLength::Length(length) if !self.sent.is_chunked => Some(length),

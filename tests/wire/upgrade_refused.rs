@@ -29,9 +29,13 @@ fn a_broken_handshake_is_answered_here_and_seen_by_no_peer() {
         client.send([head(&request), masked(1, b"early")].concat());
         let answer = client.read_answer();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {answer}");
-        assert!(answer.contains("\r\nConnection: close\r\n"), "{what}: {answer}");
-        let names_version = answer.contains("\r\nSec-WebSocket-Version: 13\r\n");
-        assert_eq!(names_version, status == 426, "{what}: {answer}");
+        if status == 426 {
+            let needed = "\r\nConnection: close, upgrade\r\nSec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n";
+            assert!(answer.contains(needed), "{what}: {answer}");
+        } else {
+            assert!(answer.contains("\r\nConnection: close\r\n"), "{what}: {answer}");
+            assert!(!answer.contains("Upgrade:") && !answer.contains("Sec-WebSocket-"), "{what}: {answer}");
+        }
         client.expect_gone();
     }
 }
@@ -183,4 +187,17 @@ fn a_location_may_refuse_upgrades_by_an_empty_field() {
     let mut client = longhaul.connect();
     client.send(upgrade("/", ""));
     assert!(client.read_answer().ends_with("\r\n\r\nplain"));
+}
+
+#[test]
+fn a_peer_s_426_names_the_protocol_that_it_requires() {
+    let peer = Peer::once(
+        "GET / HTTP/1.1\r\nHost: %peer%\r\n\r\n",
+        head("HTTP/1.1 426 Upgrade Required\nUpgrade: chat/2\nConnection: upgrade\nContent-Length: 0"),
+    );
+    let longhaul = Setup::new().peer(&peer).start(PLAIN_LOCATION);
+    let mut client = longhaul.connect();
+    client.send(head("GET / HTTP/1.1\nHost: a"));
+    let answer = client.read_answer();
+    assert!(answer.contains("\r\nConnection: keep-alive, upgrade\r\nUpgrade: chat/2\r\n"), "{answer}");
 }
