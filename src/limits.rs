@@ -72,7 +72,7 @@ pub const TUNNEL_BUFFER_BYTES: usize = 64 << 10;
 pub const TUNNEL_COPY_BYTES: usize = 16 << 10;
 
 /// Receives and sends of one batch in the ring: more saves no further system calls, and the buffers stay in the cache.
-pub const TUNNEL_BATCH_COUNT: usize = 64;
+pub const TUNNEL_BATCH_COUNT: u16 = 64;
 
 /// Tunnels ready at once from which on a batch is worth its two calls.
 pub const TUNNEL_BATCH_MIN: usize = 4;

@@ -114,6 +114,14 @@ impl Drop for Timer {
     }
 }
 
+/// Frees what the bounds of this shard took, if none runs. Both the entries and the task that fires them lie among what
+/// connections take while they come and go, and would keep such pages from going back to the kernel.
+pub fn release() {
+    if let Some(driver) = TIMERS.with_borrow_mut(Timers::release) {
+        driver.wake();
+    }
+}
+
 thread_local! {
     static TIMERS: RefCell<Timers> = RefCell::new(Timers::new(Instant::now()));
 }
@@ -132,6 +140,8 @@ struct Timers {
     chunks: Vec<Box<[Entry]>>,
     /// The first free entry; the others follow by `next`.
     free: u32,
+    /// Entries that are not.
+    used_count: usize,
     /// When the driver comes by itself.
     planned_ms: u64,
     driver: Option<Waker>,
@@ -162,6 +172,7 @@ impl Timers {
             queues: Vec::new(),
             chunks: Vec::new(),
             free: NONE,
+            used_count: 0,
             planned_ms: u64::MAX,
             driver: None,
             is_driven: false,
@@ -211,6 +222,7 @@ impl Timers {
         let free = taken.next;
         *taken = Entry { due_ms, queue, previous: last, next: NONE, waker: Some(waker) };
         self.free = free;
+        self.used_count += 1;
         entry
     }
 
@@ -260,6 +272,7 @@ impl Timers {
     /// Nobody waits for this one any more.
     fn end(&mut self, entry: u32) {
         self.unlink(entry);
+        self.used_count -= 1;
         let free = std::mem::replace(&mut self.free, entry);
         let ended = self.at(entry);
         ended.waker = None;
@@ -280,6 +293,16 @@ impl Timers {
             NONE => self.queues[queue as usize].last = previous,
             next => self.at(next).previous = previous,
         }
+    }
+
+    /// Frees all entries, if no wait has one. The driver to be woken, which then ends.
+    fn release(&mut self) -> Option<Waker> {
+        if self.used_count > 0 {
+            return None;
+        }
+        self.chunks = Vec::new();
+        self.free = NONE;
+        self.driver.take()
     }
 
     /// Takes out what is due, and says when the next one will be.
@@ -305,20 +328,20 @@ impl Timers {
     }
 }
 
-/// Fires the timers of the calling thread, for ever.
+/// Fires the timers of the calling thread, until it finds that none is left.
 async fn drive() {
     let _driving = Driving;
     let mut sleep = pin!(monoio::time::sleep(Duration::ZERO));
     poll_fn(|cx| {
         loop {
-            let (due, next) = TIMERS.with_borrow_mut(|timers| {
+            let (due, next, is_over) = TIMERS.with_borrow_mut(|timers| {
                 let now_ms = timers.now_ms();
                 timers.driver = Some(cx.waker().clone());
                 let (due, next_ms) = timers.fire(now_ms);
-                (due, next_ms.map(|next_ms| Duration::from_millis(next_ms - now_ms)))
+                (due, next_ms.map(|next_ms| Duration::from_millis(next_ms - now_ms)), timers.used_count == 0)
             });
             due.into_iter().for_each(Waker::wake);
-            let Some(next) = next else { return Poll::<()>::Pending };
+            let Some(next) = next else { return if is_over { Poll::Ready(()) } else { Poll::Pending } };
             sleep.as_mut().reset(monoio::time::Instant::now() + next);
             if sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
@@ -333,7 +356,11 @@ struct Driving;
 
 impl Drop for Driving {
     fn drop(&mut self) {
-        let _ = TIMERS.try_with(|timers| timers.borrow_mut().is_driven = false);
+        let _ = TIMERS.try_with(|timers| {
+            let mut timers = timers.borrow_mut();
+            timers.is_driven = false;
+            timers.driver = None;
+        });
     }
 }
 
@@ -388,6 +415,37 @@ mod tests {
                 let mut never = pin!(std::future::pending::<io::Result<()>>());
                 let error = within(ms(1), never.as_mut()).await.unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            }
+        });
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_freed() {
+        let mut timers = timers();
+        let entries: Vec<u32> =
+            (0..3 * CHUNK_ENTRIES).map(|_| timers.insert(ms(1), 0, Waker::noop().clone())).collect();
+        let (last, others) = entries.split_last().unwrap();
+        others.iter().for_each(|entry| timers.end(*entry));
+        timers.release();
+        assert_eq!(timers.chunks.len(), 3, "one still waits");
+        timers.end(*last);
+        timers.release();
+        assert_eq!(timers.chunks.len(), 0);
+        let entry = timers.insert(ms(1), 0, Waker::noop().clone());
+        assert_eq!((entry, timers.fire(9).0.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_wait_after_the_driver_has_ended_is_bounded_too() {
+        let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new().enable_timer().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..3 {
+                let mut never = pin!(std::future::pending::<io::Result<()>>());
+                assert!(within(ms(1), never.as_mut()).await.is_err());
+                release();
+                // The driver has its turn.
+                monoio::time::sleep(ms(1)).await;
+                assert!(TIMERS.with_borrow(|timers| !timers.is_driven && timers.chunks.is_empty()));
             }
         });
     }

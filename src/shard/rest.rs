@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 use crate::limits::{SHARD_REST_CONNECTIONS, SHARD_REST_TIME};
-use crate::net::buffer;
+use crate::net::{buffer, timer};
 use crate::sys::memory;
 
 /// What a shard knows of its own activity.
@@ -55,6 +55,8 @@ impl Rest {
     /// Nothing has come or gone for a while.
     async fn quiet(&self) {
         while self.stirred.replace(0) > 0 {
+            // Ends a task, whose own turn comes during the sleep.
+            timer::release();
             monoio::time::sleep(SHARD_REST_TIME).await;
         }
     }

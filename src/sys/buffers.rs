@@ -1,6 +1,7 @@
 //! The buffers of a ring's own receives and sends. The kernel reads and writes them while an operation is under way, so
 //! they belong to the ring, are handed out by number, and are looked at only when no operation is.
 
+use std::num::NonZeroU16;
 use std::ptr::NonNull;
 
 /// The right to use one buffer. Not `Clone`: who holds it is alone.
@@ -24,36 +25,50 @@ enum State {
     Done(i32),
 }
 
+/// One buffer.
+struct Place {
+    state: State,
+    /// Of a free one: the free one behind it.
+    next: Option<NonZeroU16>,
+}
+
 /// All buffers of a ring, in one allocation whose pages cost nothing before they are touched.
 pub(super) struct Buffers {
     memory: NonNull<[u8]>,
     length: usize,
-    states: Vec<State>,
-    free: Vec<usize>,
+    places: Vec<Place>,
+    /// One more than the index of the first free buffer. The one that was used last comes first: its pages are touched.
+    free: Option<NonZeroU16>,
     in_kernel: usize,
 }
 
 impl Buffers {
-    pub(super) fn new(count: usize, length: usize) -> Buffers {
-        let memory = Box::leak(vec![0; count * length].into_boxed_slice());
+    pub(super) fn new(count: u16, length: usize) -> Buffers {
+        let memory = Box::leak(vec![0; usize::from(count) * length].into_boxed_slice());
         Buffers {
             memory: NonNull::from(memory),
             length,
-            states: vec![State::Ours; count],
-            free: (0..count).rev().collect(),
+            places: (1..=count)
+                .map(|index| NonZeroU16::new(index + 1).filter(|_| index < count))
+                .map(|next| Place { state: State::Ours, next })
+                .collect(),
+            free: NonZeroU16::new(count.min(1)),
             in_kernel: 0,
         }
     }
 
     pub(super) fn lend(&mut self) -> Option<Lent> {
-        self.free.pop().map(|index| Lent { index })
+        let index = usize::from(self.free?.get() - 1);
+        self.free = self.places[index].next;
+        Some(Lent { index })
     }
 
     pub(super) fn give_back(&mut self, lent: Lent) {
+        let place = &mut self.places[lent.index];
         // What the kernel still uses is not lent again.
-        if self.states[lent.index] != State::InKernel {
-            self.states[lent.index] = State::Ours;
-            self.free.push(lent.index);
+        if place.state != State::InKernel {
+            *place = Place { state: State::Ours, next: self.free };
+            self.free = u16::try_from(lent.index + 1).ok().and_then(NonZeroU16::new);
         }
     }
 
@@ -64,7 +79,7 @@ impl Buffers {
 
     /// Hands the buffer to the kernel, until [`Buffers::note_done`]. `None` if it already is there.
     pub(super) fn begin(&mut self, lent: &Lent) -> Option<(NonNull<u8>, usize)> {
-        let state = &mut self.states[lent.index];
+        let state = &mut self.places[lent.index].state;
         if *state == State::InKernel {
             return None;
         }
@@ -80,7 +95,7 @@ impl Buffers {
 
     /// The operation on a buffer has completed.
     pub(super) fn note_done(&mut self, index: usize, result: i32) {
-        if let Some(state @ State::InKernel) = self.states.get_mut(index) {
+        if let Some(Place { state: state @ State::InKernel, .. }) = self.places.get_mut(index) {
             *state = State::Done(result);
             self.in_kernel -= 1;
         }
@@ -88,7 +103,7 @@ impl Buffers {
 
     /// The result of the last operation; `None` before its completion.
     pub(super) fn result(&self, lent: &Lent) -> Option<i32> {
-        match self.states[lent.index] {
+        match self.places[lent.index].state {
             State::Done(result) => Some(result),
             State::Ours | State::InKernel => None,
         }
@@ -96,7 +111,7 @@ impl Buffers {
 
     /// The first `count` bytes; nothing while the kernel has the buffer.
     pub(super) fn bytes(&self, lent: &Lent, count: usize) -> &[u8] {
-        if self.states[lent.index] == State::InKernel {
+        if self.places[lent.index].state == State::InKernel {
             return &[];
         }
         // SAFETY: the range is within the buffer and was initialized by the allocation; the kernel does not write to it,

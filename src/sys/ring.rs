@@ -93,7 +93,7 @@ impl Readiness {
 /// Buffers for [`Ring::recv`] and [`Ring::send`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BufferSizes {
-    pub count: usize,
+    pub count: u16,
     pub bytes: usize,
 }
 

@@ -105,7 +105,8 @@ impl<K> Turns<K> {
         let mut waiting = self.queue.len();
         let mut moved = 0;
         while waiting > 0 && moved < limits::TUNNEL_TURN_BYTES {
-            let chosen: Vec<u32> = self.queue.drain(..waiting.min(limits::TUNNEL_BATCH_COUNT)).collect();
+            let count = waiting.min(usize::from(limits::TUNNEL_BATCH_COUNT));
+            let chosen: Vec<u32> = self.queue.drain(..count).collect();
             waiting -= chosen.len();
             if chosen.len() >= limits::TUNNEL_BATCH_MIN && !self.pump.is_full() {
                 let Turns { ring, slots, queue, .. } = self;
