@@ -101,7 +101,7 @@ impl<K: Keep> Engine<K> {
         slot.keep(Direction::ToClient, &seed.head, now);
         pump::begin(&mut slot, Direction::ToUpstream, &seed.to_upstream, now);
         pump::begin(&mut slot, Direction::ToClient, &seed.to_client, now);
-        self.turns.borrow_mut().adopt(slot, kept);
+        self.turns.borrow_mut().adopt(slot, kept, now);
         self.ask();
     }
 

@@ -15,6 +15,7 @@ mod pipes;
 mod pump;
 mod rare;
 mod record;
+mod schedule;
 mod side;
 mod slab;
 mod slot;

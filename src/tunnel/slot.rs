@@ -37,6 +37,11 @@ pub fn between(earlier: u32, later: u32) -> Duration {
     if ticks > u32::MAX / 2 { Duration::ZERO } else { Duration::from_millis(u64::from(ticks) * TICK_MS) }
 }
 
+/// A length of time in ticks, never shorter.
+pub fn ticks(length: Duration) -> u32 {
+    u32::try_from(length.as_millis().div_ceil(u128::from(TICK_MS))).unwrap_or(u32::MAX)
+}
+
 /// How a direction is moved. Bytes of short messages are copied; a source that fills the copy's buffer is spliced, in
 /// steps that double while the target takes all, and halve when it does not, so that a slow reader leaves little in a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -1,12 +1,14 @@
-//! Which tunnels are at the end of their time. Pure: the clock is an argument.
+//! Which tunnels are at the end of their time, and when to look at one again. Pure: the clock is an argument.
 
 use std::time::Duration;
 
 use crate::limits;
+use crate::model;
 
+use super::rare::Rare;
 use super::record::{Ending, Reason};
 use super::side::{Direction, Known, Side};
-use super::slot::{Moment, Slot, between};
+use super::slot::{Moment, Slot, between, ticks};
 
 /// What is due now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,55 @@ pub fn due(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) -> 
         .or_else(|| drain(slot, salt, draining_since?, now))
         .map(Due::Farewell)
         .or_else(|| ping(slot, now))
+}
+
+/// Ticks until [`due`] may have an answer, if nothing that a turn or a drain does makes it earlier: the sweep hears of those
+/// by itself. Too early does no harm.
+pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) -> u32 {
+    let left = |since: u32, length: Duration| ticks(length.saturating_sub(between(since, now.ticks())));
+    if let Some(rare) = &slot.rare {
+        if rare.ending.is_some() {
+            return u32::MAX;
+        }
+        if let Some(farewell) = rare.farewell {
+            return left(farewell.since, limits::TUNNEL_FAREWELL_TIME);
+        }
+    }
+    let settings = &*slot.settings;
+    let [to_upstream, to_client] = slot.last_read;
+    let silent_since = if between(to_upstream, to_client).is_zero() { to_upstream } else { to_client };
+    let is_heard = !slot.has(Side::Client, Known::ENDED);
+    [
+        settings.read_timeout.filter(|_| !slot.has(Side::Upstream, Known::ENDED)).map(|time| left(to_client, time)),
+        settings.timeout.map(|time| left(silent_since, time)),
+        settings.lifetime.map(|lifetime| left(slot.adopted, longest(slot, salt, lifetime))),
+        draining_since.zip(settings.drain).map(|(since, drain)| left(since, drain.mul_f64(part(slot, salt)))),
+        settings.ping.filter(|_| is_heard && slot.trackers.is_some()).map(|ping| match slot.ping() {
+            None => left(to_upstream, ping.interval),
+            Some(sent) => left(sent.sent, ping.timeout),
+        }),
+        slot.rare.as_ref().map(|rare| stuck_wait(settings, rare, now)),
+    ]
+    .into_iter()
+    .flatten()
+    .min()
+    .unwrap_or(u32::MAX)
+}
+
+/// The same for what only waits for a side to take bytes. A pipe among it may be needed elsewhere at any time.
+fn stuck_wait(settings: &model::Tunnel, rare: &Rare, now: Moment) -> u32 {
+    let of = |(direction, timeout): (Direction, Option<Duration>)| match timeout {
+        _ if rare.pipe_bytes(direction) > 0 => Some(0),
+        Some(timeout) if rare.is_waiting(direction) => {
+            Some(ticks(timeout.saturating_sub(between(rare.stuck_since(direction), now.ticks()))))
+        }
+        Some(_) | None => None,
+    };
+    [(Direction::ToUpstream, settings.send_timeout), (Direction::ToClient, settings.client_send_timeout)]
+        .into_iter()
+        .filter_map(of)
+        .min()
+        .unwrap_or(u32::MAX)
 }
 
 fn send_timeout(slot: &Slot, now: Moment) -> Option<Ending> {
@@ -66,9 +117,12 @@ fn idle(slot: &Slot, now: Moment) -> Option<Ending> {
 }
 
 fn lifetime(slot: &Slot, salt: u32, now: Moment) -> Option<Ending> {
-    let lifetime = slot.settings.lifetime?;
-    let longest = lifetime.base + lifetime.jitter.mul_f64(part(slot, salt));
+    let longest = longest(slot, salt, slot.settings.lifetime?);
     (between(slot.adopted, now.ticks()) >= longest).then_some(Ending::Lifetime)
+}
+
+fn longest(slot: &Slot, salt: u32, lifetime: model::TunnelLifetime) -> Duration {
+    lifetime.base + lifetime.jitter.mul_f64(part(slot, salt))
 }
 
 fn drain(slot: &Slot, salt: u32, since: u32, now: Moment) -> Option<Ending> {
@@ -105,7 +159,7 @@ fn ping(slot: &Slot, now: Moment) -> Option<Due> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model;
+    use proptest::prelude::*;
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
@@ -116,6 +170,60 @@ mod tests {
 
     fn seconds(count: u64) -> Option<Duration> {
         Some(Duration::from_secs(count))
+    }
+
+    proptest! {
+        /// Otherwise what is due would be found late: nothing but the clock has moved.
+        #[test]
+        fn the_wait_is_over_before_anything_is_due(
+            times in proptest::array::uniform9(proptest::option::of(1..20_u64)),
+            last_read in proptest::array::uniform2(0..30_u64),
+            (state, ended, salt) in (0..6_u8, 0..8_u8, any::<u32>()),
+            (looked, later) in (30_000..60_000_u64, 0..40_000_u64),
+        ) {
+            let time = |at: usize| times[at].map(Duration::from_secs);
+            let mut slot = slot(model::Tunnel {
+                timeout: time(0),
+                read_timeout: time(1),
+                send_timeout: time(2),
+                client_send_timeout: time(3),
+                drain: time(4),
+                lifetime: time(5).map(|base| model::TunnelLifetime { base, jitter: base }),
+                ping: time(6).zip(time(7)).map(|(interval, timeout)| model::TunnelPing { interval, timeout }),
+                ..Default::default()
+            });
+            slot.last_read = last_read.map(|second| Moment(second * 1000).ticks());
+            slot.trackers = (ended & 1 == 0).then(Default::default);
+            if ended & 2 != 0 {
+                slot.set(Side::Upstream, Known::ENDED);
+            }
+            if ended & 4 != 0 {
+                slot.set(Side::Client, Known::ENDED);
+            }
+            let since = Moment(20_000);
+            match state {
+                0 => slot.keep(Direction::ToClient, b"x", since),
+                1 => slot.keep(Direction::ToUpstream, b"x", since),
+                2 => slot.set_ping(Some(super::super::rare::Ping { payload: [0; super::super::frames::PING_BYTES], sent: since.ticks() })),
+                3 => slot.set_farewell(super::super::rare::Farewell {
+                    ending: Ending::Idle,
+                    since: since.ticks(),
+                    is_said: [false; 2],
+                }),
+                4.. => {}
+            }
+            let draining = times[8].map(|_| since.ticks());
+            let (looked, later) = (Moment(looked), Moment(looked + later));
+            let wait = wait(&slot, salt, draining, looked);
+            if due(&slot, salt, draining, later).is_some() {
+                prop_assert!(wait <= later.ticks() - looked.ticks(), "{wait}");
+            }
+            // And not long before either, where bytes are all that decides.
+            if state >= 4 && wait < u32::MAX && wait > 0 {
+                let then = Moment((looked.ticks() + wait) as u64 * 10);
+                prop_assert!(due(&slot, salt, draining, then).is_some());
+            }
+        }
     }
 
     #[test]

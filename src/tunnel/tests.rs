@@ -42,7 +42,7 @@ impl Bench {
         slot.trackers = frames.then(Default::default);
         let told = Rc::clone(&record);
         let on_end: OnEnd = Box::new(move |record| *told.borrow_mut() = Some(record.clone()));
-        turns.adopt(slot, on_end);
+        turns.adopt(slot, on_end, now);
         let mut bench = Bench { turns, client, upstream, record, settings, now };
         bench.settle();
         bench
@@ -63,13 +63,22 @@ impl Bench {
         }
     }
 
-    /// The clock goes on, with a sweep each second.
-    fn pass(&mut self, seconds: u64) {
+    /// One more tunnel: the two ends of one pair, so it is silent for ever.
+    fn adopt_silent(&mut self, settings: &Arc<Tunnel>) {
+        let (near, far) = UnixStream::pair().unwrap();
+        let slot = Slot::new(near.into(), far.into(), Arc::clone(settings), self.now);
+        self.turns.adopt(slot, Box::new(|_| ()), self.now);
+    }
+
+    /// The clock goes on, with a sweep each second. Returns how many tunnels those looked at.
+    fn pass(&mut self, seconds: u64) -> usize {
+        let mut looked_at = 0;
         for _ in 0..seconds {
             self.now = Moment(self.now.0 + 1000);
-            self.turns.sweep(self.now).unwrap();
+            looked_at += self.turns.sweep(self.now).unwrap();
             self.settle();
         }
+        looked_at
     }
 
     fn send(&mut self, from: Side, bytes: &[u8]) {
@@ -248,11 +257,9 @@ fn a_blind_tunnel_ends_without_a_word() {
 fn the_jitter_spreads_the_ends_of_tunnels_opened_together() {
     let lifetime = TunnelLifetime { base: seconds(100), jitter: seconds(100) };
     let mut bench = Bench::new(Tunnel { lifetime: Some(lifetime), ..Tunnel::default() }, false);
-    let settings = Tunnel { lifetime: Some(lifetime), ..Tunnel::default() };
+    let settings = Arc::new(Tunnel { lifetime: Some(lifetime), ..Tunnel::default() });
     for _ in 0..200 {
-        // The two ends of one pair: such a tunnel is silent for ever.
-        let (near, far) = UnixStream::pair().unwrap();
-        bench.turns.adopt(Slot::new(near.into(), far.into(), settings.clone().into(), bench.now), Box::new(|_| ()));
+        bench.adopt_silent(&settings);
     }
     bench.settle();
     bench.pass(99);
@@ -265,12 +272,30 @@ fn the_jitter_spreads_the_ends_of_tunnels_opened_together() {
 }
 
 #[test]
+fn a_sweep_looks_at_no_tunnel_of_which_nothing_is_due() {
+    let count = 400;
+    let mut bench = Bench::new(Tunnel::default(), true);
+    let off = Arc::new(Tunnel::default());
+    (0..count).for_each(|_| bench.adopt_silent(&off));
+    bench.settle();
+    assert_eq!(bench.pass(3600), 0);
+    let idle = Arc::new(Tunnel { timeout: Some(seconds(60)), ..Tunnel::default() });
+    (0..count).for_each(|_| bench.adopt_silent(&idle));
+    bench.settle();
+    assert_eq!(bench.pass(59), 0);
+    let looked_at = bench.pass(1);
+    // Those that are due, and the neighbours of the first.
+    assert!((count..2 * count).contains(&looked_at), "{looked_at}");
+    assert_eq!(bench.turns.counts().active, count + 1);
+    assert_eq!(bench.pass(3600), 0);
+}
+
+#[test]
 fn a_drain_is_spread_over_the_tunnels_of_its_settings_and_spares_equal_ones() {
     let settings = Arc::new(Tunnel { drain: Some(seconds(100)), ..Tunnel::default() });
     let mut bench = Bench::new((*settings).clone(), true);
     for _ in 0..200 {
-        let (near, far) = UnixStream::pair().unwrap();
-        bench.turns.adopt(Slot::new(near.into(), far.into(), Arc::clone(&settings), bench.now), Box::new(|_| ()));
+        bench.adopt_silent(&settings);
     }
     bench.pass(1000);
     assert_eq!(bench.turns.counts().active, 201, "nothing drains yet");

@@ -22,6 +22,7 @@ use super::pending;
 use super::pump::{self, Next, Pump};
 use super::rare::Ping;
 use super::record::{Counts, Ending, Reason, Record};
+use super::schedule::Schedule;
 use super::side::{Direction, Known, Side};
 use super::slab::Slab;
 use super::slot::{Moment, Purpose, Slot, Token};
@@ -39,6 +40,8 @@ pub struct Turns<K> {
     slots: Slab<K>,
     /// Tunnels to be served, each at most once, in the order they asked.
     queue: VecDeque<u32>,
+    /// When the clock may have something for which of them.
+    schedule: Schedule,
     pump: Pump,
     masks: Masks,
     /// Settings whose tunnels drain, and since when.
@@ -52,6 +55,7 @@ impl<K> Turns<K> {
             ring: Ring::new(ring_submissions, ring_completions, BUFFERS)?,
             slots: Slab::default(),
             queue: VecDeque::new(),
+            schedule: Schedule::default(),
             pump: Pump::new(pending_bytes_max),
             masks: Masks::default(),
             draining: Vec::new(),
@@ -86,9 +90,11 @@ impl<K> Turns<K> {
     }
 
     /// Takes a tunnel in. Its first bytes leave with the next turn.
-    pub fn adopt(&mut self, slot: Slot, kept: K) {
+    pub fn adopt(&mut self, slot: Slot, kept: K, now: Moment) {
         let index = self.slots.insert(slot, kept);
         if let Some(slot) = self.slots.at(index) {
+            let draining_since = drained(&self.draining, &slot.settings);
+            self.schedule.within(index, sweep::wait(slot, index, draining_since, now), now);
             for side in Side::BOTH {
                 pump::prepare(slot, side);
                 watch(&mut self.ring, slot, index, side);
@@ -145,6 +151,10 @@ impl<K> Turns<K> {
                 Next::Turn => enqueue(&mut self.queue, slot, index),
                 Next::End(ending) => return self.end(index, ending, now),
             }
+            if slot.rare.is_some() {
+                // What began to wait, or to end, has a time of its own.
+                self.schedule.within(index, 0, now);
+            }
             // The kernel may end a watch by itself, when its completion found no room.
             for side in Side::BOTH {
                 if !slot.has(side, Known::WATCHED) {
@@ -184,27 +194,40 @@ impl<K> Turns<K> {
         }
     }
 
-    /// Does what is due by the clock. Tunnels may then want a turn.
-    pub fn sweep(&mut self, now: Moment) -> io::Result<()> {
+    /// Does what is due by the clock, and returns how many tunnels it looked at for that. Some may then want a turn.
+    pub fn sweep(&mut self, now: Moment) -> io::Result<usize> {
         // Nobody else has them: neither a tunnel nor the generation they came with.
         self.draining.retain(|(settings, _)| Arc::strong_count(settings) > 1);
-        self.each(|turns, index| {
-            let Some(slot) = turns.slots.at(index) else { return };
-            turns.pump.free_pipes(slot, now);
-            let draining_since = drained(&turns.draining, &slot.settings);
-            match sweep::due(slot, index, draining_since, now) {
-                None => {}
-                Some(Due::End(ending)) => turns.end(index, ending, now),
-                Some(Due::Farewell(ending)) => turns.take_leave(index, ending, now),
-                Some(Due::Alive) => slot.set_ping(None),
-                Some(Due::Ping) => {
-                    let payload = turns.masks.bytes();
-                    slot.keep(Direction::ToClient, &frames::ping_frame(payload), now);
-                    slot.set_ping(Some(Ping { payload, sent: now.ticks() }));
-                    enqueue(&mut turns.queue, slot, index);
-                }
+        let (mut from, mut looked_at) = (0, 0);
+        while let Some(slots) = self.schedule.take_due(from, now) {
+            from = slots.end;
+            for index in slots.start..slots.end.min(self.slots.end()) {
+                self.look(index, now);
+                looked_at += 1;
             }
-        })
+        }
+        self.ring.submit()?;
+        Ok(looked_at)
+    }
+
+    /// Does what is due in one tunnel, and notes when to look again.
+    fn look(&mut self, index: u32, now: Moment) {
+        let Some(slot) = self.slots.at(index).filter(|slot| slot.ending().is_none()) else { return };
+        self.pump.free_pipes(slot, now);
+        let draining_since = drained(&self.draining, &slot.settings);
+        match sweep::due(slot, index, draining_since, now) {
+            None => {}
+            Some(Due::End(ending)) => return self.end(index, ending, now),
+            Some(Due::Farewell(ending)) => return self.take_leave(index, ending, now),
+            Some(Due::Alive) => slot.set_ping(None),
+            Some(Due::Ping) => {
+                let payload = self.masks.bytes();
+                slot.keep(Direction::ToClient, &frames::ping_frame(payload), now);
+                slot.set_ping(Some(Ping { payload, sent: now.ticks() }));
+                enqueue(&mut self.queue, slot, index);
+            }
+        }
+        self.schedule.within(index, sweep::wait(slot, index, draining_since, now), now);
     }
 
     /// From now on the tunnels with these settings drain.
@@ -212,6 +235,7 @@ impl<K> Turns<K> {
         for each in settings.iter().filter(|each| each.drain.is_some()) {
             if drained(&self.draining, each).is_none() {
                 self.draining.push((Arc::clone(each), now.ticks()));
+                self.schedule.all(now);
             }
         }
     }
