@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::support::{Longhaul, Peer, Setup, Socket, head, http, keepalive_time, masked, plain, wait_for};
+use super::support::{Longhaul, Peer, Setup, Socket, head, http, keepalive_time, masked, plain, upgrade, wait_for};
 use super::tunnel::{PLAIN_LOCATION, SWITCHED, open, switched};
 
 /// A proxy with these lines at the level of `http`, and a log line that tells all about a tunnel.
@@ -184,6 +184,24 @@ fn an_explicit_proxy_send_timeout_ends_a_tunnel_whose_peer_takes_nothing() {
     let line = log_line(&longhaul);
     assert!(line.starts_with("peer_send_timeout 1011 proxy messages 0 0 bytes "), "{line}");
     drop(done);
+}
+
+#[test]
+fn an_explicit_send_timeout_ends_a_tunnel_whose_client_takes_nothing() {
+    let peer = switched(|mut socket| {
+        socket.send([0x82, 127, 0, 0, 1, 0, 0, 0, 0, 0]);
+        socket.send_until_full(&[9; 65536], Duration::from_millis(300));
+        expect_masked_close(&mut socket, 1001);
+        socket.expect_gone();
+    });
+    let longhaul = start(&peer, "send_timeout 1s;");
+    let mut client = longhaul.connect();
+    client.shrink_receive_buffer(64 << 10);
+    client.send(upgrade("/", ""));
+    client.read_head();
+    peer.join();
+    let line = log_line(&longhaul);
+    assert!(line.starts_with("client_send_timeout "), "{line}");
 }
 
 #[test]
