@@ -50,6 +50,10 @@ pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) ->
             return left(farewell.since, limits::TUNNEL_FAREWELL_TIME);
         }
     }
+    if due(slot, salt, draining_since, now).is_some() {
+        // Of what is due already only who acts on it can say what comes next.
+        return 0;
+    }
     let settings = &*slot.settings;
     let [to_upstream, to_client] = slot.last_read;
     let silent_since = if between(to_upstream, to_client).is_zero() { to_upstream } else { to_client };
@@ -218,9 +222,9 @@ mod tests {
             if due(&slot, salt, draining, later).is_some() {
                 prop_assert!(wait <= later.ticks() - looked.ticks(), "{wait}");
             }
-            // And not long before either, where bytes are all that decides.
+            // And not long before either, where bytes are all that decides: what is left of a tick is cut off.
             if state >= 4 && wait < u32::MAX && wait > 0 {
-                let then = Moment((looked.ticks() + wait) as u64 * 10);
+                let then = Moment((looked.ticks() + wait + 1) as u64 * 10);
                 prop_assert!(due(&slot, salt, draining, then).is_some());
             }
         }
