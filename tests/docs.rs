@@ -61,6 +61,28 @@ fn newest_run() -> Option<PathBuf> {
     runs.max()
 }
 
+/// The largest reading of a figure that the newest run has of longhaul.
+fn largest_reading(figure: &str) -> Option<f64> {
+    let text = fs::read_to_string(newest_run()?.join("readings.csv")).expect("readable");
+    let rows = text.lines().map(|line| line.split(',').collect::<Vec<&str>>());
+    let of_ours = rows.filter(|row| row.get(2) == Some(&"longhaul") && row.get(3) == Some(&figure));
+    of_ours.map(|row| row[5].parse().expect("a number")).max_by(f64::total_cmp)
+}
+
+/// A prediction must not be too low, and one that is far too high sends people to buy memory.
+#[test]
+fn the_doctor_counts_on_somewhat_more_memory_than_was_measured() {
+    use longhaul::limits::{TUNNEL_KERNEL_BYTES, TUNNEL_USER_BYTES};
+    let Some(user) = largest_reading("user_bytes_per_tunnel") else { return };
+    let range = user..=1.5 * user;
+    assert!(range.contains(&(TUNNEL_USER_BYTES as f64)), "{TUNNEL_USER_BYTES} is not in {range:?}");
+    // A machine without a memory cgroup has no such reading.
+    let kernel = largest_reading("kernel_bytes_of_sockets").zip(largest_reading("kernel_bytes_beyond_sockets"));
+    let Some((sockets, beyond)) = kernel else { return };
+    let range = sockets + beyond..=1.1 * (sockets + beyond);
+    assert!(range.contains(&(TUNNEL_KERNEL_BYTES as f64)), "{TUNNEL_KERNEL_BYTES} is not in {range:?}");
+}
+
 fn examples() -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join("examples")).expect("the examples");
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();

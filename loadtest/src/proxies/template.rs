@@ -30,6 +30,8 @@ const LOG: &str = "{{log}}";
 const ACCESS_LOG: &str = "{{access_log}}";
 /// Left for listeners, logs and pipes.
 const DESCRIPTORS_SPARE: u64 = 600;
+/// Proxies keep memory for each connection that their configuration allows, and some hosts allow a thousand million.
+const DESCRIPTORS_MAX: u64 = 1 << 22;
 
 pub const ACCESS_LOG_FILE: &str = "access.log";
 
@@ -52,8 +54,8 @@ impl Values<'_> {
             "folder" => folder.to_string(),
             "core" => self.core.to_string(),
             "affinity" => format!("1{}", "0".repeat(self.core)),
-            "descriptors" => self.descriptors.saturating_sub(DESCRIPTORS_SPARE).to_string(),
-            "connections" => (self.descriptors.saturating_sub(DESCRIPTORS_SPARE) / 2).to_string(),
+            "descriptors" => self.connections().to_string(),
+            "connections" => (self.connections() / 2).to_string(),
             "access_log" if self.access_log => format!("{ACCESS_LOG_FILE} combined"),
             "access_log" => "off".to_owned(),
             "certificate" => in_folder(&self.tls?.certificate),
@@ -61,6 +63,10 @@ impl Values<'_> {
             "both" => in_folder(&self.tls?.both),
             _ => return None,
         })
+    }
+
+    fn connections(&self) -> u64 {
+        self.descriptors.min(DESCRIPTORS_MAX).saturating_sub(DESCRIPTORS_SPARE)
     }
 
     pub fn fill(&self, text: &str) -> Result<String, String> {
@@ -155,6 +161,8 @@ mod tests {
     fn numbers_follow_the_limits() {
         let filled = values().fill("{{connections}} {{descriptors}} {{affinity}} {{access_log}}").unwrap();
         assert_eq!(filled, "9700 19400 100 off\n");
+        let unlimited = Values { descriptors: u64::MAX, ..values() };
+        assert_eq!(unlimited.fill("{{descriptors}}").unwrap(), "4193704\n");
     }
 
     #[test]
