@@ -1,6 +1,9 @@
 //! Who may ask: addresses, passwords and origins, for requests and for handshakes alike.
 
-use super::support::{Peer, Setup, head, upgrade};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+
+use super::support::{Longhaul, Peer, Setup, Socket, head, upgrade};
 
 #[test]
 fn rules_by_address_act_on_requests_and_on_handshakes() {
@@ -90,4 +93,46 @@ fn only_listed_origins_open_a_websocket() {
     }
     // What is no handshake is not asked where it comes from.
     assert!(longhaul.get("/").starts_with("HTTP/1.1 502 "));
+}
+
+/// The statuses that clients over IPv4, a unix socket and, where the machine has it, IPv6 get.
+fn statuses(longhaul: &Longhaul, target: &str, six: Option<std::net::SocketAddr>) -> Vec<String> {
+    let path = longhaul.dir().join("front.sock");
+    let mut clients = vec![longhaul.connect(), Socket::unix(UnixStream::connect(path).expect("a listener"))];
+    clients.extend(six.map(Socket::connect));
+    let ask = |mut client: Socket| {
+        client.send(format!("GET {target} HTTP/1.0\r\n\r\n"));
+        String::from_utf8_lossy(&client.read_to_end()).split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    clients.into_iter().map(ask).collect()
+}
+
+#[test]
+fn rules_tell_the_families_of_addresses_apart() {
+    let six = TcpListener::bind("[::1]:0").and_then(|listener| listener.local_addr()).ok();
+    let listen = six.map(|address| format!("listen {address};")).unwrap_or_default();
+    let longhaul = Setup::new().with("six", listen).start(
+        "server { listen %listen%; listen unix:%dir%/front.sock; %six% root %dir%/none;
+             location /any { allow all; } location /nobody { deny all; }
+             location /unix { allow unix:; } location /no-unix { deny unix:; }
+             location /unix-alone { allow unix:; deny all; } location /unix-late { deny all; allow unix:; }
+             location /no-four { deny 0.0.0.0/0; } location /no-six { deny ::/0; }
+             location /six-alone { allow ::1; deny all; } location /four-alone { allow 127.0.0.0/8; deny all; } }",
+    );
+    // What is let through finds no file.
+    for (target, wanted) in [
+        ("/any", ["404", "404", "404"]),
+        ("/nobody", ["403", "403", "403"]),
+        ("/unix", ["404", "404", "404"]),
+        ("/no-unix", ["404", "403", "404"]),
+        ("/unix-alone", ["403", "404", "403"]),
+        ("/unix-late", ["403", "403", "403"]),
+        ("/no-four", ["403", "404", "404"]),
+        ("/no-six", ["404", "404", "403"]),
+        ("/six-alone", ["403", "403", "404"]),
+        ("/four-alone", ["404", "403", "403"]),
+    ] {
+        let statuses = statuses(&longhaul, target, six);
+        assert_eq!(statuses, wanted[..statuses.len()], "{target}");
+    }
 }

@@ -217,3 +217,47 @@ fn a_field_that_is_the_peer_s_is_not_made_up() {
     );
     assert_eq!(longhaul.get("/"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }
+
+#[test]
+fn redirects_and_refreshes_by_every_rule_and_where_it_stands() {
+    let longhaul = Setup::new().start(
+        r#"server { listen %listen2%; keepalive_timeout 0; absolute_redirect off;
+               add_header Refresh "7; url=$arg_to"; return 302 $arg_to; }
+           server { listen %listen%; absolute_redirect off; proxy_redirect http://b.test/of-server/ /server/;
+               location /inherits/ { proxy_pass http://%listen2%; }
+               location /implied/ { proxy_pass http://%listen2%/inner/; proxy_redirect default; }
+               location /among/ { proxy_pass http://%listen2%/inner/; proxy_redirect http://b.test/ /among/b/;
+                   proxy_redirect default; proxy_redirect http://%listen2%/ /late/; }
+               location /variables/ { set $there b.test; set $here x/y; proxy_pass http://%listen2%;
+                   proxy_redirect http://c.test/ /$here/; proxy_redirect http://$there/ http://d.test/; }
+               location /patterns/ { proxy_pass http://%listen2%;
+                   proxy_redirect ~^(http://[^/]+)/old-([a-z]+) $1/$2/new; proxy_redirect ~*/LEGACY+$ /modern; }
+               location /off/ { proxy_pass http://%listen2%; proxy_redirect off;
+                   location /off/own/ { proxy_pass http://%listen2%; proxy_redirect http://b.test/ /own/;
+                       location /off/own/deep/ { proxy_pass http://%listen2%; } } } }"#,
+    );
+    let own = longhaul.setup().address("listen2").to_string();
+    for (target, to, becomes) in [
+        ("/inherits/", "http://b.test/of-server/x", "/server/x"),
+        ("/implied/", "http://%own%/inner/x?y", "/implied/x?y"),
+        ("/implied/", "http://b.test/of-server/x", "http://b.test/of-server/x"),
+        ("/implied/", "http://%own%/other/", "http://%own%/other/"),
+        ("/among/", "http://b.test/x", "/among/b/x"),
+        ("/among/", "http://%own%/inner/x", "/among/x"),
+        ("/among/", "http://%own%/x", "/late/x"),
+        ("/variables/", "http://b.test/x", "http://d.test/x"),
+        ("/variables/", "http://c.test/x", "/x/y/x"),
+        ("/patterns/", "http://b.test/old-shop/x", "http://b.test/shop/new"),
+        ("/patterns/", "http://b.test/legacYYY", "/modern"),
+        ("/patterns/", "http://b.test/OLD-shop", "http://b.test/OLD-shop"),
+        ("/off/", "http://b.test/of-server/x", "http://b.test/of-server/x"),
+        ("/off/", "http://%own%/off/x", "http://%own%/off/x"),
+        ("/off/own/", "http://b.test/x", "/own/x"),
+        ("/off/own/deep/", "http://b.test/x", "/own/x"),
+    ] {
+        let answer = longhaul.get(&format!("{target}?to={}", to.replace("%own%", &own)));
+        let becomes = becomes.replace("%own%", &own);
+        assert!(answer.contains(&format!("\r\nLocation: {becomes}\r\n")), "{target} {to}: {answer}");
+        assert!(answer.contains(&format!("\r\nRefresh: 7; url={becomes}\r\n")), "{target} {to}: {answer}");
+    }
+}

@@ -176,3 +176,30 @@ fn a_client_that_waits_for_100_gets_it() {
     client.send("body");
     assert!(client.read_head().starts_with("HTTP/1.1 200 OK\r\n"));
 }
+
+#[test]
+fn what_stands_behind_the_last_chunk_is_nobody_s() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let peer = Peer::start(move |connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        socket.send(head("HTTP/1.1 200 OK\nTransfer-Encoding: chunked"));
+        // Several buffers of the proxy's, and then some, before the end and after it.
+        socket.send(format!("64\r\n{}\r\n", "x".repeat(100)).repeat(6));
+        told.recv_timeout(super::support::DEADLINE).expect("the client's word");
+        let last = format!("64\r\n{}\r\n0\r\n\r\n", "y".repeat(100));
+        let stray = format!("64\r\n{}\r\n0\r\n\r\n", "z".repeat(100));
+        socket.send([last, stray.repeat(4)].concat());
+        socket.expect_gone();
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "proxy_buffer_size 128; proxy_buffers 4 128; proxy_busy_buffers_size 256;
+         server { listen %listen%; location / { proxy_pass http://%peer%; } }",
+    );
+    let mut client = longhaul.connect();
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    client.read_head();
+    client.expect("x".repeat(600));
+    tell.send(()).expect("the peer waits");
+    assert_eq!(String::from_utf8_lossy(&client.read_to_end()), "y".repeat(100));
+}

@@ -1,8 +1,9 @@
 //! `limit_conn` and `limit_req`: exact, for tunnels too, and told in variables and logs.
 
+use std::sync::mpsc;
 use std::time::Instant;
 
-use super::support::{ACCEPT, Peer, Setup, head, message, upgrade};
+use super::support::{ACCEPT, DEADLINE, Peer, Setup, head, message, upgrade, wait_for};
 
 #[test]
 fn a_tunnel_keeps_its_place_until_it_ends() {
@@ -87,4 +88,97 @@ fn limits_are_exact_over_shards_and_go_on_after_a_reload() {
     longhaul.signal(rustix::process::Signal::HUP);
     longhaul.wait_for_log("generation 2 serves new connections");
     assert_eq!(passed(), 0);
+}
+
+#[test]
+fn requests_under_way_count_in_their_zone_wherever_they_are() {
+    let (reached, has_reached) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let peer = Peer::start(move |connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        reached.send(()).expect("the test waits");
+        released.recv_timeout(DEADLINE).expect("the test's word");
+        socket.send(message("HTTP/1.1 200 OK\nContent-Length: 4", b"done"));
+        socket.read_head();
+        reached.send(()).expect("the test waits");
+        socket.expect_gone();
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "limit_conn_zone $server_name zone=one:1m; limit_conn_zone $server_name zone=two:1m;
+         limit_conn_zone $arg_none zone=none:1m;
+         server { listen %listen%; server_name s; root %dir%/none;
+             location / { limit_conn one 1; proxy_pass http://%peer%; }
+             location /same { limit_conn one 1; }
+             location /both { limit_conn two 1; limit_conn one 1; }
+             location /wide { limit_conn one 2; }
+             location /other { limit_conn two 1; }
+             location /empty { limit_conn none 1; limit_conn two 1; }
+             location /own { limit_conn one 1; limit_conn_status 501; limit_conn_log_level info; } }",
+    );
+    let expect = |cases: &[(&str, u16)]| {
+        for (target, status) in cases {
+            let answer = longhaul.get(target);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {answer}");
+        }
+    };
+    let mut held = longhaul.connect();
+    held.send(head("GET /held HTTP/1.1\nHost: s"));
+    has_reached.recv_timeout(DEADLINE).expect("the request at the peer");
+    // Nor do those that are refused, or let through, stay counted.
+    for _ in 0..2 {
+        expect(&[("/same", 503), ("/", 503), ("/both", 503), ("/own", 501)]);
+        expect(&[("/wide", 404), ("/other", 404), ("/empty", 404), ("/wide", 404)]);
+    }
+    release.send(()).expect("the peer waits");
+    assert!(held.read_answer().ends_with("\r\n\r\ndone"));
+    expect(&[("/same", 404), ("/both", 404), ("/own", 404)]);
+    held.send(head("GET /held HTTP/1.1\nHost: s"));
+    has_reached.recv_timeout(DEADLINE).expect("the request at the peer");
+    expect(&[("/same", 503)]);
+    drop(held);
+    wait_for("the place of a client that is gone", || longhaul.get("/same").starts_with("HTTP/1.1 404 ").then_some(()));
+    let log = longhaul.file("error.log");
+    let levels = |target: &str| {
+        let line =
+            log.lines().find(|line| line.contains("limiting connections by zone \"one\"") && line.contains(target));
+        let line = line.unwrap_or_else(|| panic!("no line for {target}: {log}"));
+        ["[info]", "[error]"].map(|level| line.contains(level))
+    };
+    assert_eq!((levels("GET /own "), levels("GET /same ")), ([true, false], [false, true]));
+}
+
+#[test]
+fn refused_requests_are_not_counted_and_delayed_ones_come_whole() {
+    let large: Vec<u8> = (0..700_000_u32).map(|n| (n % 251) as u8).collect();
+    let longhaul = Setup::new().file("html/small", "x").file("html/large", &large).start(
+        "limit_req_zone $server_name zone=quick:1m rate=10r/s; limit_req_zone $server_name zone=slow:1m rate=1r/m;
+         limit_req_zone $server_name zone=delay:1m rate=2r/s; limit_req_zone $server_name zone=rare:1m rate=1000r/s;
+         server { listen %listen%; server_name s; root %dir%/html;
+             location /quick/ { alias %dir%/html/; limit_req zone=quick; }
+             location /slow/ { alias %dir%/html/; limit_req zone=slow burst=1 nodelay; }
+             location /slow/own/ { alias %dir%/html/; limit_req zone=slow burst=1 nodelay; limit_req_status 501; }
+             location /delay/ { alias %dir%/html/; limit_req zone=delay burst=5; }
+             location /rare/ { alias %dir%/html/; limit_req zone=rare burst=1; } }",
+    );
+    for (target, status) in
+        [("/slow/small", 200), ("/slow/own/small", 200), ("/slow/small", 503), ("/slow/own/small", 501)]
+    {
+        let answer = longhaul.get(target);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {answer}");
+    }
+    // Asked for without a pause: if what is refused counted, none would ever pass again.
+    assert!(longhaul.get("/quick/small").starts_with("HTTP/1.1 200 "));
+    wait_for("the next turn", || longhaul.get("/quick/small").starts_with("HTTP/1.1 200 ").then_some(()));
+    // Long idle, and a little faster than it may be.
+    for _ in 0..5 {
+        assert!(longhaul.get("/rare/small").starts_with("HTTP/1.1 200 "));
+    }
+    for _ in 0..2 {
+        let mut client = longhaul.connect();
+        client.send("GET /delay/large HTTP/1.0\r\n\r\n");
+        client.read_head();
+        assert!(client.read_to_end() == large, "the file was cut or changed");
+    }
+    longhaul.wait_for_log("delaying request, excess: ");
 }

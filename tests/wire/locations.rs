@@ -124,3 +124,21 @@ fn virtual_servers_are_found_by_exact_name_wildcard_and_expression() {
     client.send("GET / HTTP/1.0\r\nHost: nobody\r\n\r\n");
     assert!(client.read_to_end().ends_with(b"other listener"));
 }
+
+#[test]
+fn a_slash_is_added_whatever_begins_alike() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen%; location /in/ { proxy_pass http://127.0.0.1:1/; }
+             location /in-b { add_header X-Location in-b; return 204; }
+             location /in.c { add_header X-Location in.c; return 204; }
+             location /in-a { add_header X-Location in-a; return 204; }
+             location /ina { add_header X-Location ina; return 204; } }",
+    );
+    for target in ["/in-a", "/in-b", "/in.c", "/ina"] {
+        assert_eq!(location_of(&longhaul, target), target[1..]);
+    }
+    for (target, status) in [("/in", 301), ("/in/", 502), ("/in/x", 502), ("/in-", 404), ("/inb", 404), ("/i", 404)] {
+        let answer = longhaul.get(target);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {answer}");
+    }
+}

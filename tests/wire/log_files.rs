@@ -67,17 +67,19 @@ fn several_logs_of_a_location_have_their_own_conditions_and_share_a_buffer() {
              access_log %dir%/one.log n buffer=16k if=$arg_a;
              access_log %dir%/one.log n buffer=16k if=$arg_b;
              access_log %dir%/two.log n; access_log %dir%/three.log long;
-             access_log %dir%/never.log n if=;
+             access_log %dir%/never.log n if=; access_log %dir%/either.log n if=$arg_a$arg_b;
              return 200 x; } }",
     );
-    for target in ["/1?a=0", "/2?a=1", "/3?b=0", "/4?b=1", "/5?a=1&b=yes", "/6"] {
+    for target in ["/1?a=0", "/2?a=1", "/3?b=0", "/4?b=1", "/5?a=1&b=yes", "/6", "/7?a=0&b=0", "/8?a=&b="] {
         longhaul.get(target);
     }
-    assert_eq!(longhaul.wait_for_lines("three.log", 6).lines().next(), Some("long /1"));
-    assert_eq!(longhaul.file("two.log").lines().count(), 6);
+    assert_eq!(longhaul.wait_for_lines("three.log", 8).lines().next(), Some("long /1"));
+    assert_eq!(longhaul.file("two.log").lines().count(), 8);
     longhaul.signal(Signal::USR1);
     assert_eq!(longhaul.wait_for_lines("one.log", 4), "/2\n/4\n/5\n/5\n");
     assert_eq!(longhaul.file("never.log"), "");
+    // Two zeros beside each other are no zero.
+    assert_eq!(longhaul.file("either.log"), "/2\n/4\n/5\n/7\n");
 }
 
 #[test]
@@ -88,8 +90,16 @@ fn a_path_may_have_variables() {
              location /relative { access_log of_$arg_name.log n; return 200 x; }
              location /nowhere { root %dir%/none; access_log %dir%/unseen_$arg_name.log n; return 200 x; } }",
     );
-    for target in ["/1?name=a", "/2?name=b", "/3?name=a", "/4", "/5?name=none/x", "/relative?name=a", "/nowhere?name=a"]
-    {
+    for target in [
+        "/1?name=a",
+        "/2?name=b",
+        "/3?name=a",
+        "/4",
+        "/0?name=0",
+        "/5?name=none/x",
+        "/relative?name=a",
+        "/nowhere?name=a",
+    ] {
         longhaul.get(target);
     }
     let root = longhaul.wait_for_log("testing ");
@@ -98,6 +108,7 @@ fn a_path_may_have_variables() {
     assert!(root.contains("[error]") && root.contains(&words), "{root}");
     assert_eq!(longhaul.file("of_a.log"), "/1\n/3\n/relative\n");
     assert_eq!((longhaul.file("of_b.log"), longhaul.file("of_.log")), ("/2\n".to_owned(), "/4\n".to_owned()));
+    assert_eq!(longhaul.file("of_0.log"), "/0\n");
     assert!(!longhaul.dir().join("unseen_a.log").exists());
     let open = longhaul.wait_for_log("of_none");
     let words = longhaul.setup().fill("open() \"%dir%/of_none/x.log\" failed (2: No such file or directory), client: ");

@@ -83,11 +83,11 @@ fn conditions_formats_and_off() {
          log_format raw escape=none '$http_user_agent';
          server { listen %listen%;
              access_log %dir%/some.log combined if=$wanted;
-             location / { return 200 x; }
+             location / { return 200 x; location /in/off { access_log off; return 200 x; } }
              location /off { access_log off; return 200 x; }
              location /json { access_log %dir%/json.log json; access_log %dir%/raw.log raw; return 200 x; } }",
     );
-    for target in ["/loud", "/quiet", "/off"] {
+    for target in ["/loud", "/quiet", "/off", "/in/off"] {
         longhaul.get(target);
     }
     longhaul.exchange("GET /json HTTP/1.0\r\nHost: a\r\nUser-Agent: a\"b\\\r\n\r\n");
@@ -156,13 +156,13 @@ fn addresses_and_their_bytes_and_every_form_of_escaping() {
     );
     let mut client = longhaul.connect();
     let (near, far) = (client.local_address(), longhaul.setup().address("listen"));
-    client.send("GET /%221%20%1B%1C%20%22?c=2 HTTP/1.0\r\nHost: a\r\n\r\n");
+    client.send("GET /%5C%22%07a%C3%BC?c=2 HTTP/1.0\r\nHost: a\r\n\r\n");
     client.read_to_end();
-    assert_eq!(longhaul.wait_for_lines("json", 1), "/\\\"1 \\u001B\\u001C \\\"2\n");
+    assert_eq!(longhaul.wait_for_lines("json", 1), "/\\\\\\\"\\u0007a\u{fc}2\n");
     assert_eq!(longhaul.file("addr"), format!("{}:{}:{}:{}\n", near.ip(), near.port(), far.ip(), far.port()));
     assert_eq!(longhaul.file("binary"), "\\x7F\\x00\\x00\\x01\n");
-    assert_eq!(longhaul.file("default"), "/\\x221 \\x1B\\x1C \\x22-2\n");
-    assert_eq!(longhaul.file("none"), "/\"1 \u{1b}\u{1c} \"2\n");
+    assert_eq!(longhaul.file("default"), "/\\x5C\\x22\\x07a\\xC3\\xBC-2\n");
+    assert_eq!(longhaul.file("none"), "/\\\"\u{7}a\u{fc}2\n");
 }
 
 #[test]

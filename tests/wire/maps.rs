@@ -11,7 +11,7 @@ fn values_and_their_keys() {
             hostnames; default none;
             exact.example e; *.example suffix; .both.test both; mail.* prefix;
             ~^CASE\.test$ sensitive; ~*^any\.(?<zone>[a-z]+)$ zone-$zone;
-            \default escaped; to-other $plain; server $server_name;
+            \default escaped; \hostnames word; to-other $plain; server $server_name;
         }
         server { listen %listen%; server_name first; location / { return 200 '$plain,$host_like'; } }",
     );
@@ -25,6 +25,7 @@ fn values_and_their_keys() {
         ("EXACT.EXAMPLE", "none,e"),
         ("exact.example.", "none,e"),
         ("a.b.example", "none,suffix"),
+        ("A.B.Example.", "none,suffix"),
         ("example", "none,none"),
         ("both.test", "none,both"),
         ("www.both.test", "none,both"),
@@ -33,6 +34,7 @@ fn values_and_their_keys() {
         ("case.test", "none,none"),
         ("ANY.org", "none,zone-org"),
         ("default", "none,escaped"),
+        ("hostnames", "none,word"),
         ("to-other", "none,none"),
         ("server", "none,first"),
         ("unknown", "none,none"),
@@ -57,4 +59,24 @@ fn the_connection_map_of_websocket_write_ups() {
     let mut client = longhaul.connect();
     client.send(head("GET / HTTP/1.1\nHost: a"));
     assert!(client.read_head().starts_with("HTTP/1.1 204 No Content\r\n"));
+}
+
+#[test]
+fn values_are_texts_with_variables() {
+    let longhaul = Setup::new().start(
+        "map $arg_k $outer { before '<$inner'; after $inner>; both $inner-$arg_k-${inner}; default [$inner]; '' $arg_none; }
+         map $arg_k $inner { default else; special own; both $host; }
+         server { listen %listen%; return 200 '$outer'; }",
+    );
+    for (key, value) in [
+        ("before", "<else"),
+        ("after", "else>"),
+        ("both", "localhost-both-localhost"),
+        ("special", "[own]"),
+        ("unknown", "[else]"),
+        ("", ""),
+    ] {
+        let answer = longhaul.get(&format!("/?k={key}"));
+        assert!(answer.ends_with(&format!("\r\n\r\n{value}")), "for {key}: {answer}");
+    }
 }

@@ -85,3 +85,111 @@ fn what_is_no_header_ends_the_connection() {
     client.send(b"PROXY TCP4 ");
     client.expect_gone();
 }
+
+/// A header of version 2 with these bytes behind its length.
+fn version_2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(rest.len()).expect("short");
+    [b"\r\n\r\n\0\r\nQUIT\n".as_slice(), &[command, family, 0, length], rest].concat()
+}
+
+#[test]
+fn a_header_in_every_form_is_variables_rules_and_logs() {
+    const FOUR: &[u8] = &[198, 51, 100, 7, 198, 51, 100, 8, 0x1f, 0x90, 1, 187];
+    let mut six = [0; 36];
+    six[..2].copy_from_slice(&[0x20, 1]);
+    six[15] = 7;
+    six[16..18].copy_from_slice(&[0x20, 1]);
+    six[31] = 8;
+    six[32..].copy_from_slice(&FOUR[8..]);
+    let with_more = [FOUR, &[4, 0, 3, 0, 0, 0]].concat();
+    let longhaul = Setup::new().file("html/f", "here").start(
+        "log_format a '$remote_addr $remote_port'; set_real_ip_from 127.0.0.1;
+         add_header X-Seen '$proxy_protocol_addr $proxy_protocol_port|$proxy_protocol_server_addr $proxy_protocol_server_port';
+         add_header X-Real '$remote_addr $remote_port';
+         server { listen %listen% proxy_protocol; root %dir%/html;
+             location /real/ { real_ip_header proxy_protocol; alias %dir%/html/; access_log %dir%/real.log a;
+                 location /real/ruled/ { alias %dir%/html/; deny 198.51.100.7; deny 2001::/96; access_log off; } } }",
+    );
+    let four_seen = "198.51.100.7 8080|198.51.100.8 443";
+    let six_seen = "2001::7 8080|2001::8 443";
+    let (four_real, six_real) = (Some("198.51.100.7 8080"), Some("2001::7 8080"));
+    let text = |line: &str| format!("{line}\r\n").into_bytes();
+    let mut log = String::new();
+    for (header, seen, real) in [
+        (text("PROXY TCP4 198.51.100.7 198.51.100.8 8080 443"), four_seen, four_real),
+        (text("PROXY TCP6 2001::7 2001::8 8080 443"), six_seen, six_real),
+        (text("PROXY UNKNOWN"), " | ", None),
+        (text("PROXY UNKNOWN 198.51.100.7 and 198.51.100.8 more"), " | ", None),
+        (version_2(0x21, 0x11, FOUR), four_seen, four_real),
+        (version_2(0x21, 0x11, &with_more), four_seen, four_real),
+        (version_2(0x21, 0x21, &six), six_seen, six_real),
+        (version_2(0x21, 0x00, &[]), " | ", None),
+        (version_2(0x21, 0x01, &[]), " | ", None),
+        (version_2(0x21, 0x41, &[9, 8, 7]), " | ", None),
+        (version_2(0x20, 0x11, FOUR), " | ", None),
+    ] {
+        for (target, is_real, has_rules) in
+            [("/f", false, false), ("/real/f", true, false), ("/real/ruled/f", true, true)]
+        {
+            let mut client = longhaul.connect();
+            let near = format!("127.0.0.1 {}", client.local_address().port());
+            client.send([header.clone(), head(&format!("GET {target} HTTP/1.0"))].concat());
+            let answer = String::from_utf8_lossy(&client.read_to_end()).into_owned();
+            if has_rules && real.is_some() {
+                assert!(answer.starts_with("HTTP/1.1 403 "), "{target} {}: {answer}", header.escape_ascii());
+                continue;
+            }
+            let real = real.filter(|_| is_real).unwrap_or(&near);
+            let fields = format!("\r\nX-Seen: {seen}\r\nX-Real: {real}\r\n");
+            assert!(
+                answer.contains(&fields) && answer.ends_with("here"),
+                "{target} {}: {answer}",
+                header.escape_ascii()
+            );
+            if target == "/real/f" {
+                log += &format!("{real}\n");
+            }
+        }
+    }
+    assert_eq!(longhaul.wait_for_lines("real.log", log.lines().count()), log);
+}
+
+#[test]
+fn the_field_and_the_walk_through_it_are_settings_of_each_level() {
+    let longhaul = Setup::new().file("html/f", "here").start(
+        "set_real_ip_from 127.0.0.1; set_real_ip_from 10.1.0.0/16; add_header X-Real $remote_addr;
+         server { listen %listen%; root %dir%/html;
+             location /own/ { alias %dir%/html/; real_ip_header X-Own; }
+             location /last/ { alias %dir%/html/; real_ip_header X-Forwarded-For; real_ip_recursive off; }
+             location /walk/ { alias %dir%/html/; real_ip_header X-Forwarded-For; real_ip_recursive on; } }
+         server { listen %listen2%; return 200 $remote_addr; }",
+    );
+    let ask = |listener: &str, target: &str, fields: &str| {
+        let mut client = longhaul.connect_to(listener);
+        client.send(head(&format!("GET {target} HTTP/1.0\n{fields}")));
+        String::from_utf8_lossy(&client.read_to_end()).into_owned()
+    };
+    for (target, fields, address) in [
+        ("/f", "X-Real-IP: 198.51.100.7", "198.51.100.7"),
+        ("/f", "X-Forwarded-For: 198.51.100.7", "127.0.0.1"),
+        ("/own/f", "X-Own: 198.51.100.7", "198.51.100.7"),
+        // The server's field comes first, and whoever it names is not looked for again.
+        ("/own/f", "X-Own: 198.51.100.7\nX-Real-IP: 198.51.100.8", "198.51.100.8"),
+        ("/last/f", "X-Forwarded-For: 10.1.0.9, 198.51.100.7", "198.51.100.7"),
+        ("/last/f", "X-Forwarded-For: 198.51.100.7,10.1.0.9", "10.1.0.9"),
+        ("/last/f", "X-Forwarded-For: 198.51.100.7\nX-Forwarded-For: 198.51.100.8, 10.1.0.9", "10.1.0.9"),
+        ("/walk/f", "X-Forwarded-For: 198.51.100.7, 198.51.100.8, 10.1.0.9, 127.0.0.1", "198.51.100.8"),
+        (
+            "/walk/f",
+            "X-Forwarded-For: 198.51.100.7\nX-Forwarded-For: 10.1.0.9\nX-Forwarded-For: 127.0.0.1",
+            "198.51.100.7",
+        ),
+        ("/walk/f", "X-Forwarded-For: 10.1.0.9, 127.0.0.1", "10.1.0.9"),
+        ("/walk/f", "X-Forwarded-For: 198.51.100.7, nobody", "127.0.0.1"),
+    ] {
+        let answer = ask("listen", target, fields);
+        assert!(answer.contains(&format!("\r\nX-Real: {address}\r\n")), "{target} {fields}: {answer}");
+    }
+    // Known before anything else is done with the request.
+    assert!(ask("listen2", "/", "X-Real-IP: 198.51.100.7").ends_with("\r\n\r\n198.51.100.7"));
+}

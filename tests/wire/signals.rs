@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use super::support::{Longhaul, Peer, Setup, Socket, head, http, masked, message, plain, upgrade, wait_for};
+use super::support::{DEADLINE, Longhaul, Peer, Setup, Socket, head, http, masked, message, plain, upgrade, wait_for};
 
 const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols
     Upgrade: websocket
@@ -205,4 +205,61 @@ fn no_request_fails_while_generations_change() {
         let wanted = format!("generation-{number}");
         wait_for("the next generation", || (body_of(&longhaul, "/") == wanted).then_some(()));
     }
+}
+
+#[test]
+fn a_request_that_waits_for_its_turn_is_answered_before_the_end_and_told_of_it() {
+    let mut longhaul = Setup::new().file("html/a", "abc").start(
+        "limit_req_zone $server_name zone=z:1m rate=6r/m;
+         server { listen %listen%; server_name s; root %dir%/html; limit_req zone=z burst=3; }",
+    );
+    let mut client = longhaul.connect();
+    client.send(head("HEAD /a HTTP/1.1\nHost: a").repeat(2));
+    assert!(client.read_head().contains("\r\nConnection: keep-alive\r\n"));
+    longhaul.wait_for_log("delaying request");
+    longhaul.signal(Signal::QUIT);
+    let answer = client.read_head();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    client.expect_end();
+    longhaul.expect_exit();
+}
+
+#[test]
+fn an_answer_that_has_begun_is_finished_after_a_reload_and_a_stop() {
+    let (go_on, goes_on) = std::sync::mpsc::channel::<()>();
+    let peer = Peer::start(move |connections| {
+        for _ in 0..2 {
+            let mut socket = connections.accept();
+            socket.read_head();
+            // Exactly what a buffer holds.
+            let mut begun = head("HTTP/1.1 200 OK\nConnection: close");
+            begun.resize(512, b'x');
+            socket.send(begun);
+            goes_on.recv_timeout(DEADLINE).expect("the test's word");
+            socket.send("the end");
+        }
+    });
+    let body = "proxy_buffer_size 512; server { listen %listen%; location / { proxy_pass http://%peer%; }
+                location /unbuffered { proxy_pass http://%peer%; proxy_buffering off; }";
+    let mut longhaul = Setup::new().peer(&peer).start(&format!("{body} }}"));
+    let begin = |longhaul: &Longhaul, target: &str| {
+        let mut client = longhaul.connect();
+        client.send(format!("GET {target} HTTP/1.0\r\n\r\n"));
+        client.read_head();
+        client.expect("x");
+        client
+    };
+    let mut client = begin(&longhaul, "/");
+    longhaul.reload(&format!("{body} location /generation {{ return 200 new; }} }}"));
+    longhaul.wait_for_log("generation 2 serves new connections");
+    go_on.send(()).expect("the peer waits");
+    assert!(client.read_to_end().ends_with(b"xxthe end"));
+    longhaul.wait_for_log("exited with code 0");
+    let mut client = begin(&longhaul, "/unbuffered");
+    longhaul.signal(Signal::QUIT);
+    let address = longhaul.setup().address("listen");
+    wait_for("the listener to go", || std::net::TcpStream::connect(address).err());
+    go_on.send(()).expect("the peer waits");
+    assert!(client.read_to_end().ends_with(b"xxthe end"));
+    longhaul.expect_exit();
 }

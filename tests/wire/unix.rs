@@ -15,7 +15,8 @@ fn a_peer_on_a_unix_socket_named_in_every_way() {
             assert!(request.contains(&format!("\r\nHost: {host}\r\n")), "{request}");
             let method = request.split(' ').next().expect("a method").to_owned();
             let body: &[u8] = if method == "HEAD" { b"" } else { b"from the unix socket" };
-            socket.send(message("HTTP/1.1 200 OK\nConnection: close", body));
+            let answer = message("HTTP/1.1 200 OK\nConnection: close", body);
+            answer.chunks(30).for_each(|piece| socket.send(piece));
         }
     });
     let longhaul = setup.start(
