@@ -21,7 +21,7 @@ pub struct Tunnel {
     pub ping: Option<TunnelPing>,
     /// `tunnel_max_message` in bytes, where frames are tracked.
     pub max_message: Option<u32>,
-    /// `tunnel_keepalive`, on both sockets.
+    /// `tunnel_keepalive`, on both sockets, from the first sweep that a tunnel lives to see.
     pub keepalive: Option<TunnelKeepalive>,
     /// `tunnel_frames`: whether the frames of a WebSocket tunnel are followed.
     pub frames: bool,

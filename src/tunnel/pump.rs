@@ -294,13 +294,6 @@ impl Pump {
     }
 }
 
-/// Makes a side's socket fit for this pump.
-pub fn prepare(slot: &mut Slot, side: Side) {
-    if let Some(keepalive) = &slot.settings.keepalive {
-        socket::set_keepalive(slot.socket(side), keepalive);
-    }
-}
-
 /// Takes in what was read from a source before there was a tunnel.
 pub fn begin(slot: &mut Slot, direction: Direction, bytes: &[u8], now: Moment) {
     let (whole, stop) = follow(slot, direction, bytes);

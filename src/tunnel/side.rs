@@ -104,6 +104,8 @@ pub struct Standing(u8);
 impl Standing {
     /// In the queue of tunnels to be served.
     pub const QUEUED: Standing = Standing(1);
+    /// Its sockets have not been told of TCP's own probes.
+    pub const YOUNG: Standing = Standing(8);
 
     /// That side was the first to end.
     pub fn first_ended(side: Side) -> Standing {

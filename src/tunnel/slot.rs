@@ -116,11 +116,12 @@ impl Slot {
     pub fn new(client: OwnedFd, upstream: OwnedFd, settings: Arc<model::Tunnel>, now: Moment) -> Slot {
         // Writable until EAGAIN says otherwise: what came with the seed leaves without waiting for the first poll.
         let known = [Known::WRITABLE; 2];
+        let standing = if settings.keepalive.is_some() { Standing::YOUNG } else { Standing::default() };
         Slot {
             generation: 0,
             sockets: [client, upstream],
             known,
-            standing: Standing::default(),
+            standing,
             strides: Strides::default(),
             written: [U48::default(); 2],
             last_read: [now.ticks(); 2],
@@ -138,6 +139,15 @@ impl Slot {
 
     pub fn set_queued(&mut self, is_queued: bool) {
         if is_queued { self.standing.set(Standing::QUEUED) } else { self.standing.clear(Standing::QUEUED) }
+    }
+
+    /// Its sockets are still to be told of TCP's own probes.
+    pub fn is_young(&self) -> bool {
+        self.standing.has(Standing::YOUNG)
+    }
+
+    pub fn set_young(&mut self, is_young: bool) {
+        if is_young { self.standing.set(Standing::YOUNG) } else { self.standing.clear(Standing::YOUNG) }
     }
 
     /// The side whose FIN, or loss, was noted first.

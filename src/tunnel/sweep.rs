@@ -20,6 +20,8 @@ pub enum Due {
     Ping,
     /// The client has sent something since the last ping, or its FIN: it lives, pong or not.
     Alive,
+    /// TCP's own probes, which its sockets have not been told of.
+    Probes,
 }
 
 /// What is due in a tunnel, if anything is. `salt` is any number that differs from tunnel to tunnel, `draining_since` the
@@ -36,6 +38,8 @@ pub fn due(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) -> 
         .or_else(|| drain(slot, salt, draining_since?, now))
         .map(Due::Farewell)
         .or_else(|| ping(slot, now))
+        // What the probes ask of the kernel begins after seconds: until now, a tunnel that is soon over spared their calls.
+        .or_else(|| slot.is_young().then_some(Due::Probes))
 }
 
 /// Ticks until [`due`] may have an answer, if nothing that a turn or a drain does makes it earlier: the sweep hears of those
@@ -180,9 +184,9 @@ mod tests {
         /// Otherwise what is due would be found late: nothing but the clock has moved.
         #[test]
         fn the_wait_is_over_before_anything_is_due(
-            times in proptest::array::uniform9(proptest::option::of(1..20_u64)),
+            times in proptest::array::uniform10(proptest::option::of(1..20_u64)),
             last_read in proptest::array::uniform2(0..30_u64),
-            (state, ended, salt) in (0..6_u8, 0..8_u8, any::<u32>()),
+            (state, ended, salt, is_young) in (0..6_u8, 0..8_u8, any::<u32>(), any::<bool>()),
             (looked, later) in (30_000..60_000_u64, 0..40_000_u64),
         ) {
             let time = |at: usize| times[at].map(Duration::from_secs);
@@ -193,11 +197,18 @@ mod tests {
                 client_send_timeout: time(3),
                 drain: time(4),
                 lifetime: time(5).map(|base| model::TunnelLifetime { base, jitter: base }),
+                keepalive: time(9).map(|time| model::TunnelKeepalive {
+                    idle: time,
+                    interval: None,
+                    count: None,
+                    user_timeout: time,
+                }),
                 ping: time(6).zip(time(7)).map(|(interval, timeout)| model::TunnelPing { interval, timeout }),
                 ..Default::default()
             });
             slot.last_read = last_read.map(|second| Moment(second * 1000).ticks());
             slot.trackers = (ended & 1 == 0).then(Default::default);
+            slot.set_young(slot.is_young() && is_young);
             if ended & 2 != 0 {
                 slot.set(Side::Upstream, Known::ENDED);
             }

@@ -8,13 +8,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::socket_keepalive;
 
 use super::frames::{close_frame, ping_frame};
 use super::record::{Close, Closer, Ending, Reason, Record};
 use super::side::Side;
 use super::slot::{Moment, Slot};
 use super::turns::Turns;
-use crate::model::{Tunnel, TunnelLifetime, TunnelPing};
+use crate::limits;
+use crate::model::{Tunnel, TunnelKeepalive, TunnelLifetime, TunnelPing};
+
+const KEEPALIVE: TunnelKeepalive = TunnelKeepalive {
+    idle: Duration::from_secs(120),
+    interval: None,
+    count: None,
+    user_timeout: Duration::from_secs(180),
+};
 
 type OnEnd = Box<dyn FnOnce(&Record)>;
 
@@ -63,11 +72,13 @@ impl Bench {
         }
     }
 
-    /// One more tunnel: the two ends of one pair, so it is silent for ever.
-    fn adopt_silent(&mut self, settings: &Arc<Tunnel>) {
+    /// One more tunnel: the two ends of one pair, so it is silent for ever. Returns a descriptor of one end.
+    fn adopt_silent(&mut self, settings: &Arc<Tunnel>) -> UnixStream {
         let (near, far) = UnixStream::pair().unwrap();
+        let also_near = near.try_clone().unwrap();
         let slot = Slot::new(near.into(), far.into(), Arc::clone(settings), self.now);
         self.turns.adopt(slot, Box::new(|_| ()), self.now);
+        also_near
     }
 
     /// The clock goes on, with a sweep each second. Returns how many tunnels those looked at.
@@ -272,15 +283,50 @@ fn the_jitter_spreads_the_ends_of_tunnels_opened_together() {
 }
 
 #[test]
+fn a_tunnel_that_sees_a_sweep_is_told_of_its_probes_once() {
+    let (mut bench, told) =
+        (Bench::new(Tunnel::default(), true), |socket: &UnixStream| socket_keepalive(socket).unwrap());
+    let settings = Arc::new(Tunnel { keepalive: Some(KEEPALIVE), ..Tunnel::default() });
+    let first = bench.adopt_silent(&settings);
+    bench.settle();
+    assert!(!told(&first));
+    bench.pass(1);
+    let second = bench.adopt_silent(&settings);
+    bench.settle();
+    assert_eq!((told(&first), told(&second)), (true, false));
+    bench.pass(1);
+    assert!(told(&second));
+    let off = bench.adopt_silent(&Arc::new(Tunnel::default()));
+    assert_eq!((bench.pass(3600), told(&off)), (0, false), "and nothing is left to look at");
+}
+
+#[test]
+fn a_sweep_that_has_many_to_tell_goes_on_after_traffic() {
+    let mut bench = Bench::new(Tunnel::default(), true);
+    let settings = Arc::new(Tunnel { keepalive: Some(KEEPALIVE), ..Tunnel::default() });
+    let count = 4 * limits::TUNNEL_PROBED_COUNT;
+    let sockets: Vec<UnixStream> = (0..count).map(|_| bench.adopt_silent(&settings)).collect();
+    let told = || sockets.iter().filter(|socket| socket_keepalive(socket).unwrap()).count();
+    bench.settle();
+    bench.now = Moment(bench.now.0 + 1000);
+    bench.turns.sweep(bench.now).unwrap();
+    let at_once = told();
+    assert!((limits::TUNNEL_PROBED_COUNT..2 * limits::TUNNEL_PROBED_COUNT).contains(&at_once), "{at_once}");
+    assert!(bench.turns.turn(bench.now).unwrap(), "another turn is wanted");
+    bench.settle();
+    assert_eq!(told(), count);
+}
+
+#[test]
 fn a_sweep_looks_at_no_tunnel_of_which_nothing_is_due() {
     let count = 400;
     let mut bench = Bench::new(Tunnel::default(), true);
     let off = Arc::new(Tunnel::default());
-    (0..count).for_each(|_| bench.adopt_silent(&off));
+    (0..count).for_each(|_| drop(bench.adopt_silent(&off)));
     bench.settle();
     assert_eq!(bench.pass(3600), 0);
     let idle = Arc::new(Tunnel { timeout: Some(seconds(60)), ..Tunnel::default() });
-    (0..count).for_each(|_| bench.adopt_silent(&idle));
+    (0..count).for_each(|_| drop(bench.adopt_silent(&idle)));
     bench.settle();
     assert_eq!(bench.pass(59), 0);
     let looked_at = bench.pass(1);

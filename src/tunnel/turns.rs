@@ -19,7 +19,7 @@ use super::farewell::{self, Masks};
 use super::frames;
 use super::marks::{lose, take_leave};
 use super::pending;
-use super::pump::{self, Next, Pump};
+use super::pump::{Next, Pump};
 use super::rare::Ping;
 use super::record::{Counts, Ending, Reason, Record};
 use super::schedule::Schedule;
@@ -42,6 +42,8 @@ pub struct Turns<K> {
     queue: VecDeque<u32>,
     /// When the clock may have something for which of them.
     schedule: Schedule,
+    /// Where the sweep goes on that the turn before left.
+    swept: Option<u32>,
     pump: Pump,
     masks: Masks,
     /// Settings whose tunnels drain, and since when.
@@ -56,6 +58,7 @@ impl<K> Turns<K> {
             slots: Slab::default(),
             queue: VecDeque::new(),
             schedule: Schedule::default(),
+            swept: None,
             pump: Pump::new(pending_bytes_max),
             masks: Masks::default(),
             draining: Vec::new(),
@@ -96,7 +99,6 @@ impl<K> Turns<K> {
             let draining_since = drained(&self.draining, &slot.settings);
             self.schedule.within(index, sweep::wait(slot, index, draining_since, now), now);
             for side in Side::BOTH {
-                pump::prepare(slot, side);
                 watch(&mut self.ring, slot, index, side);
             }
             enqueue(&mut self.queue, slot, index);
@@ -130,7 +132,8 @@ impl<K> Turns<K> {
                 unwatch(&mut self.ring, slot, index, side);
             }
         }
-        let is_unfinished = !self.queue.is_empty();
+        self.sweep_on(now);
+        let is_unfinished = !self.queue.is_empty() || self.swept.is_some();
         if is_unfinished {
             self.ring.wake(Token::WAKE.pack());
         }
@@ -194,32 +197,52 @@ impl<K> Turns<K> {
         }
     }
 
-    /// Does what is due by the clock, and returns how many tunnels it looked at for that. Some may then want a turn.
+    /// Does what is due by the clock, and returns how many tunnels it looked at for that. Some may then want a turn, and
+    /// turns go on where much is due at once.
     pub fn sweep(&mut self, now: Moment) -> io::Result<usize> {
         // Nobody else has them: neither a tunnel nor the generation they came with.
         self.draining.retain(|(settings, _)| Arc::strong_count(settings) > 1);
-        let (mut from, mut looked_at) = (0, 0);
-        while let Some(slots) = self.schedule.take_due(from, now) {
-            from = slots.end;
-            for index in slots.start..slots.end.min(self.slots.end()) {
-                self.look(index, now);
-                looked_at += 1;
-            }
-        }
+        self.swept = Some(0);
+        let looked_at = self.sweep_on(now);
         self.ring.submit()?;
         Ok(looked_at)
     }
 
-    /// Does what is due in one tunnel, and notes when to look again.
-    fn look(&mut self, index: u32, now: Moment) {
-        let Some(slot) = self.slots.at(index).filter(|slot| slot.ending().is_none()) else { return };
+    /// Goes on with a sweep until it is through, or enough sockets have been told of their probes for now.
+    fn sweep_on(&mut self, now: Moment) -> usize {
+        let (mut looked_at, mut told) = (0, 0);
+        while let Some(from) = self.swept {
+            if told >= limits::TUNNEL_PROBED_COUNT {
+                break;
+            }
+            let slots = self.schedule.take_due(from, now).unwrap_or_default();
+            self.swept = Some(slots.end).filter(|end| *end > 0);
+            for index in slots.start..slots.end.min(self.slots.end()) {
+                told += usize::from(self.look(index, now));
+                looked_at += 1;
+            }
+        }
+        looked_at
+    }
+
+    /// Does what is due in one tunnel, and notes when to look again. True if its sockets were told of their probes.
+    fn look(&mut self, index: u32, now: Moment) -> bool {
+        let Some(slot) = self.slots.at(index).filter(|slot| slot.ending().is_none()) else { return false };
         self.pump.free_pipes(slot, now);
         let draining_since = drained(&self.draining, &slot.settings);
-        match sweep::due(slot, index, draining_since, now) {
+        let due = sweep::due(slot, index, draining_since, now);
+        match due {
             None => {}
-            Some(Due::End(ending)) => return self.end(index, ending, now),
-            Some(Due::Farewell(ending)) => return self.take_leave(index, ending, now),
+            Some(Due::End(ending)) => {
+                self.end(index, ending, now);
+                return false;
+            }
+            Some(Due::Farewell(ending)) => {
+                self.take_leave(index, ending, now);
+                return false;
+            }
             Some(Due::Alive) => slot.set_ping(None),
+            Some(Due::Probes) => probe(slot),
             Some(Due::Ping) => {
                 let payload = self.masks.bytes();
                 slot.keep(Direction::ToClient, &frames::ping_frame(payload), now);
@@ -228,6 +251,7 @@ impl<K> Turns<K> {
             }
         }
         self.schedule.within(index, sweep::wait(slot, index, draining_since, now), now);
+        due == Some(Due::Probes)
     }
 
     /// From now on the tunnels with these settings drain.
@@ -296,6 +320,14 @@ fn enqueue(queue: &mut VecDeque<u32>, slot: &mut Slot, index: u32) {
     if !slot.is_queued() {
         slot.set_queued(true);
         queue.push_back(index);
+    }
+}
+
+/// Tells both sockets of TCP's own probes.
+fn probe(slot: &mut Slot) {
+    slot.set_young(false);
+    if let Some(keepalive) = &slot.settings.keepalive {
+        Side::BOTH.iter().for_each(|side| socket::set_keepalive(slot.socket(*side), keepalive));
     }
 }
 

@@ -48,8 +48,8 @@ pub const TABLE: &[Directive] = &[
         "tunnel_keepalive",
         ONE_OR_MORE,
         |level, line| line.once(&mut level.tunnel.keepalive, |line| or_off(line, keepalive)),
-        "TCP keep-alive on both sockets: `idle=`, `interval=`, `count=`, and `user_timeout=` for bytes that nobody \
-         acknowledges (`idle=2m user_timeout=3m`).",
+        "TCP keep-alive on both sockets of a tunnel that is older than a second: `idle=`, `interval=`, `count=`, and \
+         `user_timeout=` for bytes that nobody acknowledges (`idle=2m user_timeout=3m`).",
     ),
     level_flag(
         "tunnel_frames",
