@@ -19,7 +19,7 @@
 //! | [`config`] | the dialect: text -> [`model`], every error with its place | sockets, threads |
 //! | [`shard`] | one thread: runtime, listeners, mailbox, counts | the syntax of messages |
 //! | [`proxy`] | a client connection from accept to its end or its tunnel | threads, signals, how a tunnel works |
-//! | [`tunnel`] | pairs of sockets after an upgrade, on a ring of its own | HTTP, logs, configuration |
+//! | [`tunnel`] | pairs of sockets after an upgrade, and parked ones, on a ring of its own | HTTP, logs, configuration |
 //! | [`names`] | addresses of names that are asked for while requests are served | requests, groups |
 //! | [`zones`] | what `limit_conn` and `limit_req` count by key, for all shards | requests |
 //! | [`upstream`] | which peer, and what is known about the peers of all shards | messages |
@@ -45,7 +45,8 @@
 //! - A client's bytes after an upgrade request reach the peer after a verified 101, or nobody. A connection that carried
 //!   an upgrade is used for nothing else after it.
 //! - A message whose end two parsers could see in two places is refused, from either side.
-//! - What waits holds no buffer: an idle connection has its socket and its state, a quiet tunnel a slot of 112 bytes.
+//! - What waits holds no buffer: a client's connection that is idle for a second is *parked*, 96 bytes without a task until
+//!   something comes; a quiet tunnel is a slot of 112 bytes.
 //! - Every queue, buffer and wait has a bound, in [`limits`] or by a directive.
 //! - A panic ends the connection it happened in, and is an `[alert]` in the log, as is anything left open at the end.
 //! - Directions are called `to_upstream` and `to_client`; a *peer* is one address of an *upstream*, which is a group.

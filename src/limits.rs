@@ -244,6 +244,20 @@ pub const SPOOL_NAME_ATTEMPTS_MAX: usize = 10_000;
 /// are faster pay nothing for the watch.
 pub const WATCH_CLIENT_AFTER: Duration = Duration::from_millis(100);
 
+/// A client's connection that has waited for a request for this long gives its task up. Whoever asks more often pays nothing
+/// for that; the others one task for each request.
+pub const CLIENT_PARK_AFTER: Duration = Duration::from_secs(1);
+
+/// Waits with less time left end where they are: parked ones are looked at once a second.
+pub const CLIENT_PARK_LEFT_MIN: Duration = Duration::from_secs(2);
+
+/// Connections that are parked in so much time at most, the rest a second later: until the ring has given the old
+/// descriptor back each has two, which others may need.
+pub const CLIENT_PARK_COUNT: usize = 512;
+pub const CLIENT_PARK_COUNT_TIME: Duration = Duration::from_millis(10);
+
+const _: () = assert!(CLIENT_PARK_LEFT_MIN.as_millis() >= 2 * TUNNEL_SWEEP_INTERVAL.as_millis());
+
 /// Passwords that wait for the one thread that compares them; each takes milliseconds, and later ones would time out.
 pub const PASSWORDS_WAITING_MAX: usize = 1024;
 

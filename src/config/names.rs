@@ -31,6 +31,7 @@ const FIXED: &[(&str, Variable)] = &[
     ("connection_requests", Variable::ConnectionRequests),
     ("connection_time", Variable::ConnectionTime),
     ("connections_active", Variable::ConnectionsActive),
+    ("connections_parked", Variable::ConnectionsParked),
     ("connections_reading", Variable::ConnectionsReading),
     ("connections_waiting", Variable::ConnectionsWaiting),
     ("connections_writing", Variable::ConnectionsWriting),

@@ -45,6 +45,8 @@ pub enum Variable {
     ConnectionTime,
     /// `$connections_active` and kin, of all shards.
     ConnectionsActive,
+    /// Longhaul's own: of those that wait, the ones that are parked.
+    ConnectionsParked,
     ConnectionsReading,
     ConnectionsWaiting,
     ConnectionsWriting,

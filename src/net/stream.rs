@@ -70,6 +70,14 @@ impl Stream {
         }
     }
 
+    /// The same connection by another descriptor.
+    ///
+    /// # Errors
+    /// `EMFILE` when none is left.
+    pub fn duplicate(&self) -> io::Result<OwnedFd> {
+        Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&self.socket), 0)?)
+    }
+
     /// Waits until bytes, an end or an error can be read.
     ///
     /// # Errors

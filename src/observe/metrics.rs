@@ -29,6 +29,8 @@ pub struct ShardMetrics {
     pub writing: Level,
     /// Connections that wait for their next request.
     pub waiting: Level,
+    /// Of those, the ones that are parked.
+    pub parked: Level,
     pub tunnels_opened: Count,
     pub tunnels: Level,
     /// Bytes in memory that wait for a side to take them.
@@ -58,6 +60,7 @@ pub struct Totals {
     pub reading: u64,
     pub writing: u64,
     pub waiting: u64,
+    pub parked: u64,
     pub tunnels_opened: u64,
     pub tunnels: u64,
     pub tunnels_pending_bytes: u64,
@@ -160,6 +163,7 @@ impl Metrics {
             reading: level(|shard| &shard.reading),
             writing: level(|shard| &shard.writing),
             waiting: level(|shard| &shard.waiting),
+            parked: level(|shard| &shard.parked),
             tunnels_opened: count(|shard| &shard.tunnels_opened),
             tunnels: level(|shard| &shard.tunnels),
             tunnels_pending_bytes: level(|shard| &shard.tunnels_pending_bytes),

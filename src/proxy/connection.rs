@@ -1,15 +1,18 @@
-//! The life of a client connection that speaks HTTP/1.x: wait, read a head, answer, and again.
+//! The life of a client connection that speaks HTTP/1.x: wait, read a head, answer, and again. At rest it has none:
+//! see `parked`.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Shard;
 use super::client::Client;
 use super::exchange::{Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, Handover};
+use super::parked::{self, Parked, Waited};
 use super::preface;
 use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
@@ -17,7 +20,7 @@ use crate::model::{ClientHead, Lingering, LogLevel};
 use crate::net::accept::Accepted;
 use crate::net::buffer;
 use crate::net::stream::Stream;
-use crate::net::timer::{limited, within};
+use crate::net::timer::limited;
 use crate::observe::error_log;
 use crate::observe::outcome::ConnectionEnd;
 use crate::sys::errno::Errno;
@@ -33,6 +36,8 @@ enum Arrival {
     },
     /// The client went away between requests, or never sent one, or its time to do so is over.
     Nothing(ConnectionEnd),
+    /// Nothing has come for a while: what [`Waited::Quiet`] says.
+    Quiet(OwnedFd, Duration),
 }
 
 /// A request's head.
@@ -43,28 +48,48 @@ struct Arrived {
     pipelined: bool,
 }
 
-/// Serves a connection until it ends or becomes a tunnel, whose two ends are returned.
-pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Option<Ends> {
-    let stream = match Stream::from_fd(accepted.fd) {
-        Ok(stream) => stream,
+/// How a connection comes to be served.
+pub enum Coming {
+    /// Just accepted by the listener with that index.
+    New(usize, Accepted),
+    /// Back from its rest, since there is something to read.
+    Back(OwnedFd, Parked),
+}
+
+/// What a connection that did not end was left as.
+pub enum Left {
+    /// It became a tunnel between these.
+    Tunnel(Ends),
+    /// It rests, for so long at most.
+    Parked(OwnedFd, Duration, Parked),
+}
+
+/// Serves a connection until it ends, becomes a tunnel or is to be parked.
+pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
+    let mut is_here = matches!(coming, Coming::Back(..));
+    let mut client = match open(&shard, coming) {
+        Ok(client) => client,
         Err(error) => {
             error_log::write(LogLevel::Crit, None, format_args!("connection could not be registered ({error})"));
             return None;
         }
     };
-    let mut client = Client::new(stream, shard.next_connection_number(), accepted.client, listener);
     let mut raw = Vec::new();
-    if !preface::read(&shard, &mut client, &mut raw).await {
+    if !is_here && !preface::read(&shard, &mut client, &mut raw).await {
         shard.own_metrics().connection_ended(ConnectionEnd::Failed);
         return None;
     }
     loop {
-        let arrival = next_head(&shard, &client, &mut raw).await;
+        let arrival = next_head(&shard, &client, &mut raw, std::mem::take(&mut is_here)).await;
         // The exchange's state is large and lives only while there is one.
         let next = match arrival {
             Arrival::Nothing(end) => {
                 shard.own_metrics().connection_ended(end);
                 return None;
+            }
+            Arrival::Quiet(socket, within) => {
+                debug_assert!(raw.is_empty(), "a head that has begun is not parked");
+                return Some(Left::Parked(socket, within, Parked::new(&shard, client)));
             }
             Arrival::Head(arrived) => boxed(|| one(&shard, &client, &mut raw, arrived)).await,
             Arrival::Broken { failure, line, bytes, started } => {
@@ -75,7 +100,7 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
             Next::KeepAlive => {}
             Next::Tunnel(handover) => {
                 shard.own_metrics().connection_ended(ConnectionEnd::Tunnelled);
-                return join(&shard, client, *handover, raw);
+                return join(&shard, client, *handover, raw).map(Left::Tunnel);
             }
             Next::Drop => {
                 shard.own_metrics().connection_ended(ConnectionEnd::Failed);
@@ -98,6 +123,15 @@ pub async fn serve(shard: Rc<Shard>, listener: usize, accepted: Accepted) -> Opt
                 return None;
             }
         }
+    }
+}
+
+fn open(shard: &Shard, coming: Coming) -> io::Result<Client> {
+    match coming {
+        Coming::New(listener, Accepted { fd, client }) => {
+            Ok(Client::new(Stream::from_fd(fd)?, shard.next_connection_number(), client, listener))
+        }
+        Coming::Back(socket, parked) => parked.resume(shard, socket),
     }
 }
 
@@ -150,32 +184,45 @@ async fn broken(
     exchange.run(raw, Some(failure)).await
 }
 
-/// Waits for a request and reads its head.
-async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Arrival {
+/// Waits for a request, unless it is here, and reads its head.
+async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>, mut is_here: bool) -> Arrival {
     let rules = &shard.default_server(client.listener).client_head;
     let pipelined = !raw.is_empty() && client.requests.get() > 0;
-    if raw.is_empty() {
-        *raw = Vec::new();
-        if shard.is_draining() && client.requests.get() > 0 {
-            return Arrival::Nothing(ConnectionEnd::Drained);
-        }
-        let is_first = client.requests.get() == 0;
-        if !is_first || !has_come_already(client, raw, rules) {
-            let waiting = shard.wait(client);
-            let woken = within(shard.wait_time(client), pin!(client.stream.readable())).await;
-            drop(waiting);
-            if woken.is_err() {
-                return Arrival::Nothing(if is_first { ConnectionEnd::HeadTimeout } else { ConnectionEnd::Idle });
+    loop {
+        if raw.is_empty() && !std::mem::take(&mut is_here) {
+            *raw = Vec::new();
+            if let Some(arrival) = begun(shard, client, raw, rules).await {
+                return arrival;
             }
         }
+        let _counted = shard.own_metrics().reading.raised();
+        let mut reading = Reading::new(rules, pipelined);
+        if let Some(arrival) = reading.read_now(client, raw) {
+            return arrival;
+        }
+        // Otherwise nothing is there after all: an old wait had ended, and the connection is as idle as it was.
+        if !raw.is_empty() {
+            // Few heads come in pieces: what waits for them stands apart, so that an idle connection has no room for it.
+            return boxed(|| reading.read_on(client, raw)).await;
+        }
     }
-    let _counted = shard.own_metrics().reading.raised();
-    let mut reading = Reading::new(rules, pipelined);
-    if let Some(arrival) = reading.read_now(client, raw) {
-        return arrival;
+}
+
+/// Waits until a request begins, or says why none does.
+async fn begun(shard: &Shard, client: &Client, raw: &mut Vec<u8>, rules: &ClientHead) -> Option<Arrival> {
+    if shard.is_draining() && client.requests.get() > 0 {
+        return Some(Arrival::Nothing(ConnectionEnd::Drained));
     }
-    // Few heads come in pieces: what waits for them stands apart, so that an idle connection has no room for it.
-    boxed(|| reading.read_on(client, raw)).await
+    let is_first = client.requests.get() == 0;
+    if is_first && has_come_already(client, raw, rules) {
+        return None;
+    }
+    match parked::wait(shard, client).await {
+        Waited::Readable => None,
+        Waited::TimedOut if is_first => Some(Arrival::Nothing(ConnectionEnd::HeadTimeout)),
+        Waited::TimedOut => Some(Arrival::Nothing(ConnectionEnd::Idle)),
+        Waited::Quiet(socket, within) => Some(Arrival::Quiet(socket, within)),
+    }
 }
 
 /// A client that connects mostly sends at once: its first bytes are often here before they could be waited for.

@@ -24,6 +24,7 @@ mod files;
 mod handover;
 mod limit_status;
 mod pace;
+mod parked;
 mod pass;
 mod peer;
 mod preface;
@@ -46,4 +47,5 @@ mod variables;
 
 pub use exchange::{Ground, Sample};
 pub use handover::{Ends, Kept};
+pub use parked::Parked;
 pub use shard::{Shard, ShardParts};

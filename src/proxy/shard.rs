@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
-use crate::limits::LOG_SCRATCH_BYTES_MAX;
+use crate::limits::{CLIENT_PARK_COUNT, CLIENT_PARK_COUNT_TIME, LOG_SCRATCH_BYTES_MAX};
 use crate::model::{Generation, LogCacheId, LogLevel, Server};
 use crate::names::Names;
 use crate::net::stream::Stream;
@@ -62,6 +62,8 @@ pub struct Shard {
     waiting: RefCell<Vec<Seat>>,
     /// The first free seat of those; the others follow.
     free_seat: Cell<usize>,
+    /// Since when, and how many connections were parked.
+    parked: Cell<(Instant, usize)>,
 }
 
 /// One place among those who wait. Each idle connection has one.
@@ -109,6 +111,7 @@ impl Shard {
             is_draining: Cell::new(false),
             waiting: RefCell::default(),
             free_seat: Cell::new(0),
+            parked: Cell::new((Instant::now(), 0)),
         })
     }
 
@@ -193,6 +196,15 @@ impl Shard {
         }
         self.own_metrics().waiting.raise();
         Waiting { shard: self, seat }
+    }
+
+    /// Whether one more connection may be parked now.
+    pub fn may_park(&self) -> bool {
+        let (since, count) = self.parked.get();
+        let (since, count) =
+            if since.elapsed() < CLIENT_PARK_COUNT_TIME { (since, count) } else { (Instant::now(), 0) };
+        self.parked.set((since, count + 1));
+        count < CLIENT_PARK_COUNT && !self.is_draining()
     }
 
     /// The cells of this shard.

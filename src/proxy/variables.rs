@@ -194,6 +194,7 @@ impl Exchange<'_> {
         let totals = || self.shard.metrics.totals();
         match variable {
             Variable::ConnectionsActive => Some(totals().active),
+            Variable::ConnectionsParked => Some(totals().parked),
             Variable::ConnectionsReading => Some(totals().reading),
             Variable::ConnectionsWaiting => Some(totals().waiting),
             Variable::ConnectionsWriting => Some(totals().writing + totals().tunnels),

@@ -1,6 +1,7 @@
 //! A shard's own state and its main task: commands in, reports out, counts of what is alive.
 
 use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use super::gate::Gate;
 use super::mailbox::{Mailbox, Receiver};
 use super::messages::{Adoption, Command, Left, Plan, Report};
 use super::rest::Rest;
-use super::service::Service;
+use super::service::{Onward, Service};
 use crate::limits::{SHARD_STOP_TIME, SHARD_WARNING_INTERVAL, TUNNEL_FAREWELL_TIME, TUNNEL_SWEEP_INTERVAL};
 use crate::model::{self, ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Reserve};
 use crate::observe::error_log;
-use crate::tunnel::{Engine, EngineOptions, Keep, Reason, Record, Seed};
+use crate::tunnel::{Engine, EngineOptions, Keep, Park, Reason, Record, Seed, Waking};
 
 /// One generation on this shard.
 struct Served<S: Service> {
@@ -52,7 +53,7 @@ impl<S: Service> Served<S> {
 struct Local<S: Service> {
     number: usize,
     reports: Arc<Mailbox<Report>>,
-    engine: Rc<Engine<Tunnelled<S>>>,
+    engine: Rc<Engine<Tunnelled<S>, Resting<S>>>,
     reserve: Reserve,
     newest: RefCell<Option<Rc<Served<S>>>>,
     doors: RefCell<Vec<Rc<Door>>>,
@@ -94,7 +95,12 @@ pub fn run<S: Service>(plan: Plan, commands: Arc<Mailbox<Command<S::Parts>>>, re
 }
 
 impl<S: Service> Local<S> {
-    fn new(number: usize, reports: Arc<Mailbox<Report>>, engine: Rc<Engine<Tunnelled<S>>>, reserve: Reserve) -> Self {
+    fn new(
+        number: usize,
+        reports: Arc<Mailbox<Report>>,
+        engine: Rc<Engine<Tunnelled<S>, Resting<S>>>,
+        reserve: Reserve,
+    ) -> Self {
         Self {
             number,
             reports,
@@ -178,6 +184,7 @@ impl<S: Service> Local<S> {
         if let Some(old) = old {
             old.is_old.set(true);
             old.service.close_idle();
+            self.engine.release(|resting| Rc::ptr_eq(&resting.counted.0, &old));
             self.engine.drain(&old.tunnel_settings.borrow());
             self.report_if_drained(&old);
             expire_in_time(&old);
@@ -203,6 +210,7 @@ impl<S: Service> Local<S> {
         let newest = self.newest.borrow().clone();
         if let Some(newest) = newest {
             newest.service.close_idle();
+            self.engine.release(|_| true);
             self.engine.drain(&newest.tunnel_settings.borrow());
         }
         let local = Rc::clone(self);
@@ -294,21 +302,8 @@ impl<S: Service> Taker for Local<S> {
             self.warn(LogLevel::Alert, format_args!("{max} worker_connections are not enough"));
             return served.service.refused();
         }
-        let local = Rc::clone(self);
         let counted = Counted::new(&served);
-        monoio::spawn(async move {
-            let serving = pin!(Some(Rc::clone(&served.service).serve(listener, accepted)));
-            match served.expiry.run(pin!(contain(serving))).await {
-                Some(Ok(Some((seed, kept)))) => local.tunnel(seed, kept, &served),
-                None | Some(Ok(None)) => {}
-                Some(Err(panicked)) => {
-                    let text = format_args!("connection ended by a panic: {}", panicked.0);
-                    error_log::write(LogLevel::Alert, None, text);
-                    served.service.panicked();
-                }
-            }
-            drop(counted);
-        });
+        monoio::spawn(run_connection(counted, move |service| service.serve(listener, accepted)));
     }
 
     fn warn(&self, level: LogLevel, text: std::fmt::Arguments<'_>) {
@@ -321,6 +316,52 @@ impl<S: Service> Taker for Local<S> {
 
     fn reserve(&self) -> &Reserve {
         &self.reserve
+    }
+}
+
+/// Drives a connection in its task until it ends, or is something else's.
+async fn run_connection<S: Service, F: Future<Output = Option<Onward<S>>>>(
+    counted: Counted<S>,
+    begin: impl FnOnce(Rc<S>) -> F,
+) {
+    let served = Rc::clone(&counted.0);
+    let serving = pin!(Some(begin(Rc::clone(&served.service))));
+    match served.expiry.run(pin!(contain(serving))).await {
+        Some(Ok(Some(Onward::Tunnel(seed, kept)))) => served.local.tunnel(seed, kept, &served),
+        Some(Ok(Some(Onward::Parked(socket, within, parked)))) => {
+            served.local.rest.stir();
+            return served.local.engine.park(socket, within, Resting { counted, parked });
+        }
+        None | Some(Ok(None)) => {}
+        Some(Err(panicked)) => {
+            let text = format_args!("connection ended by a panic: {}", panicked.0);
+            error_log::write(LogLevel::Alert, None, text);
+            served.service.panicked();
+        }
+    }
+    drop(counted);
+}
+
+/// What the engine keeps beside a parked connection.
+struct Resting<S: Service> {
+    counted: Counted<S>,
+    parked: S::Parked,
+}
+
+impl<S: Service> Park for Resting<S> {
+    fn wake(self, socket: OwnedFd, waking: Waking) {
+        let Self { counted, parked } = self;
+        match waking {
+            Waking::Readable => {
+                drop(monoio::spawn(run_connection(counted, move |service| service.resume(socket, parked))));
+            }
+            Waking::Closed | Waking::TimedOut | Waking::Released => {
+                counted.0.service.rest_ended(parked, waking);
+                // Before the counts say that it is gone.
+                drop(socket);
+                drop(counted);
+            }
+        }
     }
 }
 

@@ -26,5 +26,5 @@ mod thread;
 pub use mailbox::Mailbox;
 pub use messages::{Adoption, Command, Left, Plan, Report};
 pub use proxying::{Parts, Proxying};
-pub use service::Service;
+pub use service::{Onward, Service};
 pub use thread::{Shard, start};

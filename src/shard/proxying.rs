@@ -3,11 +3,12 @@
 //! Proxy and tunnel do not know each other: this file turns the ends that one gives away into the seed that the other
 //! takes, and the record of a tunnel into what logs and counters see.
 
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::naming;
-use super::service::Service;
+use super::service::{Onward, Service};
 use crate::limits::NAMES_FIRST_TIME;
 use crate::model::Generation;
 use crate::names::Names;
@@ -15,9 +16,10 @@ use crate::net::accept::Accepted;
 use crate::observe::logs::Logs;
 use crate::observe::metrics::{Metrics, ShardMetrics};
 use crate::observe::outcome::{ConnectionEnd, TunnelClose, TunnelCloser, TunnelEnd, TunnelRecord};
-use crate::proxy::{self, Ends, Kept, ShardParts};
+use crate::proxy::connection::{Coming, Left};
+use crate::proxy::{self, Ends, Kept, Parked, ShardParts};
 use crate::route::{self, Router};
-use crate::tunnel::{Closer, Counts, Ending, Reason, Record, Seed, Side};
+use crate::tunnel::{Closer, Counts, Ending, Reason, Record, Seed, Side, Waking};
 use crate::upstream::Groups;
 use crate::zones::Zones;
 
@@ -84,8 +86,13 @@ impl Open {
         Self(cells.clone())
     }
 
-    /// Counts once more, for the tunnel, whose end takes it back.
-    fn leave_to_tunnel(self) {
+    /// Counted before: see [`Open::leave`].
+    fn again(cells: &Cells) -> Self {
+        Self(cells.clone())
+    }
+
+    /// Counts once more, for the tunnel, whose end takes it back, or for the rest, until it is over.
+    fn leave(self) {
         self.0.own().active.raise();
     }
 }
@@ -102,9 +109,27 @@ impl Cells {
     }
 }
 
+impl Proxying {
+    async fn go_on(self: Rc<Self>, open: Open, coming: Coming) -> Option<Onward<Self>> {
+        let left = proxy::connection::serve(Rc::clone(&self.shard), coming).await?;
+        // The client's connection stays open: from here on somebody else answers for it.
+        open.leave();
+        Some(match left {
+            Left::Tunnel(ends) => {
+                let Ends { client, upstream, to_upstream, to_client, frames, settings, kept } = ends;
+                // The proxy has written the head of the 101.
+                let head = Vec::new();
+                Onward::Tunnel(Seed { client, upstream, head, to_upstream, to_client, frames, settings }, kept)
+            }
+            Left::Parked(socket, within, parked) => Onward::Parked(socket, within, parked),
+        })
+    }
+}
+
 impl Service for Proxying {
     type Parts = Parts;
     type Kept = Kept;
+    type Parked = Parked;
 
     fn begin(shard: usize, parts: Parts) -> Rc<Self> {
         let Parts { generation, routers, groups, zones, names, logs, metrics, hostname } = parts;
@@ -113,15 +138,31 @@ impl Service for Proxying {
         Rc::new(Self { shard: proxy::Shard::new(parts), metrics: cells })
     }
 
-    async fn serve(self: Rc<Self>, listener: usize, accepted: Accepted) -> Option<(Seed, Kept)> {
+    fn serve(
+        self: Rc<Self>,
+        listener: usize,
+        accepted: Accepted,
+    ) -> impl Future<Output = Option<Onward<Self>>> + 'static {
         let open = Open::count(&self.metrics);
-        let ends = proxy::connection::serve(Rc::clone(&self.shard), listener, accepted).await?;
-        // The client's connection stays open: from here on the tunnel answers for it.
-        open.leave_to_tunnel();
-        let Ends { client, upstream, to_upstream, to_client, frames, settings, kept } = ends;
-        // The proxy has written the head of the 101.
-        let head = Vec::new();
-        Some((Seed { client, upstream, head, to_upstream, to_client, frames, settings }, kept))
+        self.go_on(open, Coming::New(listener, accepted))
+    }
+
+    fn resume(self: Rc<Self>, socket: OwnedFd, parked: Parked) -> impl Future<Output = Option<Onward<Self>>> + 'static {
+        let open = Open::again(&self.metrics);
+        // Here, since a generation whose time is over may drop what follows before it has begun.
+        parked.leave(&self.shard);
+        self.go_on(open, Coming::Back(socket, parked))
+    }
+
+    fn rest_ended(&self, parked: Parked, waking: Waking) {
+        let end = match waking {
+            Waking::Readable | Waking::Closed => ConnectionEnd::ClientClosed,
+            Waking::TimedOut if parked.has_asked() => ConnectionEnd::Idle,
+            Waking::TimedOut => ConnectionEnd::HeadTimeout,
+            Waking::Released => ConnectionEnd::Drained,
+        };
+        parked.end(&self.shard, end);
+        drop(Open::again(&self.metrics));
     }
 
     fn tunnel_ended(&self, kept: Kept, record: &Record) {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,9 +13,10 @@ use crate::model::{ListenAddress, Listener};
 use crate::net::accept::Accepted;
 use crate::net::listener::bind;
 use crate::net::stream::Stream;
-use crate::tunnel::{Record, Seed};
+use crate::tunnel::{Record, Waking};
 
-/// Answers each byte with the name of its generation; `!` panics, `q` ends.
+/// Answers each byte with the name of its generation, in capitals after a rest; `!` panics, `q` ends, `p` is answered and
+/// begins a rest, `1` one that is over at once.
 struct Echo {
     name: u8,
     idle: RefCell<Vec<std::rc::Weak<Stream>>>,
@@ -23,24 +25,28 @@ struct Echo {
 impl Service for Echo {
     type Parts = u8;
     type Kept = ();
+    type Parked = ();
 
     fn begin(_shard: usize, name: u8) -> Rc<Self> {
         Rc::new(Self { name, idle: RefCell::default() })
     }
 
-    async fn serve(self: Rc<Self>, _listener: usize, accepted: Accepted) -> Option<(Seed, ())> {
-        let stream = Rc::new(Stream::from_fd(accepted.fd).ok()?);
-        self.idle.borrow_mut().push(Rc::downgrade(&stream));
-        loop {
-            let mut buffer = Vec::with_capacity(1);
-            match stream.read(&mut buffer, 1, Duration::ZERO).await {
-                Ok(1) if buffer == b"!" => panic!("asked to"),
-                Ok(1) if buffer != b"q" => {
-                    stream.write_all(&[self.name], Duration::ZERO, &mut 0).await.ok()?;
-                }
-                Ok(_) | Err(_) => return None,
-            }
-        }
+    fn serve(
+        self: Rc<Self>,
+        _listener: usize,
+        accepted: Accepted,
+    ) -> impl Future<Output = Option<Onward<Self>>> + 'static {
+        let name = self.name;
+        self.answer(accepted.fd, name)
+    }
+
+    fn resume(self: Rc<Self>, socket: OwnedFd, (): ()) -> impl Future<Output = Option<Onward<Self>>> + 'static {
+        let name = self.name.to_ascii_uppercase();
+        self.answer(socket, name)
+    }
+
+    fn rest_ended(&self, (): (), waking: Waking) {
+        assert_ne!(waking, Waking::Readable);
     }
 
     fn tunnel_ended(&self, (): (), _record: &Record) {}
@@ -50,6 +56,29 @@ impl Service for Echo {
             return;
         }
         self.idle.borrow().iter().filter_map(std::rc::Weak::upgrade).for_each(|stream| stream.shutdown_both());
+    }
+}
+
+impl Echo {
+    async fn answer(self: Rc<Self>, socket: OwnedFd, name: u8) -> Option<Onward<Self>> {
+        let stream = Rc::new(Stream::from_fd(socket).ok()?);
+        self.idle.borrow_mut().push(Rc::downgrade(&stream));
+        loop {
+            let mut buffer = Vec::with_capacity(1);
+            match stream.read(&mut buffer, 1, Duration::ZERO).await {
+                Ok(1) if buffer == b"!" => panic!("asked to"),
+                Ok(1) if buffer != b"q" => {
+                    stream.write_all(&[name], Duration::ZERO, &mut 0).await.ok()?;
+                }
+                Ok(_) | Err(_) => return None,
+            }
+            let within = match buffer[0] {
+                b'p' => Duration::from_secs(1000),
+                b'1' => Duration::from_millis(1),
+                _ => continue,
+            };
+            return Some(Onward::Parked(stream.duplicate().ok()?, within, ()));
+        }
     }
 }
 
@@ -124,7 +153,11 @@ impl Running {
 }
 
 fn ask(stream: &mut TcpStream) -> Option<u8> {
-    stream.write_all(b"?").ok()?;
+    say(stream, b'?')
+}
+
+fn say(stream: &mut TcpStream, byte: u8) -> Option<u8> {
+    stream.write_all(&[byte]).ok()?;
     let mut answer = [0u8];
     stream.read_exact(&mut answer).ok()?;
     Some(answer[0])
@@ -180,6 +213,68 @@ fn a_drain_closes_listeners_and_idle_connections_and_leaves_nothing() {
     let Report::Stopped { left, .. } = next(&running.reports) else { panic!("another report") };
     assert_eq!(left, Left::default());
     assert!(TcpStream::connect(running.address).is_err());
+}
+
+#[test]
+fn a_parked_connection_goes_on_when_it_has_something_to_say() {
+    let running = running(b'a', 100);
+    let mut one = running.connect();
+    for answer in [b'a', b'A', b'A'] {
+        assert_eq!(say(&mut one, b'p'), Some(answer));
+    }
+    assert_eq!(ask(&mut one), Some(b'A'));
+    one.write_all(b"!").unwrap();
+    assert!(is_closed(&mut one));
+    let mut other = running.connect();
+    assert_eq!(ask(&mut other), Some(b'a'));
+}
+
+#[test]
+fn a_parked_connection_counts_until_it_ends() {
+    let running = running(b'a', 1);
+    let mut parked = running.connect();
+    assert_eq!(say(&mut parked, b'p'), Some(b'a'));
+    assert!(is_closed(&mut running.connect()));
+    drop(parked);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while ask(&mut running.connect()) != Some(b'a') {
+        assert!(Instant::now() < deadline, "the place was never free again");
+    }
+}
+
+#[test]
+fn a_rest_has_an_end() {
+    let running = running(b'a', 100);
+    let mut parked = running.connect();
+    assert_eq!(say(&mut parked, b'1'), Some(b'a'));
+    assert!(is_closed(&mut parked));
+    running.shard.commands.send(Command::Drain { within: None });
+    let Report::Stopped { left, .. } = next(&running.reports) else { panic!("another report") };
+    assert_eq!(left, Left::default());
+}
+
+#[test]
+fn parked_connections_of_a_replaced_generation_are_closed_and_those_of_the_new_stay() {
+    let running = running(b'a', 100);
+    let mut old = running.connect();
+    assert_eq!(say(&mut old, b'p'), Some(b'a'));
+    running.adopt(2, b'k', 100, None);
+    assert!(is_closed(&mut old));
+    assert!(matches!(next(&running.reports), Report::Drained { shard: 0, generation: 1 }));
+    let mut new = running.connect();
+    assert_eq!(say(&mut new, b'p'), Some(b'k'));
+    assert_eq!(ask(&mut new), Some(b'K'));
+}
+
+#[test]
+fn a_drain_closes_parked_connections() {
+    let running = running(b'k', 100);
+    let mut parked = running.connect();
+    assert_eq!(say(&mut parked, b'p'), Some(b'k'));
+    running.shard.commands.send(Command::Drain { within: None });
+    assert!(is_closed(&mut parked));
+    let Report::Stopped { left, .. } = next(&running.reports) else { panic!("another report") };
+    assert_eq!(left, Left::default());
 }
 
 #[test]

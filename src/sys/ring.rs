@@ -15,6 +15,9 @@ use super::buffers::{Buffers, Lent};
 /// What a socket is watched for. ERR and HUP come unasked.
 const WATCHED: u32 = (libc::POLLIN | libc::POLLOUT | libc::POLLRDHUP) as u32;
 
+/// What a socket is polled for while nothing is expected of it but an end or something to read.
+const POLLED: u32 = (libc::POLLIN | libc::POLLRDHUP) as u32;
+
 /// Kernel threads for operations that block: none of ours does, so one of each kind is already too many.
 const WORKERS_MAX: [u32; 2] = [1, 1];
 
@@ -149,6 +152,14 @@ impl Ring {
     pub fn watch(&mut self, socket: BorrowedFd<'_>, token: u64) {
         let entry = opcode::PollAdd::new(types::Fd(socket.as_raw_fd()), WATCHED).multi(true).build().user_data(token);
         // SAFETY: a poll carries no memory of ours; a wrong descriptor number is answered by EBADF.
+        unsafe { self.push(entry) }
+    }
+
+    /// Completes once, when the socket has something to read, an end or an error, be it now or later. The armed poll holds
+    /// the socket open.
+    pub fn watch_once(&mut self, socket: BorrowedFd<'_>, token: u64) {
+        let entry = opcode::PollAdd::new(types::Fd(socket.as_raw_fd()), POLLED).build().user_data(token);
+        // SAFETY: as for `watch`.
         unsafe { self.push(entry) }
     }
 

@@ -32,10 +32,10 @@ struct Move {
 /// gets the completions of others.
 pub fn run<K>(
     ring: &mut Ring,
-    slots: &mut Slab<K>,
+    slots: &mut Slab<Slot, K>,
     chosen: &[u32],
     now: Moment,
-    mut note: impl FnMut(&mut Slab<K>, Completion),
+    mut note: impl FnMut(&mut Slab<Slot, K>, Completion),
 ) -> io::Result<usize> {
     let mut moves = begin(ring, slots, chosen);
     if moves.is_empty() {
@@ -59,7 +59,7 @@ pub fn run<K>(
     Ok(moved)
 }
 
-fn begin<K>(ring: &mut Ring, slots: &mut Slab<K>, chosen: &[u32]) -> Vec<Move> {
+fn begin<K>(ring: &mut Ring, slots: &mut Slab<Slot, K>, chosen: &[u32]) -> Vec<Move> {
     let mut moves = Vec::new();
     for &index in chosen {
         let Some(slot) = slots.at(index) else { continue };

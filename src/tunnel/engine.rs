@@ -3,6 +3,7 @@
 //! Only here is the runtime known: one task awaits the ring's descriptor, adoptions and the sweep, then makes a turn.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,10 +12,12 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
+use std::time::Duration;
 
 use crate::limits;
 use crate::model;
 
+use super::parked::Park;
 use super::pump;
 use super::record::{Counts, Keep, Reason};
 use super::side::Direction;
@@ -57,9 +60,9 @@ impl Default for EngineOptions {
     }
 }
 
-/// All tunnels of one shard. Belongs to the thread that made it.
-pub struct Engine<K> {
-    turns: RefCell<Turns<K>>,
+/// All tunnels of one shard, and its parked sockets. Belongs to the thread that made it.
+pub struct Engine<K, P = Infallible> {
+    turns: RefCell<Turns<K, P>>,
     started: std::time::Instant,
     /// There is work that no completion announces.
     is_asked: Cell<bool>,
@@ -71,10 +74,10 @@ pub struct Engine<K> {
 /// Called with each sweep: for metrics, which are never more than that out of date.
 pub type OnSweep = Box<dyn Fn(&Counts)>;
 
-impl<K: Keep> Engine<K> {
+impl<K: Keep, P: Park> Engine<K, P> {
     /// # Errors
     /// The text names the call that io_uring refused, and its errno.
-    pub fn new(options: EngineOptions) -> io::Result<Rc<Engine<K>>> {
+    pub fn new(options: EngineOptions) -> io::Result<Rc<Self>> {
         Ok(Rc::new(Engine {
             turns: RefCell::new(Turns::new(
                 options.ring_submissions,
@@ -103,6 +106,18 @@ impl<K: Keep> Engine<K> {
         pump::begin(&mut slot, Direction::ToClient, &seed.to_client, now);
         self.turns.borrow_mut().adopt(slot, kept, now);
         self.ask();
+    }
+
+    /// Holds a socket at rest until there is something to read, it ends, or it was held for so long.
+    pub fn park(&self, socket: OwnedFd, within: Duration, kept: P) {
+        let now = self.now();
+        self.turns.borrow_mut().park(socket, within, kept, now);
+        self.ask();
+    }
+
+    /// Gives the parked sockets back that `which` chooses, except those that have something to read: they wake anyway.
+    pub fn release(&self, which: impl Fn(&P) -> bool) {
+        self.turns.borrow_mut().release(which);
     }
 
     /// Tunnels whose sockets are not closed yet.
@@ -213,11 +228,14 @@ impl<K: Keep> Engine<K> {
 
     fn turn(&self) -> io::Result<()> {
         let now = self.now();
-        let (result, over) = {
+        let (result, over, woken) = {
             let mut turns = self.turns.borrow_mut();
-            (turns.turn(now), turns.take_over())
+            (turns.turn(now), turns.take_over(), turns.take_woken())
         };
         self.tell(over);
+        for (kept, socket, waking) in woken {
+            kept.wake(socket, waking);
+        }
         result.map(|_| ())
     }
 

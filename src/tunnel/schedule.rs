@@ -1,4 +1,4 @@
-//! Which tunnels the clock has to look at, and when. Pure.
+//! Which slots the clock has to look at, and when. Pure.
 //!
 //! Neighbours in the slab share one entry: the earliest time at which anything may be due in one of them. A group whose
 //! time has not come is not touched, so what a sweep costs follows what is due and not what is held. A time may be too
@@ -50,7 +50,8 @@ impl Schedule {
     }
 }
 
-fn left(ticks: u32, now: Moment) -> u32 {
+/// The ticks from now until one that is less than half of their range away; 0 once it is reached.
+pub fn left(ticks: u32, now: Moment) -> u32 {
     let left = ticks.wrapping_sub(now.ticks());
     if left > u32::MAX / 2 { 0 } else { left }
 }

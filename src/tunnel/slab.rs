@@ -2,35 +2,44 @@
 
 use std::num::NonZeroU32;
 
-use super::slot::{GENERATION_MASK, Slot};
-
 /// Slots that are allocated at once. A growing slab neither copies nor doubles, and its pages are first touched by the
-/// tunnels that live in them. Tests have no descriptors for so many.
+/// slots that live in them. Tests have no descriptors for so many.
 const CHUNK_SLOTS: usize = if cfg!(test) { 256 } else { 16 << 10 };
 
-/// A place. The generation is that of the next tunnel; a tunnel carries its own.
-enum Entry<K> {
-    Vacant { generation: u32, next: Option<NonZeroU32> },
-    Held(Slot, K),
+/// The bits of a generation that fit beside index and purpose in a token of the ring.
+pub const GENERATION_MASK: u32 = (1 << 24) - 1;
+
+/// What lies in a slab.
+pub trait Numbered {
+    /// Given by the slab, so that completions of an earlier slot at the same index are told apart.
+    fn generation(&self) -> u32;
+
+    fn set_generation(&mut self, generation: u32);
 }
 
-/// All tunnels of a shard, each with what is kept for its end.
-pub struct Slab<K> {
-    chunks: Vec<Vec<Entry<K>>>,
+/// A place. The generation is that of the next slot; a slot carries its own.
+enum Entry<T, K> {
+    Vacant { generation: u32, next: Option<NonZeroU32> },
+    Held(T, K),
+}
+
+/// All slots of one kind on a shard, each with what is kept for its end.
+pub struct Slab<T, K> {
+    chunks: Vec<Vec<Entry<T, K>>>,
     /// One more than the index of the first vacant place; each knows the next.
     free: Option<NonZeroU32>,
     held: usize,
 }
 
-impl<K> Default for Slab<K> {
-    fn default() -> Slab<K> {
-        const { assert!(size_of::<Entry<K>>() <= size_of::<(Slot, K)>(), "a vacant place costs more than a held one") };
+impl<T, K> Default for Slab<T, K> {
+    fn default() -> Slab<T, K> {
+        const { assert!(size_of::<Entry<T, K>>() <= size_of::<(T, K)>(), "a vacant place costs more than a held one") };
         Slab { chunks: Vec::new(), free: None, held: 0 }
     }
 }
 
-impl<K> Slab<K> {
-    /// Tunnels held.
+impl<T: Numbered, K> Slab<T, K> {
+    /// Slots held.
     pub fn len(&self) -> usize {
         self.held
     }
@@ -42,14 +51,14 @@ impl<K> Slab<K> {
     }
 
     /// Gives the slot an index, and the generation of its place.
-    pub fn insert(&mut self, mut slot: Slot, kept: K) -> u32 {
+    pub fn insert(&mut self, mut slot: T, kept: K) -> u32 {
         self.held += 1;
         let Some(free) = self.free else { return self.append(slot, kept) };
         let index = free.get() - 1;
         if let Some(entry) = self.entry(index) {
             let next = match entry {
                 Entry::Vacant { generation, next } => {
-                    slot.generation = *generation;
+                    slot.set_generation(*generation);
                     *next
                 }
                 Entry::Held(..) => None,
@@ -60,7 +69,7 @@ impl<K> Slab<K> {
         index
     }
 
-    fn append(&mut self, slot: Slot, kept: K) -> u32 {
+    fn append(&mut self, slot: T, kept: K) -> u32 {
         let index = self.end();
         match self.chunks.last_mut() {
             Some(last) if last.len() < CHUNK_SLOTS => last.push(Entry::Held(slot, kept)),
@@ -73,26 +82,34 @@ impl<K> Slab<K> {
         index
     }
 
-    fn entry(&mut self, index: u32) -> Option<&mut Entry<K>> {
+    fn entry(&mut self, index: u32) -> Option<&mut Entry<T, K>> {
         self.chunks.get_mut(index as usize / CHUNK_SLOTS)?.get_mut(index as usize % CHUNK_SLOTS)
     }
 
-    /// The tunnel at an index.
-    pub fn at(&mut self, index: u32) -> Option<&mut Slot> {
+    /// The slot at an index.
+    pub fn at(&mut self, index: u32) -> Option<&mut T> {
         match self.entry(index)? {
             Entry::Held(slot, _) => Some(slot),
             Entry::Vacant { .. } => None,
         }
     }
 
-    /// The tunnel that had this index and generation, if it is still there.
-    pub fn get(&mut self, index: u32, generation: u32) -> Option<&mut Slot> {
-        self.at(index).filter(|slot| slot.generation == generation)
+    /// The slot that had this index and generation, if it is still there.
+    pub fn get(&mut self, index: u32, generation: u32) -> Option<&mut T> {
+        self.at(index).filter(|slot| slot.generation() == generation)
     }
 
-    /// Takes a tunnel out; its index is free again.
-    pub fn remove(&mut self, index: u32) -> Option<(Slot, K)> {
-        let generation = (self.at(index)?.generation + 1) & GENERATION_MASK;
+    /// The slot at an index and what is kept beside it.
+    pub fn both(&mut self, index: u32) -> Option<(&mut T, &K)> {
+        match self.entry(index)? {
+            Entry::Held(slot, kept) => Some((slot, kept)),
+            Entry::Vacant { .. } => None,
+        }
+    }
+
+    /// Takes a slot out; its index is free again.
+    pub fn remove(&mut self, index: u32) -> Option<(T, K)> {
+        let generation = (self.at(index)?.generation() + 1) & GENERATION_MASK;
         let vacant = Entry::Vacant { generation, next: self.free };
         let Entry::Held(slot, kept) = std::mem::replace(self.entry(index)?, vacant) else { return None };
         self.free = NonZeroU32::new(index + 1);
@@ -104,7 +121,7 @@ impl<K> Slab<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tunnel::slot::Moment;
+    use crate::tunnel::slot::{Moment, Slot};
     use std::os::unix::net::UnixStream;
 
     fn slot() -> Slot {
@@ -116,12 +133,12 @@ mod tests {
     fn an_old_generation_finds_nothing() {
         let mut slab = Slab::default();
         let index = slab.insert(slot(), ());
-        let generation = slab.at(index).unwrap().generation;
+        let generation = slab.at(index).unwrap().generation();
         assert!(slab.get(index, generation).is_some());
         assert!(slab.remove(index).is_some() && slab.remove(index).is_none());
         assert!(slab.get(index, generation).is_none());
         let again = slab.insert(slot(), ());
-        let next = slab.at(again).unwrap().generation;
+        let next = slab.at(again).unwrap().generation();
         assert_eq!(again, index);
         assert_ne!(next, generation);
         assert!(slab.get(again, generation).is_none() && slab.get(again, next).is_some());

@@ -16,6 +16,7 @@ use super::pipe::Pipe;
 use super::rare::{Farewell, Ping, Rare};
 use super::record::{Close, Ending, Record};
 use super::side::{Direction, Known, Side, Standing};
+use super::slab::{GENERATION_MASK, Numbered};
 use super::u48::U48;
 
 /// Milliseconds since the engine was made.
@@ -91,8 +92,7 @@ impl Strides {
 
 /// One tunnel.
 pub struct Slot {
-    /// Given by the slab, so that completions of an earlier tunnel at the same index are told apart.
-    pub generation: u32,
+    generation: u32,
     sockets: [OwnedFd; 2],
     pub known: [Known; 2],
     standing: Standing,
@@ -111,6 +111,16 @@ pub struct Slot {
 /// With the 32 bytes that a shard keeps for the end of a tunnel an idle tunnel costs 112: 128 with its share of all else.
 const SLOT_BYTES_MAX: usize = 80;
 const _: () = assert!(size_of::<Slot>() <= SLOT_BYTES_MAX);
+
+impl Numbered for Slot {
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
+    }
+}
 
 impl Slot {
     pub fn new(client: OwnedFd, upstream: OwnedFd, settings: Arc<model::Tunnel>, now: Moment) -> Slot {
@@ -370,6 +380,8 @@ pub enum Purpose {
     Watch(Side),
     /// The removal of that watch.
     Unwatch(Side),
+    /// The poll of a parked socket.
+    Parked,
     /// Nothing but a reason to wake up.
     Wake,
 }
@@ -383,9 +395,6 @@ pub struct Token {
     pub purpose: Purpose,
 }
 
-/// The bits of a generation that fit beside index and purpose.
-pub const GENERATION_MASK: u32 = (1 << 24) - 1;
-
 impl Token {
     pub const WAKE: Token = Token { index: 0, generation: 0, purpose: Purpose::Wake };
 
@@ -396,6 +405,7 @@ impl Token {
             Purpose::Unwatch(Side::Client) => 2,
             Purpose::Unwatch(Side::Upstream) => 3,
             Purpose::Wake => 4,
+            Purpose::Parked => 5,
         };
         u64::from(self.index) << 32 | u64::from(self.generation & GENERATION_MASK) << 8 | purpose
     }
@@ -408,7 +418,8 @@ impl Token {
             2 => Purpose::Unwatch(Side::Client),
             3 => Purpose::Unwatch(Side::Upstream),
             4 => Purpose::Wake,
-            5.. => return None,
+            5 => Purpose::Parked,
+            6.. => return None,
         };
         Some(Token { index: (packed >> 32) as u32, generation: (packed >> 8) as u32 & GENERATION_MASK, purpose })
     }
@@ -426,6 +437,8 @@ mod tests {
                 assert_eq!(Token::unpack(token.pack()), Some(token));
             }
         }
+        let parked = Token { index: 7, generation: 9, purpose: Purpose::Parked };
+        assert_eq!(Token::unpack(parked.pack()), Some(parked));
         assert_eq!(Token::unpack(Token::WAKE.pack()), Some(Token::WAKE));
         assert_eq!(Token::unpack(0xff), None);
     }

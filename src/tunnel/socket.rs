@@ -48,6 +48,12 @@ pub fn recv(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Moved {
     Moved::of(uninterrupted(|| rustix::net::recv(socket, &mut *buffer, RecvFlags::DONTWAIT).map(|(read, _)| read)))
 }
 
+/// What a read would find; it is left there.
+pub fn peek(socket: BorrowedFd<'_>) -> Moved {
+    let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+    Moved::of(uninterrupted(|| rustix::net::recv(socket, &mut [0u8][..], flags).map(|(read, _)| read)))
+}
+
 /// Writes as much of `bytes`, which must not be empty, as fits. Never raises SIGPIPE.
 pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> Moved {
     Moved::of(uninterrupted(|| rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)))

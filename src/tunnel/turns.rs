@@ -1,12 +1,15 @@
-//! All tunnels of a shard and one turn over those that have something to do. No runtime, no clock of its own.
+//! All tunnels of a shard, its parked sockets, and one turn over what has something to do. No runtime, no clock of its own.
 //!
 //! A turn takes the completions, serves the tunnels they concern, each within its budget, and hands the ring what came
 //! up. Closing has three steps: remove the watches, wait for their last completions, then close the sockets; before
 //! that the kernel holds them open and sends no FIN.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -18,13 +21,14 @@ use super::batch;
 use super::farewell::{self, Masks};
 use super::frames;
 use super::marks::{lose, take_leave};
+use super::parked::{Parking, Woken};
 use super::pending;
 use super::pump::{Next, Pump};
 use super::rare::Ping;
 use super::record::{Counts, Ending, Reason, Record};
 use super::schedule::Schedule;
 use super::side::{Direction, Known, Side};
-use super::slab::Slab;
+use super::slab::{Numbered, Slab};
 use super::slot::{Moment, Purpose, Slot, Token};
 use super::socket;
 use super::sweep::{self, Due};
@@ -34,10 +38,11 @@ const BUFFERS: BufferSizes = BufferSizes { count: limits::TUNNEL_BATCH_COUNT, by
 /// A tunnel that is over, to be told outside of the turn: whoever is told may come back with a new tunnel.
 pub type Over<K> = (K, Record);
 
-/// The tunnels of a shard.
-pub struct Turns<K> {
+/// The tunnels of a shard, and its parked sockets.
+pub struct Turns<K, P = Infallible> {
     ring: Ring,
-    slots: Slab<K>,
+    slots: Slab<Slot, K>,
+    parking: Parking<P>,
     /// Tunnels to be served, each at most once, in the order they asked.
     queue: VecDeque<u32>,
     /// When the clock may have something for which of them.
@@ -51,11 +56,12 @@ pub struct Turns<K> {
     over: Vec<Over<K>>,
 }
 
-impl<K> Turns<K> {
-    pub fn new(ring_submissions: u32, ring_completions: u32, pending_bytes_max: usize) -> Result<Turns<K>, SetupError> {
+impl<K, P> Turns<K, P> {
+    pub fn new(ring_submissions: u32, ring_completions: u32, pending_bytes_max: usize) -> Result<Self, SetupError> {
         Ok(Turns {
             ring: Ring::new(ring_submissions, ring_completions, BUFFERS)?,
             slots: Slab::default(),
+            parking: Parking::default(),
             queue: VecDeque::new(),
             schedule: Schedule::default(),
             swept: None,
@@ -92,6 +98,21 @@ impl<K> Turns<K> {
         std::mem::take(&mut self.over)
     }
 
+    /// Sockets that are parked no more, since the last call.
+    pub fn take_woken(&mut self) -> Vec<Woken<P>> {
+        self.parking.take_woken()
+    }
+
+    /// Parks a socket. Its poll is armed by the next turn.
+    pub fn park(&mut self, socket: OwnedFd, within: Duration, kept: P, now: Moment) {
+        self.parking.park(&mut self.ring, socket, within, kept, now);
+    }
+
+    /// Ends the parking of those that `which` chooses.
+    pub fn release(&mut self, which: impl Fn(&P) -> bool) {
+        self.parking.release(which);
+    }
+
     /// Takes a tunnel in. Its first bytes leave with the next turn.
     pub fn adopt(&mut self, slot: Slot, kept: K, now: Moment) {
         let index = self.slots.insert(slot, kept);
@@ -107,9 +128,9 @@ impl<K> Turns<K> {
 
     /// Serves what is ready. True if tunnels are left that need another turn now; the ring is then readable.
     pub fn turn(&mut self, now: Moment) -> io::Result<bool> {
-        let Turns { ring, slots, queue, .. } = self;
+        let Turns { ring, slots, parking, queue, .. } = self;
         let mut busy = Vec::new();
-        ring.complete(|completion| busy.extend(note(slots, queue, completion)))?;
+        ring.complete(|completion| busy.extend(note(slots, parking, queue, completion)))?;
         let mut waiting = self.queue.len();
         let mut moved = 0;
         while waiting > 0 && moved < limits::TUNNEL_TURN_BYTES {
@@ -117,9 +138,9 @@ impl<K> Turns<K> {
             let chosen: Vec<u32> = self.queue.drain(..count).collect();
             waiting -= chosen.len();
             if chosen.len() >= limits::TUNNEL_BATCH_MIN && !self.pump.is_full() {
-                let Turns { ring, slots, queue, .. } = self;
+                let Turns { ring, slots, parking, queue, .. } = self;
                 moved += batch::run(ring, slots, &chosen, now, |slots, completion| {
-                    busy.extend(note(slots, queue, completion));
+                    busy.extend(note(slots, parking, queue, completion));
                 })?;
             }
             for index in chosen {
@@ -200,6 +221,7 @@ impl<K> Turns<K> {
     /// Does what is due by the clock, and returns how many tunnels it looked at for that. Some may then want a turn, and
     /// turns go on where much is due at once.
     pub fn sweep(&mut self, now: Moment) -> io::Result<usize> {
+        self.parking.sweep(now);
         // Nobody else has them: neither a tunnel nor the generation they came with.
         self.draining.retain(|(settings, _)| Arc::strong_count(settings) > 1);
         self.swept = Some(0);
@@ -287,7 +309,7 @@ impl<K> Turns<K> {
     }
 
     /// Every tunnel that is not ending yet.
-    fn each(&mut self, act: impl Fn(&mut Turns<K>, u32)) -> io::Result<()> {
+    fn each(&mut self, act: impl Fn(&mut Self, u32)) -> io::Result<()> {
         for index in 0..self.slots.end() {
             if self.slots.at(index).is_some_and(|slot| slot.ending().is_none()) {
                 act(self, index);
@@ -333,12 +355,12 @@ fn probe(slot: &mut Slot) {
 
 fn watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
     slot.set(side, Known::WATCHED);
-    let token = Token { index, generation: slot.generation, purpose: Purpose::Watch(side) };
+    let token = Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) };
     ring.watch(slot.socket(side), token.pack());
 }
 
 fn unwatch(ring: &mut Ring, slot: &Slot, index: u32, side: Side) {
-    let watch = Token { index, generation: slot.generation, purpose: Purpose::Watch(side) };
+    let watch = Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) };
     ring.unwatch(watch.pack(), Token { purpose: Purpose::Unwatch(side), ..watch }.pack());
 }
 
@@ -359,11 +381,20 @@ fn must_reset(ending: Ending) -> bool {
 
 /// Puts what a completion says into its tunnel, and the tunnel into the queue. Returns a side whose watch was too busy to
 /// be removed.
-fn note<K>(slots: &mut Slab<K>, queue: &mut VecDeque<u32>, completion: Completion) -> Option<(u32, Side)> {
+fn note<K, P>(
+    slots: &mut Slab<Slot, K>,
+    parking: &mut Parking<P>,
+    queue: &mut VecDeque<u32>,
+    completion: Completion,
+) -> Option<(u32, Side)> {
     let token = Token::unpack(completion.token)?;
+    if token.purpose == Purpose::Parked {
+        parking.note(token, completion.result);
+        return None;
+    }
     let slot = slots.get(token.index, token.generation)?;
     match token.purpose {
-        Purpose::Wake => return None,
+        Purpose::Wake | Purpose::Parked => return None,
         Purpose::Watch(side) => note_watch(slot, side, completion),
         // Otherwise the watch is over already: its last completion comes or has come.
         Purpose::Unwatch(side) => {

@@ -37,6 +37,7 @@ mod log_files;
 mod logs;
 mod maps;
 mod names;
+mod parked;
 mod peer_figures;
 mod rates;
 mod real_addresses;

@@ -14,6 +14,9 @@ const FIRST: u32 = 8;
 const FIRST_KEPT: u32 = 256;
 /// From the last opening until memory is read: closed requests' buffers go back meanwhile.
 const SETTLE: Duration = Duration::from_millis(300);
+/// The same for connections between two requests: they are held for minutes, and a proxy may take a moment to see that
+/// they are idle.
+const SETTLE_KEPT: Duration = Duration::from_secs(3);
 
 struct Look {
     user_bytes: f64,
@@ -22,7 +25,7 @@ struct Look {
 }
 
 fn look(stage: &Stage) -> Result<Look, String> {
-    interrupt::sleep(SETTLE)?;
+    interrupt::sleep(if stage.scenario.mode == Mode::Kept { SETTLE_KEPT } else { SETTLE })?;
     let pids = stage.subject.pids();
     let kernel_bytes = match &stage.subject.group {
         Ok(group) => Some(group.bytes()? as f64),

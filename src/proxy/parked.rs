@@ -1,0 +1,152 @@
+//! A client connection between two requests: it waits in its task for a moment, and is then *parked*: the task and all
+//! that it held go, and what stays is enough to go on as if it had only waited.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::shard::Shard;
+use crate::limits::{CLIENT_PARK_AFTER, CLIENT_PARK_LEFT_MIN};
+use crate::model::Lingering;
+use crate::net::accept::ClientAddress;
+use crate::net::proxy_protocol::ProxyHeader;
+use crate::net::stream::Stream;
+use crate::net::timer::{TimedOut, limited};
+use crate::observe::outcome::ConnectionEnd;
+
+/// What a wait for a request came to.
+pub(super) enum Waited {
+    /// There is something to read, be it an end.
+    Readable,
+    TimedOut,
+    /// Nothing so far: the connection's socket by another descriptor, for whoever parks it, and the time that is left.
+    Quiet(OwnedFd, Duration),
+}
+
+/// Waits for the next request, or the first.
+pub(super) async fn wait(shard: &Shard, client: &Client) -> Waited {
+    let _waiting = shard.wait(client);
+    let mut readable = pin!(client.stream.readable());
+    // Zero is no bound.
+    let mut left = Some(shard.wait_time(client)).filter(|left| !left.is_zero());
+    loop {
+        let step = left.map_or(CLIENT_PARK_AFTER, |left| left.min(CLIENT_PARK_AFTER));
+        match limited(step, readable.as_mut()).await {
+            Ok(Ok(())) => return Waited::Readable,
+            Ok(Err(_)) => return Waited::TimedOut,
+            Err(TimedOut) => left = left.map(|left| left - step),
+        }
+        if left.is_some_and(|left| left.is_zero()) {
+            return Waited::TimedOut;
+        }
+        let within = left.unwrap_or(Duration::MAX);
+        // Where no descriptor is to be had it goes on as it is.
+        if within >= CLIENT_PARK_LEFT_MIN
+            && shard.may_park()
+            && let Ok(socket) = client.stream.duplicate()
+        {
+            return Waited::Quiet(socket, within);
+        }
+    }
+}
+
+/// What is kept of a connection at rest.
+pub struct Parked {
+    number: u64,
+    accepted_at: Instant,
+    remote: ClientAddress,
+    rare: Option<Box<Rare>>,
+    /// `keepalive_requests` is far below where it stops.
+    requests: u32,
+    listener: u32,
+}
+
+/// With the descriptor, its slot and the place in the shard's counts an idle connection costs 96.
+const _: () = assert!(size_of::<Parked>() <= 72);
+
+/// What few connections have.
+struct Rare {
+    proxy_header: Option<Box<ProxyHeader>>,
+    settings: Option<Settings>,
+}
+
+/// Settings of the last location that hold between two requests.
+#[derive(PartialEq)]
+struct Settings {
+    keepalive_timeout: Option<Duration>,
+    lingering: Option<Lingering>,
+}
+
+impl Settings {
+    /// What a client has after a request: most have those of their listener's default server.
+    fn usual(shard: &Shard, listener: usize, requests: u64) -> Self {
+        let client = &shard.default_server(listener).root.client;
+        let has_asked = requests > 0;
+        Self {
+            keepalive_timeout: has_asked.then_some(client.keepalive_timeout),
+            lingering: has_asked.then_some(client.lingering),
+        }
+    }
+}
+
+impl Parked {
+    /// Gives up all that a connection holds but what is needed to go on. It counts as waiting.
+    pub(super) fn new(shard: &Shard, client: Client) -> Self {
+        let own = shard.own_metrics();
+        own.waiting.raise();
+        own.parked.raise();
+        let settings =
+            Settings { keepalive_timeout: client.keepalive_timeout.get(), lingering: client.lingering.get() };
+        let is_usual = settings == Settings::usual(shard, client.listener, client.requests.get());
+        let settings = (!is_usual).then_some(settings);
+        let proxy_header = client.proxy_header;
+        let is_rare = proxy_header.is_some() || settings.is_some();
+        Self {
+            number: client.number,
+            accepted_at: client.accepted_at,
+            remote: client.remote,
+            rare: is_rare.then(|| Box::new(Rare { proxy_header, settings })),
+            requests: u32::try_from(client.requests.get()).unwrap_or(u32::MAX),
+            listener: u32::try_from(client.listener).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The connection as it was. [`Parked::leave`] comes before.
+    ///
+    /// # Errors
+    /// When the runtime cannot register the descriptor.
+    pub(super) fn resume(self, shard: &Shard, socket: OwnedFd) -> io::Result<Client> {
+        let Self { number, accepted_at, remote, rare, requests, listener } = self;
+        let (requests, listener) = (u64::from(requests), listener as usize);
+        let mut client = Client::new(Stream::from_fd(socket)?, number, remote, listener);
+        client.requests.set(requests);
+        client.accepted_at = accepted_at;
+        let Rare { proxy_header, settings } = rare.map_or(Rare { proxy_header: None, settings: None }, |rare| *rare);
+        client.proxy_header = proxy_header;
+        let settings = settings.unwrap_or_else(|| Settings::usual(shard, listener, requests));
+        client.keepalive_timeout.set(settings.keepalive_timeout);
+        client.lingering.set(settings.lingering);
+        Ok(client)
+    }
+
+    /// Whether a request came before the rest.
+    #[must_use]
+    pub fn has_asked(&self) -> bool {
+        self.requests > 0
+    }
+
+    /// The connection has ended at rest.
+    pub fn end(self, shard: &Shard, end: ConnectionEnd) {
+        self.leave(shard);
+        shard.own_metrics().connection_ended(end);
+    }
+
+    /// It counts as waiting no more: to be called once, at the end of the rest.
+    pub fn leave(&self, shard: &Shard) {
+        let own = shard.own_metrics();
+        own.waiting.lower();
+        own.parked.lower();
+    }
+}
