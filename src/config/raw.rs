@@ -327,6 +327,7 @@ pub struct RawGeo {
     pub source: Option<Word>,
     pub proxies: Vec<Network>,
     pub is_proxy_recursive: bool,
+    pub is_volatile: bool,
     pub default: Option<Arc<[u8]>>,
     /// With `ranges`; else there are networks.
     pub ranges: Option<Ranges>,

@@ -17,6 +17,8 @@ pub struct Geo {
     pub proxy_recursive: bool,
     /// `ranges`: only IPv4 is looked up.
     pub uses_ranges: bool,
+    /// The value is found anew at each use (`volatile`).
+    pub volatile: bool,
     /// Disjoint, in order.
     pub v4: Box<[GeoRange<u32>]>,
     pub v6: Box<[GeoRange<u128>]>,

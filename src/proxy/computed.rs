@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use super::exchange::Exchange;
+use super::facts::Computed;
+use super::variables::put;
 use crate::http::forwarded;
 use crate::limits::MAP_DEPTH_MAX;
 use crate::model::{Geo, GeoId, Network, SplitId, TcpFigure, Variable};
@@ -14,18 +16,32 @@ impl Exchange<'_> {
     pub(super) fn append_geo(&self, id: GeoId, out: &mut Vec<u8>) -> bool {
         let generation = &self.shard.generation;
         let Some(geo) = generation.http.geos.get(usize::from(id.0)) else { return false };
-        let value = self.deeper(|| route::geo::lookup(geo, self.geo_address(geo)));
-        out.extend_from_slice(value.unwrap_or_default());
-        value.is_some()
+        self.append_kept(Computed::Geo(id), geo.volatile, out, || route::geo::lookup(geo, self.geo_address(geo)))
     }
 
     /// The value that a `split_clients` block gives.
     pub(super) fn append_split(&self, id: SplitId, out: &mut Vec<u8>) -> bool {
         let generation = &self.shard.generation;
         let Some(split) = generation.http.splits.get(usize::from(id.0)) else { return false };
-        let value = self.deeper(|| route::split::lookup(split, &self.evaluate(&split.source)));
-        out.extend_from_slice(value.unwrap_or_default());
-        value.is_some()
+        self.append_kept(Computed::Split(id), false, out, || route::split::lookup(split, &self.evaluate(&split.source)))
+    }
+
+    /// The value that was looked up before, or looks it up.
+    fn append_kept<'v>(
+        &self,
+        variable: Computed,
+        is_volatile: bool,
+        out: &mut Vec<u8>,
+        lookup: impl FnOnce() -> &'v [u8],
+    ) -> bool {
+        if let Some(value) = self.facts.borrow().computed(variable) {
+            return put(out, &value);
+        }
+        let Some(value) = self.deeper(lookup) else { return false };
+        if !is_volatile {
+            self.facts.borrow_mut().remember(variable, value.into());
+        }
+        put(out, value)
     }
 
     /// What the proxy in front told when it connected.

@@ -1,16 +1,24 @@
-//! Values that evaluating a request's variables leaves behind: captures, named captures and maps already looked up.
+//! Values that evaluating a request's variables leaves behind: captures, named captures and what maps and their like gave.
 
 use std::sync::Arc;
 
-use crate::model::{MapId, SlotId};
+use crate::model::{GeoId, MapId, SlotId, SplitId};
 use crate::route::Captures;
+
+/// A variable whose value holds for the whole request once it was looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Computed {
+    Map(MapId),
+    Geo(GeoId),
+    Split(SplitId),
+}
 
 /// All of them for one exchange.
 #[derive(Default)]
 pub struct Facts {
     captures: Option<Captures>,
     slots: Vec<(SlotId, Box<[u8]>)>,
-    maps: Vec<(MapId, Arc<[u8]>)>,
+    computed: Vec<(Computed, Arc<[u8]>)>,
 }
 
 impl Facts {
@@ -50,14 +58,14 @@ impl Facts {
         self.slots.iter().find(|(known, _)| *known == slot).map(|(_, value)| &**value)
     }
 
-    /// The value a map gave before.
+    /// The value that was looked up before.
     #[must_use]
-    pub fn mapped(&self, map: MapId) -> Option<Arc<[u8]>> {
-        self.maps.iter().find(|(known, _)| *known == map).map(|(_, value)| Arc::clone(value))
+    pub fn computed(&self, variable: Computed) -> Option<Arc<[u8]>> {
+        self.computed.iter().find(|(known, _)| *known == variable).map(|(_, value)| Arc::clone(value))
     }
 
-    pub fn remember(&mut self, map: MapId, value: Arc<[u8]>) {
-        self.maps.retain(|(known, _)| *known != map);
-        self.maps.push((map, value));
+    pub fn remember(&mut self, variable: Computed, value: Arc<[u8]>) {
+        self.computed.retain(|(known, _)| *known != variable);
+        self.computed.push((variable, value));
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::exchange::Exchange;
+use super::facts::Computed;
 use super::failure::{Cause, Failure};
 use crate::model::{
     AfterRewrite, Condition, Content, FileTest, If, Location, LogLevel, Part, Pattern, Return, Rewrite, Set, SetTarget,
@@ -84,7 +85,7 @@ impl Exchange<'_> {
     pub fn assign(&mut self, target: SetTarget, value: Vec<u8>) {
         match target {
             SetTarget::Slot(slot) => self.facts.borrow_mut().set(slot, &value),
-            SetTarget::Map(map) => self.facts.borrow_mut().remember(map, value.into()),
+            SetTarget::Map(map) => self.facts.borrow_mut().remember(Computed::Map(map), value.into()),
             SetTarget::LimitRate => self.set_rate(&value),
             SetTarget::Args => {
                 self.args = Some(value).filter(|args| !args.is_empty());

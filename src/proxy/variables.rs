@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::exchange::{Attempt, Exchange};
+use super::facts::Computed;
 use crate::http::framing::BodyLength;
 use crate::http::target;
 use crate::limits::MAP_DEPTH_MAX;
@@ -285,7 +286,7 @@ impl Exchange<'_> {
     fn append_map(&self, id: MapId, out: &mut Vec<u8>) -> bool {
         let maps = &self.shard.generation.http.maps;
         let Some(map) = maps.get(usize::from(id.0)) else { return false };
-        if let Some(value) = self.facts.borrow().mapped(id) {
+        if let Some(value) = self.facts.borrow().computed(Computed::Map(id)) {
             return put(out, &value);
         }
         let depth = self.map_depth.get();
@@ -302,7 +303,7 @@ impl Exchange<'_> {
         let value: Arc<[u8]> = self.evaluate(template).into();
         self.map_depth.set(depth);
         if !map.volatile {
-            self.facts.borrow_mut().remember(id, Arc::clone(&value));
+            self.facts.borrow_mut().remember(Computed::Map(id), Arc::clone(&value));
         }
         put(out, &value)
     }
@@ -363,20 +364,22 @@ pub(super) fn append_field(fields: &crate::http::Fields, name: &[u8], out: &mut 
     found
 }
 
-/// Value of an argument of a query string; names are compared without case.
+/// Value of an argument of a query string; names are compared without case, and none is empty.
 fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    if name.is_empty() {
+        return None;
+    }
     args.split(|b| *b == b'&').find_map(|pair| {
         let at = pair.iter().position(|b| *b == b'=')?;
         pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
     })
 }
 
-/// Value of a cookie of a request.
+/// Value of a cookie of a request. As in nginx blanks may stand around the `=`, and behind the value they are its own.
 fn cookie<'a>(values: impl Iterator<Item = &'a [u8]>, name: &[u8]) -> Option<&'a [u8]> {
     values.flat_map(|value| value.split(|b| *b == b';')).find_map(|pair| {
-        let pair = pair.trim_ascii();
         let at = pair.iter().position(|b| *b == b'=')?;
-        pair[..at].eq_ignore_ascii_case(name).then(|| &pair[at + 1..])
+        pair[..at].trim_ascii().eq_ignore_ascii_case(name).then(|| pair[at + 1..].trim_ascii_start())
     })
 }
 

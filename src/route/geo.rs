@@ -36,6 +36,7 @@ mod tests {
             proxies: Box::default(),
             proxy_recursive: false,
             uses_ranges,
+            volatile: false,
             v4: [v4("10.0.0.0", "10.0.0.9", "a"), v4("10.0.0.11", "10.1.0.0", "b")].into(),
             v6: [GeoRange { first: 1, last: 5, value: b"six".as_slice().into() }].into(),
             default: b"default".as_slice().into(),

@@ -20,7 +20,7 @@ pub const TABLE: &[Directive] = &[
         block(ONE_OR_TWO),
         Setter::Http(geo),
         "A variable that depends on an address (`$remote_addr`): networks, `default`, `ranges`, `delete`, `proxy`, \
-         `proxy_recursive`.",
+         `proxy_recursive`, `volatile`.",
     ),
     supported(
         "split_clients",
@@ -56,6 +56,7 @@ fn geo(http: &mut RawHttp, line: &Line) -> Recorded {
         source,
         proxies: Vec::new(),
         is_proxy_recursive: false,
+        is_volatile: false,
         default: None,
         ranges: uses_ranges.then(Ranges::default),
         networks: Vec::new(),
@@ -78,8 +79,10 @@ fn geo_entry(geo: &mut RawGeo, node: &Node, line: &Line) -> Recorded {
             geo.is_proxy_recursive = true;
             Ok(())
         }
-        // The value is found anew at each use anyway.
-        ("volatile", []) => Ok(()),
+        ("volatile", []) => {
+            geo.is_volatile = true;
+            Ok(())
+        }
         ("proxy", [network]) => {
             geo.proxies.push(access::network(network, line)?);
             Ok(())
@@ -175,6 +178,7 @@ pub fn resolve(raw: RawGeo, scope: &Scope<'_>) -> Geo {
         proxies: raw.proxies.into(),
         proxy_recursive: raw.is_proxy_recursive,
         uses_ranges,
+        volatile: raw.is_volatile,
         v4: v4.into(),
         v6: v6.into(),
         default: raw.default.unwrap_or_default(),

@@ -220,7 +220,7 @@ impl Exchange<'_> {
         if self.may_have_error_page()
             && let Some(page) = error_page_of(&location, status)
         {
-            self.had_error_page = true;
+            self.had_error_page |= !location.error_pages.recursive;
             return self.enter_error_page(side, status, page).await;
         }
         self.show_status(side, None);
@@ -249,7 +249,7 @@ impl Exchange<'_> {
     }
 
     fn may_have_error_page(&self) -> bool {
-        (!self.had_error_page || self.location.error_pages.recursive) && self.redirect_count <= INTERNAL_REDIRECTS_MAX
+        !self.had_error_page && self.redirect_count <= INTERNAL_REDIRECTS_MAX
     }
 
     /// Whether an answer of that status would give way to an error page.

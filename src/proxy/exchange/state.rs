@@ -136,6 +136,7 @@ pub struct Exchange<'c> {
     pub passes_nowhere: bool,
     /// Rewrites, indexes and error pages so far.
     pub redirect_count: usize,
+    /// An error page was entered from a location without `recursive_error_pages`: another error shows the built-in one.
     pub had_error_page: bool,
     /// The status an error page is shown with.
     pub shown_status: Option<u16>,
