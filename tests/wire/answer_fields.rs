@@ -1,6 +1,6 @@
 //! Fields of a peer's answer on their way to the client: redirects, cookies, what is hidden, what is said twice.
 
-use super::support::{Peer, Setup, head};
+use super::support::{Peer, Setup, head, message};
 
 /// The client's view of an answer with these fields, which the peer gives to `GET /app/x`.
 #[track_caller]
@@ -94,6 +94,41 @@ Set-Cookie: other=3; Domain=x.inner.example;Secure\n\n"
 }
 
 #[test]
+fn flags_of_cookies_are_set_and_taken_away() {
+    let flags = "proxy_cookie_flags none secure httponly samesite=none; proxy_cookie_flags lax secure samesite=lax;
+        proxy_cookie_flags strict httponly samesite=strict; proxy_cookie_flags bare nosecure nohttponly nosamesite;
+        proxy_cookie_flags $host secure; proxy_cookie_flags ~EE$ httponly;
+        set $one secure; set $two nohttponly; set $three samesite=lax; proxy_cookie_flags given $one $two $three;
+        set $nothing ''; set $off nosecure; proxy_cookie_flags taken $off $nothing;";
+    let seen = client_sees(
+        &format!("{flags} location / {{ proxy_pass http://%peer%; }}"),
+        "Set-Cookie: none=a=b=; Domain=x.example
+         Set-Cookie: NONE=1; HttpOnly;secure; SameSite=Lax; Path=/
+         Set-Cookie: lax=1; HTTPONLY; samesite=Strict
+         Set-Cookie: strict=1
+         Set-Cookie: bare=1; Secure; Path=/; HttpOnly; SameSite=None
+         Set-Cookie: other=1; samesite=None;SECURE
+         Set-Cookie: a.example=1
+         Set-Cookie: TREE=1; Max-Age=5
+         Set-Cookie: given=1; HttpOnly
+         Set-Cookie: taken=1; Secure",
+    );
+    let expected = "Set-Cookie: none=a=b=; Domain=x.example; Secure; HttpOnly; SameSite=None
+Set-Cookie: NONE=1; Path=/; Secure; HttpOnly; SameSite=None
+Set-Cookie: lax=1; HTTPONLY; Secure; SameSite=Lax
+Set-Cookie: strict=1; HttpOnly; SameSite=Strict
+Set-Cookie: bare=1; Path=/
+Set-Cookie: other=1; samesite=None;SECURE
+Set-Cookie: a.example=1; Secure
+Set-Cookie: TREE=1; Max-Age=5; HttpOnly
+Set-Cookie: given=1; Secure; SameSite=Lax
+Set-Cookie: taken=1\n\n";
+    assert_eq!(seen, expected);
+    let off = "proxy_cookie_flags a secure; location / { proxy_pass http://%peer%; proxy_cookie_flags off; }";
+    assert_eq!(client_sees(off, "Set-Cookie: a=1"), "Set-Cookie: a=1\n\n");
+}
+
+#[test]
 fn fields_are_hidden_and_passed() {
     let seen = client_sees(
         "proxy_hide_header X-Secret; location / { proxy_pass http://%peer%; }",
@@ -171,6 +206,24 @@ fn a_peer_is_read_at_the_rate_that_it_names() {
     client.send(head("GET / HTTP/1.1\nHost: a\nConnection: close"));
     client.read_head();
     assert!(began.elapsed().as_millis() >= 500, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_peer_that_names_no_rate_is_read_at_once() {
+    for rate in ["X-Rate: 0", "X-Other: 1"] {
+        let peer = Peer::start(move |connections| {
+            let mut socket = connections.accept();
+            socket.read_head();
+            socket.send(message(&format!("HTTP/1.1 200 OK\nContent-Length: 40000\n{rate}"), &[b'x'; 40_000]));
+        });
+        let longhaul = Setup::new().peer(&peer).start(
+            "server { listen %listen%; proxy_buffer_size 4k;
+                 location / { proxy_limit_rate $upstream_http_x_rate; proxy_pass http://%peer%; } }",
+        );
+        // At one byte a second this would outlast every deadline.
+        let answer = longhaul.get("/");
+        assert!(answer.split_once("\r\n\r\n").is_some_and(|(_, body)| body == "x".repeat(40_000)), "{rate}");
+    }
 }
 
 #[test]

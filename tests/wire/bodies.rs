@@ -140,6 +140,12 @@ fn a_request_is_passed_on_in_part() {
     let request = || message("POST /x HTTP/1.1\nHost: a\nX-Own: 1\nContent-Length: 3", b"abc");
     peer_gets("proxy_pass_request_body off;", request(), "POST /x HTTP/1.1\nHost: %peer%\nX-Own: 1", b"");
     peer_gets(
+        "proxy_pass_request_headers off; proxy_pass_request_body off;",
+        request(),
+        "POST /x HTTP/1.1\nHost: %peer%",
+        b"",
+    );
+    peer_gets(
         "proxy_pass_request_headers off; proxy_set_header X-Set 2;",
         request(),
         "POST /x HTTP/1.1\nHost: %peer%\nX-Set: 2\nContent-Length: 3",

@@ -118,6 +118,7 @@ fn without_buffering_the_peer_waits() {
     for (lines, fields) in [
         ("proxy_buffering off;", ""),
         ("proxy_max_temp_file_size 0;", ""),
+        ("proxy_max_temp_file_size 8k; proxy_buffers 4 8k;", ""),
         ("", "X-Accel-Buffering: no"),
         ("proxy_buffering off; proxy_ignore_headers X-Accel-Buffering;", "X-Accel-Buffering: yes"),
     ] {

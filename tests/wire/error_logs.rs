@@ -1,6 +1,6 @@
 //! `error_log` of each level: which lines go where, and what they say.
 
-use super::support::{Longhaul, Peer, Setup};
+use super::support::{Longhaul, Peer, Setup, wait_for};
 
 /// Lines of a file that hold the text.
 fn count(longhaul: &Longhaul, name: &str, part: &str) -> usize {
@@ -35,6 +35,44 @@ fn a_location_s_lines_go_to_its_targets_by_level() {
         assert_eq!(files.map(|(name, _)| (name, count(&longhaul, name, &part))), files);
     }
     assert_eq!(count(&longhaul, "error.log", "limiting requests"), 0, "a line of a location is in the main log");
+}
+
+#[test]
+fn standard_error_is_a_target_like_a_file() {
+    let longhaul = Setup::new().start(
+        "limit_req_zone $server_name zone=z:1m rate=1r/m; limit_req zone=z; server { listen %listen%; server_name s;
+             location /info { limit_req_log_level info; error_log stderr info; }
+             location /info-not { limit_req_log_level info; error_log stderr notice; error_log %dir%/none info; }
+             location /notice { limit_req_log_level notice; error_log stderr notice; }
+             location /warn { limit_req_log_level warn; error_log stderr warn; }
+             location /warn-not { limit_req_log_level warn; error_log stderr; }
+             location /error { error_log stderr; }
+             location /low { error_log stderr warn; error_log stderr; }
+             location /same { error_log stderr; error_log stderr; error_log %dir%/same; error_log %dir%/same; }
+             location /high { error_log stderr emerg; error_log stderr; } }",
+    );
+    longhaul.get("/");
+    let cases = [
+        ("/info", "[info]", 1),
+        ("/info-not", "", 0),
+        ("/notice", "[notice]", 1),
+        ("/warn", "[warn]", 1),
+        ("/warn-not", "", 0),
+        ("/error", "[error]", 1),
+        ("/low", "[error]", 2),
+        ("/same", "[error]", 2),
+        ("/high", "[error]", 1),
+    ];
+    cases.iter().for_each(|(target, ..)| drop(longhaul.get(target)));
+    // The lines of one thread come in the order of its requests.
+    wait_for("the last line", || (count(&longhaul, "output", "GET /high ") > 0).then_some(()));
+    for (target, level, expected) in cases {
+        let output = longhaul.file("output");
+        let lines: Vec<&str> = output.lines().filter(|line| line.contains(&format!("GET {target} "))).collect();
+        assert!(lines.len() == expected && lines.iter().all(|line| line.contains(level)), "{target}: {lines:?}");
+    }
+    assert_eq!(count(&longhaul, "same", "[error]"), 2);
+    assert_eq!(count(&longhaul, "none", "[info]"), 1);
 }
 
 #[test]

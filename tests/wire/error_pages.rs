@@ -1,6 +1,6 @@
 //! `error_page`, `try_files` and `internal`: where a request goes on inside.
 
-use super::support::{Peer, Setup, message};
+use super::support::{Longhaul, Peer, Setup, message};
 
 #[test]
 fn an_error_page_keeps_the_status_unless_it_is_told_another() {
@@ -93,12 +93,15 @@ fn error_pages_of_error_pages_must_be_asked_for() {
            location = /second { return 200 second; }
            location = /first { return 403; }
            location /deep { recursive_error_pages on; return 404; }
-           location /again { error_page 404 /again/first; error_page 403 /second; return 404; location = /again/first { recursive_error_pages on; return 403; } }
+           location /late { error_page 404 /late/first; return 404;
+               location /late/ { recursive_error_pages on; error_page 403 /second; return 403; } }
            location / { return 404; }
            location /loop { recursive_error_pages on; error_page 404 /loop; return 404; } }"#,
     );
     assert!(longhaul.get("/").starts_with("HTTP/1.1 403 "));
-    assert!(longhaul.get("/again").ends_with("second"));
+    // Where the first error is met says whether there may be another.
+    assert!(longhaul.get("/deep").ends_with("second"));
+    assert!(longhaul.get("/late").starts_with("HTTP/1.1 403 "));
     assert!(longhaul.get("/loop").starts_with("HTTP/1.1 "));
 }
 
@@ -171,4 +174,138 @@ fn an_error_page_that_leads_to_itself_is_a_500() {
     );
     assert!(longhaul.get("/").starts_with("HTTP/1.1 500 "));
     longhaul.wait_for_log("rewrite or internal redirection cycle");
+}
+
+/// Status and the values of `Location` of an answer, with our own address written as `own`.
+fn redirect(longhaul: &Longhaul, target: &str) -> (u16, String) {
+    let answer = longhaul.get(target);
+    let own = format!("http://localhost:{}/", longhaul.setup().address("listen").port());
+    let locations: Vec<&str> = answer.lines().filter_map(|line| line.strip_prefix("Location: ")).collect();
+    let status = answer[9..12].parse().expect("a status");
+    (status, locations.join(" and ").replace(&own, "own:/"))
+}
+
+#[test]
+fn the_last_of_several_redirects_is_told_alone() {
+    let longhaul = Setup::new().file("html/folder/x", "").start(
+        r#"server { listen %listen%; root %dir%/html;
+           location /url { error_page 302 https://other.example/a; return 302 /first; }
+           location /again { error_page 302 /second; return 302 /first; }
+           location /args { error_page 302 /second?x=1; return 302 /first; }
+           location /given { error_page 302 /second?$arg_v; return 302 /first; }
+           location /rewrite { error_page 302 /third; return 302 /first; }
+           location /folder-behind { error_page 302 /folder; return 302 /first; }
+           location /slash-behind { error_page 302 /proxied; return 302 /first; }
+           location /told-200 { error_page 404 =200 https://other.example/b; return 404; }
+           location /told-303 { error_page 404 =303 https://other.example/b; return 404; }
+           location /implied { error_page 497 https://other.example/c; return 497; }
+           location /kept { error_page 302 /text; return 302 https://other.example/d; }
+           location /second { return 302 "https://other.example/2?$args"; }
+           location /third { rewrite ^ https://other.example/3; }
+           location /proxied/ { proxy_pass http://127.0.0.1:1; }
+           location /text { return 200 text; } }"#,
+    );
+    for (target, status, location) in [
+        ("/url", 302, "https://other.example/a"),
+        ("/again", 302, "https://other.example/2?"),
+        ("/args", 302, "https://other.example/2?x=1"),
+        ("/given?v=9", 302, "https://other.example/2?9"),
+        ("/rewrite", 302, "https://other.example/3"),
+        ("/folder-behind", 301, "own:/folder/"),
+        ("/slash-behind", 301, "own:/proxied/"),
+        ("/told-200", 302, "https://other.example/b"),
+        ("/told-303", 303, "https://other.example/b"),
+        ("/implied", 302, "https://other.example/c"),
+        ("/kept", 302, "https://other.example/d"),
+    ] {
+        assert_eq!(redirect(&longhaul, target), (status, location.to_owned()), "{target}");
+    }
+    assert!(longhaul.get("/kept").ends_with("\r\n\r\ntext"));
+}
+
+#[test]
+fn a_returned_answer_takes_the_status_of_the_error_it_stands_for() {
+    let longhaul = Setup::new().file("html/folder/x", "").start(
+        r#"server { listen %listen%; root %dir%/html; default_type text/plain;
+           location /empty { return 200; }
+           location /text { return 200 text; }
+           location /none { return 204; }
+           location /odd { return 306; }
+           location /page { return 405; }
+           location /moved { return 302 https://other.example/; }
+           location /rewritten { rewrite ^ https://other.example/ redirect; }
+           location /of/empty { error_page 405 /empty; return 405; }
+           location /of/text { error_page 405 /text; return 405; }
+           location /of/none { error_page 405 /none; return 405; }
+           location /of/page { error_page 404 /page; return 404; }
+           location /of/moved { error_page 405 /moved; return 405; }
+           location /of/rewritten { error_page 405 /rewritten; return 405; }
+           location /of/folder { error_page 405 /folder; return 405; } }"#,
+    );
+    let page = |status: &str| {
+        format!("<center><h1>{status}</h1></center>\r\n<hr><center>*</center>\r\n</body>\r\n</html>\r\n")
+    };
+    let not_allowed = page("405 Not Allowed");
+    let moved = page("302 Found");
+    let permanently = page("301 Moved Permanently");
+    for (target, status, end) in [
+        ("/empty", "200", "Content-Length: 0\r\nConnection: close\r\n\r\n"),
+        ("/none", "204", "Connection: close\r\n\r\n"),
+        ("/odd", "306", "Content-Length: 0\r\nConnection: close\r\n\r\n"),
+        ("/page", "405", &not_allowed),
+        ("/of/empty", "405", "Content-Length: 0\r\nConnection: close\r\n\r\n"),
+        ("/of/text", "405", "\r\n\r\ntext"),
+        // The client must see where it ends.
+        ("/of/none", "405", "Content-Length: 0\r\nConnection: close\r\n\r\n"),
+        ("/of/page", "405", &not_allowed),
+        ("/of/moved", "302", &moved),
+        ("/of/rewritten", "302", &moved),
+        ("/of/folder", "301", &permanently),
+    ] {
+        let answer = longhaul.get(target);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.ends_with(end), "{target}: {answer}");
+    }
+}
+
+#[test]
+fn what_a_peer_says_of_the_content_goes_with_its_redirect() {
+    let longhaul = Setup::new().start(
+        r#"server { listen %listen2%; keepalive_timeout 0; location / {
+               add_header X-Accel-Redirect $arg_to; add_header Content-Type text/x-own; add_header Set-Cookie a=b;
+               add_header Content-Disposition inline; add_header Cache-Control private; add_header Expires soon;
+               add_header Accept-Ranges none; add_header X-Other gone; add_header Last-Modified gone; return 204; } }
+           server { listen %listen%;
+               if ($upstream_http_x_accel_redirect) {
+                   return 200 "$upstream_http_x_accel_redirect|$uri|$args|$request_method"; }
+               location / { proxy_pass http://%listen2%; }
+               location @named { return 200 "named $upstream_http_x_accel_redirect|$uri"; } }"#,
+    );
+    let answer = longhaul.get("/?to=/in");
+    for line in [
+        "Content-Type: text/x-own",
+        "Set-Cookie: a=b",
+        "Content-Disposition: inline",
+        "Cache-Control: private",
+        "Expires: soon",
+        "Accept-Ranges: none",
+    ] {
+        assert!(answer.contains(&format!("\r\n{line}\r\n")), "{line} in {answer}");
+    }
+    assert!(!answer.contains("gone") && !answer.contains("X-Accel"), "{answer}");
+    for (method, to, expected) in [
+        ("GET", "/in", "/in|/in||GET"),
+        ("POST", "/in", "/in|/in||GET"),
+        ("DELETE", "/in", "/in|/in||GET"),
+        ("GET", "/in?x=1", "/in?x=1|/in|x=1|GET"),
+        ("GET", "/a%20b%25", "/a%20b%25|/a b%||GET"),
+        ("GET", "@named", "named @named|/"),
+    ] {
+        let answer = longhaul.exchange(format!("{method} /?to={to} HTTP/1.0\r\nHost: a\r\nContent-Length: 0\r\n\r\n"));
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let expected = format!("\r\n\r\n{expected}");
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(&expected), "{method} {to}: {answer}");
+    }
+    for to in ["..", "../in", "/in/..", "/in/../x", "/in/.%2e", "/in/%2e./x", "/../in"] {
+        assert!(longhaul.get(&format!("/?to={to}")).starts_with("HTTP/1.1 404 "), "{to}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::Instant;
 
-use super::support::{ACCEPT, DEADLINE, Peer, Setup, head, message, upgrade, wait_for};
+use super::support::{ACCEPT, DEADLINE, Longhaul, Peer, Setup, head, message, upgrade, wait_for};
 
 #[test]
 fn a_tunnel_keeps_its_place_until_it_ends() {
@@ -181,4 +181,97 @@ fn refused_requests_are_not_counted_and_delayed_ones_come_whole() {
         assert!(client.read_to_end() == large, "the file was cut or changed");
     }
     longhaul.wait_for_log("delaying request, excess: ");
+}
+
+/// Status of an answer and its field `Limit`.
+#[track_caller]
+fn limited(longhaul: &Longhaul, target: &str) -> String {
+    let answer = longhaul.get(target);
+    let limit = answer.lines().find_map(|line| line.strip_prefix("Limit: ")).unwrap_or("none");
+    format!("{} {limit}", &answer[9..12])
+}
+
+#[test]
+fn a_request_that_waits_keeps_its_place_under_its_key() {
+    let (release, released) = mpsc::channel::<()>();
+    let (arrived, came) = mpsc::channel();
+    let peer = Peer::start(move |connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        arrived.send(()).expect("the test waits");
+        let _ = released.recv();
+        socket.send(head("HTTP/1.1 204 No Content"));
+    });
+    let longhaul = Setup::new().peer(&peer).file("a", "x").start(
+        "limit_conn_zone $binary_remote_addr$arg_k zone=both:1m; limit_conn_zone $arg_own zone=own:1m;
+         log_format limit '$uri $limit_conn_status';
+         server { listen %listen%; root .; add_header Limit $limit_conn_status always; access_log %dir%/limit.log limit;
+             location /wait { limit_conn both 1; limit_conn own 1; proxy_pass http://%peer%; }
+             location / { limit_conn both 1; }
+             location /own/ { limit_conn own 1; }
+             location /dry/ { limit_conn both 1; limit_conn_dry_run on; }
+             location /free/ { } }",
+    );
+    let mut waiting = longhaul.connect();
+    waiting.send(head("GET /wait?own=1 HTTP/1.1\nHost: a\nConnection: close"));
+    came.recv_timeout(DEADLINE).expect("the request at the peer");
+    assert_eq!(limited(&longhaul, "/a"), "503 REJECTED");
+    assert_eq!(limited(&longhaul, "/a?k=2"), "200 PASSED");
+    assert_eq!(limited(&longhaul, "/own/?own=1"), "503 REJECTED");
+    assert_eq!(limited(&longhaul, "/own/x?own=2"), "404 PASSED");
+    // An empty key is not counted.
+    assert_eq!(limited(&longhaul, "/own/x"), "404 none");
+    assert_eq!(limited(&longhaul, "/dry/x"), "404 REJECTED_DRY_RUN");
+    assert_eq!(limited(&longhaul, "/free/x"), "404 none");
+    longhaul.wait_for_log("limiting connections, dry run, by zone \"both\"");
+    release.send(()).expect("the peer waits");
+    let answer = String::from_utf8_lossy(&waiting.read_to_end()).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 204 ") && answer.contains("\r\nLimit: PASSED\r\n"), "{answer}");
+    wait_for("the place", || (limited(&longhaul, "/a") == "200 PASSED").then_some(()));
+    assert_eq!(limited(&longhaul, "/own/x?own=1"), "404 PASSED");
+    let log = longhaul.wait_for_lines("limit.log", 9);
+    assert!(log.contains("/free/x -\n") && log.contains("/dry/x REJECTED_DRY_RUN\n"), "{log}");
+}
+
+#[test]
+fn a_burst_is_delayed_from_where_it_is_told() {
+    let longhaul = Setup::new().file("a", "x").start(
+        "limit_req_zone $binary_remote_addr$arg_k zone=z:1m rate=1r/m;
+         server { listen %listen%; root .; add_header Limit $limit_req_status always;
+             location / { limit_req zone=z burst=2 delay=1; } }",
+    );
+    assert_eq!(limited(&longhaul, "/a"), "200 PASSED");
+    assert_eq!(limited(&longhaul, "/a"), "200 PASSED");
+    let mut delayed = longhaul.connect();
+    delayed.send(head("GET /a HTTP/1.1\nHost: a"));
+    longhaul.wait_for_log("delaying request, excess: ");
+    assert_eq!(limited(&longhaul, "/a"), "503 REJECTED");
+    assert_eq!(limited(&longhaul, "/a?k=2"), "200 PASSED");
+    // A client that goes is not waited for.
+    drop(delayed);
+    longhaul.expect_all_closed();
+}
+
+#[test]
+fn a_dry_run_says_what_would_have_been() {
+    let longhaul = Setup::new().file("delay/a", "x").file("reject/a", "x").start(
+        "limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m; log_format limit '$uri $limit_req_status';
+         server { listen %listen%; root .; limit_req_dry_run on; access_log %dir%/limit.log limit;
+             add_header Limit $limit_req_status always;
+             location /delay/ { limit_req zone=z burst=2; }
+             location /reject/ { limit_req zone=z; location /reject/really/ { limit_req zone=z; limit_req_dry_run off; } }
+             location / { } }",
+    );
+    for (target, expected) in [
+        ("/delay/a", "200 PASSED"),
+        ("/delay/a", "200 DELAYED_DRY_RUN"),
+        ("/reject/a", "200 REJECTED_DRY_RUN"),
+        ("/reject/really/a", "503 REJECTED"),
+        ("/none", "404 none"),
+    ] {
+        assert_eq!(limited(&longhaul, target), expected, "{target}");
+    }
+    longhaul.wait_for_log("delaying request, dry run, excess: ");
+    longhaul.wait_for_log("limiting requests, dry run, excess: ");
+    assert!(longhaul.wait_for_lines("limit.log", 5).ends_with("/reject/really/a REJECTED\n/none -\n"));
 }

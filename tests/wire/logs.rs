@@ -219,3 +219,21 @@ fn half_a_request_is_a_bad_one_and_a_gathered_body_has_a_length() {
     drop(half);
     assert_eq!(longhaul.wait_for_lines("access.log", 2), "200 3\n400 -\n");
 }
+
+#[test]
+fn lines_of_refused_and_of_rewritten_answers() {
+    let longhaul = Setup::new().start(
+        "log_format l '[$uri]$status|$sent_http_cache_control|$arg_x|$arg_';
+         server { listen %listen%; access_log %dir%/access.log l; keepalive_timeout 0;
+             location / { return 200 x; }
+             location /several { add_header Cache-Control max-age=9; add_header Cache-Control private; return 200 x; }
+             location /replaced { expires epoch; proxy_pass http://%listen%/several; } }",
+    );
+    for target in ["/", "/../up", "/?x=1&=2", "/replaced"] {
+        longhaul.get(target);
+    }
+    let lines = longhaul.wait_for_lines("access.log", 5);
+    let expected = "[/]200|-|-|-\n[]400|-|-|-\n[/]200|-|1|-\n[/several]200|max-age=9, private|-|-\n\
+                    [/replaced]200|no-cache|-|-\n";
+    assert_eq!(lines, expected);
+}

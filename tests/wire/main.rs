@@ -41,6 +41,7 @@ mod parked;
 mod peer_figures;
 mod rates;
 mod real_addresses;
+mod repeated_fields;
 mod request_bodies;
 mod retries;
 mod rewrite;

@@ -80,3 +80,15 @@ fn values_are_texts_with_variables() {
         assert!(answer.ends_with(&format!("\r\n\r\n{value}")), "for {key}: {answer}");
     }
 }
+
+#[test]
+fn a_value_holds_for_the_whole_request_unless_it_is_volatile() {
+    let longhaul = Setup::new().start(
+        "map $uri $kept { /a first; /b second; } map $uri $fresh { volatile; /a first; /b second; }
+         server { listen %listen%;
+             location /a { set $x $kept$fresh; error_page 404 /b; return 404; }
+             location /b { return 200 $kept,$fresh; } }",
+    );
+    assert!(longhaul.get("/a").ends_with("\r\n\r\nfirst,second"));
+    assert!(longhaul.get("/b").ends_with("\r\n\r\nsecond,second"));
+}

@@ -101,3 +101,51 @@ fn a_client_that_goes_is_not_waited_for() {
     drop(client);
     longhaul.wait_for_log("client prematurely closed connection");
 }
+
+#[test]
+fn a_redirect_of_a_peer_has_the_rate_of_where_it_leads() {
+    let peer = Peer::start(|connections| {
+        for fields in [
+            "X-Accel-Redirect: /free/a.bin",
+            "X-Accel-Redirect: /slow/a.bin",
+            "X-Accel-Redirect: /free/a.bin\nX-Accel-Limit-Rate: 1024",
+            "X-Accel-Redirect: /slow/a.bin\nX-Accel-Limit-Rate: 0",
+        ] {
+            let mut socket = connections.accept();
+            socket.read_head();
+            socket.send(head(&format!("HTTP/1.1 200 OK\nConnection: close\nContent-Length: 0\n{fields}")));
+        }
+    });
+    let longhaul = Setup::new().peer(&peer).file("html/a.bin", vec![b'x'; 1500]).start(
+        "server { listen %listen%; limit_rate 1;
+             location / { proxy_pass http://%peer%; }
+             location /free/ { internal; alias %dir%/html/; limit_rate 0; }
+             location /slow/ { internal; alias %dir%/html/; limit_rate 1k; } }",
+    );
+    // What the peer says comes before what the location says.
+    for is_slow in [false, true, true, false] {
+        let (body, time) = timed(&longhaul, "/");
+        assert_eq!(body.len(), 1500);
+        assert!(!is_slow || time > Duration::from_millis(900), "came in {time:?}");
+    }
+}
+
+#[test]
+fn bytes_that_are_free_may_be_told_by_a_variable() {
+    let longhaul = Setup::new().file("a.bin", vec![b'x'; 1500]).start(
+        "server { listen %listen%; location = /a.bin { root %dir%; limit_rate $arg_rate; limit_rate_after $arg_free; } }",
+    );
+    for (target, is_slow) in [
+        ("/a.bin?rate=1k&free=100", true),
+        ("/a.bin?rate=1k", true),
+        // At this rate the rest would outlast every deadline.
+        ("/a.bin?rate=1&free=2k", false),
+        ("/a.bin?rate=1&free=2500", false),
+        ("/a.bin?free=1", false),
+        ("/a.bin", false),
+    ] {
+        let (body, time) = timed(&longhaul, target);
+        assert_eq!(body.len(), 1500, "{target}");
+        assert!(!is_slow || time > Duration::from_millis(200), "{target} came in {time:?}");
+    }
+}

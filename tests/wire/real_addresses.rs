@@ -193,3 +193,103 @@ fn the_field_and_the_walk_through_it_are_settings_of_each_level() {
     // Known before anything else is done with the request.
     assert!(ask("listen2", "/", "X-Real-IP: 198.51.100.7").ends_with("\r\n\r\n198.51.100.7"));
 }
+
+/// A value of a version 2 header: its type, its length and its bytes.
+fn value(kind: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[kind][..], &(bytes.len() as u16).to_be_bytes(), bytes].concat()
+}
+
+#[test]
+fn every_value_of_the_proxy_protocol_has_its_variables() {
+    let longhaul = Setup::new().start(
+        "map $proxy_protocol_tlv_ssl $ssl { default no; ~\\x00 binary; }
+         map $proxy_protocol_tlv_0x20 $numbered { default no; ~^\\x05 binary; }
+         server { listen %listen% proxy_protocol; default_type text/plain;
+             location /named { return 200 '$proxy_protocol_tlv_alpn|$proxy_protocol_tlv_authority|$proxy_protocol_tlv_unique_id|$proxy_protocol_tlv_netns'; }
+             location /numbered { return 200 '$proxy_protocol_tlv_0x01|$proxy_protocol_tlv_0x2|$proxy_protocol_tlv_0x05|$proxy_protocol_tlv_0x0030'; }
+             location /own { return 200 '$proxy_protocol_tlv_0xe0|$proxy_protocol_tlv_0x3|$proxy_protocol_tlv_0xE1'; }
+             location /ssl { return 200 '$proxy_protocol_tlv_ssl_verify|$proxy_protocol_tlv_ssl_version|$proxy_protocol_tlv_ssl_cn|$proxy_protocol_tlv_ssl_cipher|$proxy_protocol_tlv_ssl_sig_alg|$proxy_protocol_tlv_ssl_key_alg'; }
+             location /ssl-numbered { return 200 '$proxy_protocol_tlv_ssl_0x21|$proxy_protocol_tlv_ssl_0x22|$proxy_protocol_tlv_ssl_0x23|$proxy_protocol_tlv_ssl_0x24|$proxy_protocol_tlv_ssl_0x25|$proxy_protocol_tlv_ssl_0x30'; }
+             location /none { return 200 '$proxy_protocol_tlv_0xe2|$proxy_protocol_tlv_0x21|$proxy_protocol_tlv_ssl_0x26'; }
+             location /bytes { return 200 '$ssl|$numbered'; } }",
+    );
+    let inner = [
+        value(0x21, b"TLSv1.3"),
+        value(0x22, b"client.example"),
+        value(0x23, b"AES"),
+        value(0x24, b"SHA256"),
+        value(0x25, b"EC256"),
+    ]
+    .concat();
+    let values = [
+        value(0x01, b"h2"),
+        value(0x02, b"name.example"),
+        value(0x03, b"crc!"),
+        value(0x05, b"id-7"),
+        value(0x20, &[&[5, 0, 0, 1, 2][..], &inner].concat()),
+        value(0x30, b"space"),
+        value(0xe0, b"own"),
+        value(0xe1, b""),
+    ]
+    .concat();
+    let addresses = [192, 0, 2, 1, 192, 0, 2, 2, 0, 7, 0, 80];
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11".to_vec();
+    header.extend(((addresses.len() + values.len()) as u16).to_be_bytes());
+    header.extend(addresses);
+    header.extend(values);
+    let mut client = longhaul.connect();
+    client.send(header);
+    for (target, expected) in [
+        ("/named", "h2|name.example|id-7|space"),
+        ("/numbered", "h2|name.example|id-7|space"),
+        ("/own", "own|crc!|"),
+        ("/ssl", "258|TLSv1.3|client.example|AES|SHA256|EC256"),
+        ("/ssl-numbered", "TLSv1.3|client.example|AES|SHA256|EC256|"),
+        ("/none", "||"),
+        ("/bytes", "binary|binary"),
+    ] {
+        client.send(head(&format!("GET {target} HTTP/1.1\nHost: a")));
+        let answer = client.read_answer();
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{target}: {answer}");
+    }
+}
+
+#[test]
+fn a_proxy_may_be_trusted_by_its_name_or_its_socket() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen2%; listen unix:%dir%/inner.sock; keepalive_timeout 0; default_type text/plain;
+             location /name { set_real_ip_from localhost; error_page 404 =200 /name/is; location /name/is { return 200 $remote_addr; } }
+             location /socket { set_real_ip_from unix:; error_page 404 =200 /socket/is; location /socket/is { return 200 $remote_addr; } } }
+         server { listen %listen%; proxy_set_header X-Real-IP 192.0.2.1;
+             location /by-address/ { proxy_pass http://%listen2%/; }
+             location /by-socket/ { proxy_pass http://unix:%dir%/inner.sock:/; } }",
+    );
+    for (target, expected) in [
+        ("/by-address/name", "192.0.2.1"),
+        ("/by-address/socket", "127.0.0.1"),
+        ("/by-socket/name", "unix:"),
+        ("/by-socket/socket", "192.0.2.1"),
+    ] {
+        let answer = longhaul.get(target);
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{target}: {answer}");
+    }
+}
+
+#[test]
+fn the_port_of_the_connection_stays_known() {
+    let longhaul = Setup::new().file("html/index.html", "x").start(
+        "server { listen %listen%; root %dir%/html; set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For;
+             add_header X-Seen $realip_remote_addr:$realip_remote_port|$remote_addr:$remote_port; }",
+    );
+    for (forwarded, told) in [("192.0.2.7:77", Some("192.0.2.7:77")), ("192.0.2.7", Some("192.0.2.7:0")), ("", None)] {
+        // With an index the request goes on inside.
+        for target in ["/index.html", "/"] {
+            let mut client = longhaul.connect();
+            let own = client.local_address().to_string();
+            client.send(head(&format!("GET {target} HTTP/1.0\nHost: a\nX-Forwarded-For: {forwarded}")));
+            let answer = client.read_head();
+            let expected = format!("\r\nX-Seen: {own}|{}\r\n", told.unwrap_or(&own));
+            assert!(answer.contains(&expected), "{target} {forwarded}: {answer}");
+        }
+    }
+}

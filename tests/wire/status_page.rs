@@ -1,6 +1,6 @@
 //! `stub_status` and `$connections_*`: what the counters say while connections are in each state.
 
-use super::support::{Setup, Socket, plain, wait_for};
+use super::support::{Setup, Socket, head, plain, wait_for};
 use super::tunnel::{open, switched};
 
 fn answered(longhaul: &super::support::Longhaul) -> String {
@@ -34,6 +34,36 @@ fn connections_are_counted_in_their_states() {
             .exchange("POST /status HTTP/1.0\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
             .starts_with(b"HTTP/1.1 405 ")
     );
+}
+
+#[test]
+fn requests_are_counted_and_methods_told_apart() {
+    let longhaul = Setup::new().start(
+        "add_header X-States \"$connections_active $connections_reading $connections_writing $connections_waiting\";
+         server { listen %listen%; location = /status { stub_status; } location / { return 200 x; } }",
+    );
+    let two = [head("GET / HTTP/1.1\nHost: a"), head("GET / HTTP/1.1\nHost: a\nConnection: close")].concat();
+    assert!(answered(&longhaul).contains("\n 1 1 1 \n"));
+    longhaul.exchange(two);
+    longhaul.exchange("broken\r\n\r\n");
+    assert!(answered(&longhaul).contains("\n 4 4 5 \n"), "{}", answered(&longhaul));
+    for (request, status, body) in [
+        ("HEAD /status HTTP/1.0", "200 OK", Some("")),
+        ("POST /status HTTP/1.0", "405 Not Allowed", None),
+        ("DELETE /status HTTP/1.0", "405 Not Allowed", None),
+        ("GET /other HTTP/1.0", "200 OK", Some("x")),
+    ] {
+        // The connection before this one may still be counted.
+        let answer = wait_for("the others to be gone", || {
+            let answer = String::from_utf8_lossy(&longhaul.exchange(head(request))).into_owned();
+            (body.is_none() || answer.contains("\r\nX-States: 1 0 1 0")).then_some(answer)
+        });
+        let (head, end) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {answer}");
+        if let Some(body) = body {
+            assert!(end == body, "{request}: {answer}");
+        }
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ fn rewrites_change_path_and_arguments() {
            location /b/ { rewrite ^/b/(.*)$ /t/x?own=$1; }
            location /c/ { rewrite ^/c/(.*)$ /t/x?own=$1?; }
            location /d/ { rewrite ^ /t/x?; }
+           location /f/ { rewrite ^(.*)$ $1?own=$1 break; return 200 unseen; error_page 404 = @f; }
+           location @f { return 200 "$uri|$args"; }
            location /e/ { rewrite ^/e/(?<id>\d+) /t/$id break; return 200 unseen; }
            location /t/ { return 200 "$uri|$args"; }"#,
     );
@@ -30,6 +32,7 @@ fn rewrites_change_path_and_arguments() {
         ("/d/1?q=2", "/t/x|"),
         ("/b/a%26b%3Dc", "/t/x|own=a%26b=c"),
         ("/a/a%26b", "/t/a&b|"),
+        ("/f/%25?q=2", "/f/%|own=/f/%25&q=2"),
     ] {
         assert_eq!(body(&longhaul, target), answer, "{target}");
     }
@@ -104,6 +107,7 @@ fn a_peer_gets_what_the_steps_made_of_the_target() {
            location / { set $to %listen2%; if ($arg_v) { set $args "v=9"; rewrite ^ /new break; } proxy_pass http://$to; }
            location /if { if ($arg_p) { proxy_pass http://%listen2%; } try_files /none @own; }
            location /replaced { proxy_pass http://%listen2%/other; if ($arg_b) { rewrite ^ /whole break; } }
+           location /held { rewrite ^ /kept; break; proxy_pass http://%listen2%/other; }
            location @own { return 200 own; } }"#,
     );
     for (target, answer) in [
@@ -111,6 +115,7 @@ fn a_peer_gets_what_the_steps_made_of_the_target() {
         ("/old%20x?w=1", "peer /old%20x?w=1"),
         ("/if?p=1", "peer /if?p=1"),
         ("/if", "own"),
+        ("/held", "peer /kept"),
         ("/replaced/x", "peer /other/x"),
         ("/replaced/x?b=1", "peer /whole?b=1"),
     ] {
@@ -160,4 +165,76 @@ fn a_proxy_pass_of_an_if_is_lost_to_a_later_if_without_one() {
     assert!(longhaul.get("/lost?again=1").starts_with("HTTP/1.1 500 "));
     longhaul.wait_for_log("no upstream configuration");
     assert!(longhaul.get("/around").ends_with("peer"));
+}
+
+#[test]
+fn conditions_of_every_form() {
+    let setup = Setup::new().file("html/plain", "").file("html/folder/x", "").file("html/run", "");
+    let run = setup.dir().join("html/run");
+    std::fs::set_permissions(run, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("our file");
+    let cases: &[(&str, &[&str], &[&str])] = &[
+        ("$arg_v", &["1", "no", "00"], &["0", ""]),
+        (" $arg_v ", &["1"], &["0"]),
+        ("$arg_v = one", &["one"], &["two", "One", "", "one1"]),
+        ("$arg_v != one", &["two", "One", ""], &["one"]),
+        ("$arg_v ~ b+c", &["abbcd", "bc"], &["BC", "b", ""]),
+        ("$arg_v ~* b+c", &["abbcd", "BbC"], &["b", ""]),
+        ("$arg_v !~ b+c", &["BC", "b", ""], &["abbcd"]),
+        ("$arg_v !~* b+c", &["b", ""], &["BC", "bc"]),
+        ("$arg_v ~ \"^(a|b){2}$\"", &["ab"], &["a", "aba"]),
+        ("-f %dir%/html/$arg_v", &["plain", "run"], &["folder", "missing"]),
+        ("!-f %dir%/html/$arg_v", &["folder", "missing"], &["plain"]),
+        ("-d %dir%/html/$arg_v", &["folder"], &["plain", "missing"]),
+        ("!-d %dir%/html/$arg_v", &["plain", "missing"], &["folder"]),
+        ("-e %dir%/html/$arg_v", &["plain", "folder"], &["missing"]),
+        ("!-e %dir%/html/$arg_v", &["missing"], &["plain", "folder"]),
+        ("-x %dir%/html/$arg_v", &["run", "folder"], &["plain", "missing"]),
+        ("!-x %dir%/html/$arg_v", &["plain", "missing"], &["run", "folder"]),
+    ];
+    let location = |(n, (condition, ..)): (usize, &(&str, _, _))| {
+        format!("location = /{n} {{ if ({condition}) {{ return 200 yes; }} return 200 no; }}\n")
+    };
+    let locations: String = cases.iter().enumerate().map(location).collect();
+    let longhaul = setup.start(&format!("server {{ listen %listen%; {locations} }}"));
+    for (n, (condition, hold, fail)) in cases.iter().enumerate() {
+        for (values, expected) in [(hold, "yes"), (fail, "no")] {
+            for value in *values {
+                assert_eq!(body(&longhaul, &format!("/{n}?v={value}")), expected, "({condition}) with \"{value}\"");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_proxy_pass_and_what_stands_inside_its_location() {
+    let longhaul = Setup::new().start(
+        r#"server { listen %listen2%; keepalive_timeout 0; return 200 "peer $request_method $request_uri"; }
+           server { listen %listen%; default_type text/plain;
+           location /around { proxy_pass http://%listen2%/new; if ($arg_i) { set $x 1; }
+               location /around/in { if ($arg_i) { set $x 1; } } }
+           location /except { proxy_pass http://%listen2%/new; limit_except POST { }
+               location /except/in { limit_except POST { } } }
+           location /other { proxy_pass http://%listen2%/new; limit_except POST { proxy_pass http://%listen2%; } }
+           location /variables { proxy_pass http://%listen2%/whole/$host; if ($arg_i) { proxy_pass http://%listen2%; }
+               location /variables/in { proxy_pass http://%listen2%; } } }"#,
+    );
+    for (request, expected) in [
+        ("GET /around", "peer GET /new"),
+        ("GET /around?i=1", "peer GET /new?i=1"),
+        ("GET /except", "peer GET /new"),
+        ("POST /except", "peer POST /new"),
+        ("GET /other", "peer GET /other"),
+        ("POST /other", "peer POST /new"),
+        ("GET /variables", "peer GET /whole/a"),
+        ("GET /variables?i=1", "peer GET /variables?i=1"),
+        ("GET /variables/in", "peer GET /variables/in"),
+    ] {
+        let answer = longhaul.exchange(format!("{request} HTTP/1.0\r\nHost: a\r\nContent-Length: 0\r\n\r\n"));
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{request}: {answer}");
+    }
+    // A nested location has no part in the peer of the one around it.
+    for target in ["/around/in", "/around/in?i=1", "/except/in"] {
+        assert!(longhaul.get(target).starts_with("HTTP/1.1 404 "), "{target}");
+    }
 }

@@ -146,3 +146,67 @@ fn a_server_that_goes_away_is_told_once_and_found_again() {
     assert!(server.next().ends_with(": /2"));
     assert!(server.next().ends_with(": /3"));
 }
+
+#[test]
+fn a_server_named_twice_gets_a_line_twice() {
+    let server = Server::start();
+    let longhaul = Setup::new().with("log", server.address()).start(
+        "log_format n '$uri'; server { listen %listen%; log_not_found on;
+             location /low { access_log off; error_log syslog:server=%log% warn; error_log syslog:server=%log%; }
+             location /same { access_log off; error_log syslog:server=%log%; error_log syslog:server=%log%,tag=b; }
+             location /high { access_log off; error_log syslog:server=%log% emerg; error_log syslog:server=%log%; }
+             location /access { log_not_found off; access_log syslog:server=%log% n; access_log syslog:server=%log% n; } }",
+    );
+    for (target, count) in [("/low", 2), ("/same", 2), ("/high", 1), ("/access", 2)] {
+        longhaul.get(target);
+        for _ in 0..count {
+            let datagram = server.next();
+            assert!(datagram.contains(target), "{target}: {datagram}");
+        }
+    }
+}
+
+#[test]
+fn each_level_goes_to_the_servers_that_take_it() {
+    let server = Server::start();
+    let longhaul = Setup::new().with("log", server.address()).start(
+        "limit_req_zone $server_name zone=z:1m rate=1r/m; limit_req zone=z; access_log off;
+         server { listen %listen%; server_name s;
+             location /info { limit_req_log_level info; error_log syslog:server=%log%,nohostname info;
+                 error_log syslog:server=%log%,nohostname,tag=never notice; }
+             location /notice { limit_req_log_level notice; error_log syslog:server=%log%,nohostname notice;
+                 error_log syslog:server=%log%,nohostname,tag=never warn; }
+             location /warn { limit_req_log_level warn; error_log syslog:server=%log%,nohostname,facility=local0 warn;
+                 error_log syslog:server=%log%,nohostname,tag=never error; }
+             location /error { error_log syslog:server=%log%,nohostname,facility=kern;
+                 error_log syslog:server=%log%,nohostname,tag=never crit; }
+             location / { error_log %dir%/first.log; } }",
+    );
+    longhaul.get("/");
+    for (level, priority) in [("info", 190), ("notice", 189), ("warn", 132), ("error", 3)] {
+        longhaul.get(&format!("/{level}"));
+        let datagram = masked(&server.next());
+        assert!(datagram.starts_with(&format!("<{priority}>TIME nginx: 20")), "{datagram}");
+        assert!(
+            datagram.contains(&format!(" [{level}] ")) && datagram.contains(&format!("GET /{level} ")),
+            "{datagram}"
+        );
+    }
+}
+
+#[test]
+fn a_level_s_server_gets_the_lines_that_its_file_gets() {
+    let server = Server::start();
+    let longhaul = Setup::new().with("log", server.address()).start(
+        "error_log syslog:server=%log%,nohostname info; error_log %dir%/http.log info;
+         server { listen %listen%; server_name s; location / { } }",
+    );
+    longhaul.get("/none");
+    longhaul.exchange("GET /\0 HTTP/1.1\r\n\r\n");
+    let file = longhaul.wait_for_lines("http.log", 2);
+    for line in file.lines() {
+        let datagram = server.next();
+        assert!(datagram.ends_with(&format!(" nginx: {line}")), "{line}\n{datagram}");
+    }
+    assert!(file.contains(" [error] ") && file.contains(" [info] "), "{file}");
+}
