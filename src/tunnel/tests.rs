@@ -25,6 +25,8 @@ const KEEPALIVE: TunnelKeepalive = TunnelKeepalive {
     user_timeout: Duration::from_secs(180),
 };
 
+mod fairness;
+
 type OnEnd = Box<dyn FnOnce(&Record)>;
 
 /// One tunnel, its peers and the clock.
