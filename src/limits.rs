@@ -42,6 +42,26 @@ pub const TRAILER_BYTES_MAX: usize = 8 << 10;
 /// A body moves through buffers of this size: below it more calls, above it no fewer wake-ups.
 pub const BODY_BUFFER_BYTES: usize = 32 << 10;
 
+/// Plain bytes that one answer compresses before others of the shard have their turn: an eighth of a millisecond at the
+/// lowest level, two thirds of one at the highest.
+pub const GZIP_TURN_BYTES: usize = 32 << 10;
+
+/// Memory of one answer that is being compressed, from the first byte of its body to the last: 380,032 bytes of the coder
+/// (its window twice, hash chains, what is not coded yet), a buffer for each side, and the allocator's share.
+pub const GZIP_ANSWER_BYTES: usize = 448 << 10;
+
+/// Memory of all answers of a shard that are being compressed. Clients that read slowly, or events that never end, would
+/// take it without bound: answers beyond it leave as they are, which every client can read.
+pub const GZIP_BYTES_MAX: usize = 448 << 20;
+pub const GZIP_ANSWERS_MAX: usize = GZIP_BYTES_MAX / GZIP_ANSWER_BYTES;
+
+/// How long a compressor keeps bytes while its peer sends nothing: long enough not to cut a body that comes in pieces
+/// into as many blocks, short enough for whoever reads it as it comes.
+pub const GZIP_HOLD_TIME: Duration = Duration::from_millis(50);
+
+/// Least room for compressed bytes, whatever `gzip_buffers` says: what marks a pause takes some.
+pub const GZIP_PIECE_BYTES_MIN: usize = 512;
+
 /// Buffers of that size a shard keeps when nobody uses them.
 pub const BODY_BUFFERS_KEPT: usize = 64;
 

@@ -39,6 +39,7 @@ const FIXED: &[(&str, Variable)] = &[
     ("content_type", Variable::ContentType),
     ("document_root", Variable::DocumentRoot),
     ("document_uri", Variable::Uri),
+    ("gzip_ratio", Variable::GzipRatio),
     ("host", Variable::Host),
     ("hostname", Variable::Hostname),
     ("https", Variable::Https),

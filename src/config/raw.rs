@@ -3,10 +3,12 @@
 //! Values are read, names in them are not looked up yet. Inheritance and defaults are none of its business.
 
 mod added;
+mod gzip;
 mod log;
 mod proxy;
 
 pub use self::added::{RawAddHeader, RawAdded, RawExpires, RawInherit};
+pub use self::gzip::RawGzip;
 pub use self::log::{RawAccessLog, RawAccessTarget, RawErrorLog, RawErrorTarget, RawLogFormat, RawLogs, RawSyslog};
 pub use self::proxy::{
     RawBuffering, RawCookieFlags, RawFind, RawProxyAnswer, RawProxyRequest, RawProxyRetry, RawRedirect, RawReplace,
@@ -60,6 +62,7 @@ pub struct RawLevel {
     pub real_ip: RawRealIp,
     pub files: RawFiles,
     pub added: RawAdded,
+    pub gzip: RawGzip,
     pub logs: RawLogs,
     /// The rewrite phase in order.
     pub steps: Vec<RawStep>,

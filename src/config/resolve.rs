@@ -10,6 +10,7 @@ use super::diagnostic::Fault;
 use super::directives::access::{self, AccessParts};
 use super::directives::added_fields::{self, AddedParts};
 use super::directives::content::{self, Files};
+use super::directives::gzip::{self, GzipParts};
 use super::directives::real_ip::{self, RealIpParts};
 use super::directives::{
     client, error_log, error_page, geo, limit, log, map, proxy, rate, resolver, rewrite, server, tunnel, upstream,
@@ -36,6 +37,7 @@ struct Level {
     log_cache: Option<LogCacheId>,
     error_log: Option<ErrorLogId>,
     added: AddedParts,
+    gzip: GzipParts,
     limit_rate: Template,
     limit_rate_after: Template,
     error_pages: ErrorPages,
@@ -63,6 +65,7 @@ impl Level {
             log_cache: None,
             error_log: None,
             added: AddedParts::default(),
+            gzip: GzipParts::default(),
             limit_rate: Template::default(),
             limit_rate_after: Template::default(),
             error_pages: ErrorPages::default(),
@@ -92,6 +95,7 @@ impl Level {
             log_cache: log::resolve_cache(&raw.logs, self.log_cache, scope),
             error_log: error_log::resolve(&raw.logs.error, self.error_log, scope),
             added: added_fields::resolve(&raw.added, &self.added, scope),
+            gzip: gzip::resolve(&raw.gzip, &self.gzip),
             limit_rate: rate::resolve(raw.limit_rate.as_ref(), &self.limit_rate, scope),
             limit_rate_after: rate::resolve(raw.limit_rate_after.as_ref(), &self.limit_rate_after, scope),
             error_pages: error_page::resolve(raw, &self.error_pages, scope),
@@ -125,6 +129,7 @@ impl Level {
             log_cache: self.log_cache,
             error_log: self.error_log,
             added: self.added.fields,
+            gzip: self.gzip.settings(),
             limit_rate: self.limit_rate,
             limit_rate_after: self.limit_rate_after,
             error_pages: self.error_pages,

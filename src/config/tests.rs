@@ -1,6 +1,7 @@
 //! Whole configurations: what is loaded from them, and what is said of those that cannot be.
 
 mod access;
+mod compressing;
 mod computing;
 mod faults;
 mod inheritance;

@@ -5,6 +5,7 @@
 //! Where nginx is lenient without harm this is lenient in the same way; where two parsers could come to see two
 //! different messages in the same bytes it refuses.
 
+pub mod accept_encoding;
 pub mod authority;
 pub mod chunked;
 pub mod encode;
@@ -13,6 +14,7 @@ pub mod field_lines;
 pub mod fields;
 pub mod forwarded;
 pub mod framing;
+pub mod gzip;
 pub mod head;
 pub mod hop_by_hop;
 pub mod host;

@@ -13,6 +13,7 @@ mod error_log;
 mod error_page;
 mod generation;
 mod geo;
+mod gzip;
 mod limit;
 mod listener;
 mod location;
@@ -43,6 +44,7 @@ pub use error_log::{ErrorLog, ErrorLogId, ErrorLogTarget, LogLevel};
 pub use error_page::{ErrorPage, ErrorPages, LastResort, PageStatus, Target, TryFile, TryFiles};
 pub use generation::{Generation, Http, Slot};
 pub use geo::{Geo, GeoRange, Split, SplitPart};
+pub use gzip::{Gzip, GzipProxied};
 pub use limit::{Counts, LimitConn, LimitReply, LimitReq, Limits, Zone, ZoneId};
 pub use listener::{Keepalive, Listener};
 pub use location::{

@@ -7,7 +7,7 @@ use fancy_regex::{BytesMode, Regex, RegexBuilder};
 use super::SlotId;
 
 /// A compiled expression with the variables that its named groups set.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pattern {
     /// As it stands in the file.
     pub text: Box<str>,

@@ -57,6 +57,8 @@ pub enum Variable {
     DocumentRoot,
     /// Of a `geo` block.
     Geo(GeoId),
+    /// What compressing made of a body, plain bytes for each compressed one.
+    GzipRatio,
     Host,
     Hostname,
     /// `$http_NAME`: field of the request, lower case, `_` for `-`.

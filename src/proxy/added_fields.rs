@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::exchange::Exchange;
+use super::gzip;
 use super::responder::{Answer, Responder};
 use crate::http::framing::BodyLength;
 use crate::http::{Fields, Version};
@@ -29,6 +30,9 @@ impl Exchange<'_> {
             answer.fields.remove(b"content-type");
         }
         self.add_headers(answer.status, length, &mut answer.fields);
+        if let Some(rules) = &self.location.gzip {
+            gzip::choose(self, rules, responder, &mut answer);
+        }
         responder.keep_alive &= !self.shard.is_draining();
         responder.takes_chunks = self.location.client.chunks && self.head.version == Version::Http11;
         responder.pace = self.client_pace();

@@ -19,6 +19,7 @@ impl Exchange<'_> {
             Variable::BodyBytesSent => print(out, format_args!("{}", sent.bytes.saturating_sub(sent.head_bytes))),
             Variable::SentHttp(name) => append_field(&sent.fields, name, out) || append_framing(&sent, name, out),
             Variable::SentTrailer(name) => append_field(&self.sent_trailers.borrow(), name, out),
+            Variable::GzipRatio => sent.compressed.is_some_and(|(plain, made)| append_ratio(plain, made, out)),
             Variable::LimitConnStatus => put_some(out, self.limit_conn_status.map(|status| status.text().as_bytes())),
             Variable::LimitRate => print(out, format_args!("{}", self.rate.get().unwrap_or(0))),
             Variable::LimitReqStatus => put_some(out, self.limit_req_status.map(|status| status.text().as_bytes())),
@@ -27,6 +28,13 @@ impl Exchange<'_> {
         };
         Some(there)
     }
+}
+
+/// Two digits, rounded.
+fn append_ratio(plain: u64, compressed: u64, out: &mut Vec<u8>) -> bool {
+    let thousandths = plain.saturating_mul(1000) / compressed.max(1);
+    let hundredths = thousandths / 10 + u64::from(thousandths % 10 > 4);
+    print(out, format_args!("{}.{:02}", hundredths / 100, hundredths % 100))
 }
 
 /// Fields that are written for this connection alone.

@@ -17,8 +17,8 @@ use self::conditions::{Verdict, Version};
 use self::ranges::Multipart;
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
-use super::respond;
 use super::responder::Answer;
+use super::{gzip, respond};
 use crate::http::Method;
 use crate::http::framing::BodyLength;
 use crate::model::Alias;
@@ -144,12 +144,8 @@ async fn send(
     let modified = metadata.modified().unwrap_or(std::time::UNIX_EPOCH);
     let settings = &exchange.location.client;
     let version = Version::new(modified, metadata.len(), settings.etag);
-    // The page of an error has the error's status: no condition of the request is about it.
-    let verdict = match exchange.shown_status {
-        None => conditions::judge(&exchange.head.fields, &version, settings),
-        Some(_) => Verdict::Whole,
-    };
     let content_type = respond::content_type(exchange, &exchange.path);
+    let verdict = verdict(exchange, &version, content_type);
     let mut multipart = None;
     let (status, parts) = match verdict {
         Verdict::Whole => (OK, vec![(0, version.length)]),
@@ -196,6 +192,25 @@ async fn send(
         (None, _) => side.responder.finish().await.map_err(lost)?,
     }
     Ok(respond::after(side))
+}
+
+/// What of the file is sent.
+fn verdict(exchange: &Exchange<'_>, version: &Version, content_type: &[u8]) -> Verdict {
+    // The page of an error has the error's status: no condition of the request is about it.
+    if exchange.shown_status.is_some() {
+        return Verdict::Whole;
+    }
+    let verdict = conditions::judge(&exchange.head.fields, version, &exchange.location.client);
+    match verdict {
+        Verdict::Parts(_) | Verdict::NotSatisfiable
+            if gzip::is_chosen_for_file(exchange, content_type, version.length) =>
+        {
+            Verdict::Whole
+        }
+        Verdict::Whole | Verdict::Parts(_) | Verdict::NotSatisfiable | Verdict::NotModified | Verdict::Failed => {
+            verdict
+        }
+    }
 }
 
 fn lost(error: io::Error) -> Failure {
@@ -251,10 +266,10 @@ async fn part(
     mut length: u64,
 ) -> Result<(), Failure> {
     let responder = &mut side.responder;
-    if !responder.is_chunked() {
+    if responder.sends_files() {
         return responder.file(file, offset, length).await.map_err(lost);
     }
-    // Fields follow the body, so it cannot leave as one run of the file's bytes.
+    // Fields follow the body, or it is compressed: it cannot leave as one run of the file's bytes.
     while length > 0 {
         let step = length.min(crate::limits::BODY_BUFFER_BYTES as u64);
         let mut piece = buffer::take();

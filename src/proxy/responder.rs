@@ -1,5 +1,6 @@
 //! The answer on its way to the client: head, body in the framing the client can read, and what was sent for the log.
 
+mod compressed;
 mod late;
 
 pub use self::late::{LateError, Patience};
@@ -9,9 +10,11 @@ use std::io;
 use std::time::Duration;
 
 use super::backlog::Backlog;
+use super::compressor::Compressor;
 use super::pace::Pace;
 use super::sent::Sent;
 use crate::http::framing::BodyLength;
+use crate::http::gzip::Then;
 use crate::http::{Fields, Version, chunked, encode, status};
 use crate::limits::HEAD_BYTES_USUAL;
 use crate::net::stream::Stream;
@@ -61,6 +64,8 @@ pub struct Responder<'c> {
     pub trailers: Option<Box<Fields>>,
     /// `limit_rate`: set before anything is written.
     pub pace: Option<Pace>,
+    /// What the body goes through, if it is compressed.
+    compressor: Option<Box<Compressor>>,
     /// What the client has not taken yet.
     backlog: Option<Box<Backlog>>,
     pub sent: Sent,
@@ -89,6 +94,7 @@ impl<'c> Responder<'c> {
             expects_trailers: false,
             trailers: None,
             pace: None,
+            compressor: None,
             backlog: None,
             sent: Sent::default(),
         }
@@ -174,10 +180,10 @@ impl<'c> Responder<'c> {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Whether the body leaves in chunks.
+    /// Whether the body leaves as it is, so that a file can be sent without its bytes being read.
     #[must_use]
-    pub fn is_chunked(&self) -> bool {
-        self.framing == Framing::Chunked
+    pub fn sends_files(&self) -> bool {
+        self.framing != Framing::Chunked && self.compressor.is_none()
     }
 
     /// Writes an interim answer (1xx) as it is.
@@ -202,20 +208,37 @@ impl<'c> Responder<'c> {
     /// # Errors
     /// The client's socket's, `TimedOut` when it took nothing for `send_timeout`.
     pub async fn data(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.data_then(piece, Then::More).await
+    }
+
+    /// The same for a piece that must not wait for others.
+    ///
+    /// # Errors
+    /// As [`Responder::data`].
+    pub async fn data_at_once(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.data_then(piece, Then::Pause).await
+    }
+
+    async fn data_then(&mut self, piece: &[u8], then: Then) -> io::Result<()> {
+        if self.compressor.is_some() {
+            return Box::pin(self.write_compressed(piece, then)).await;
+        }
         let head = std::mem::take(&mut self.pending);
         let mut size = Vec::new();
-        let parts = self.framed(&head, piece, &mut size);
+        let parts = self.framed(&head, piece, b"", &mut size);
         self.write(&parts).await
     }
 
-    /// A piece of the body as it is sent, behind the head if there is one.
-    fn framed<'p>(&self, head: &'p [u8], piece: &'p [u8], size: &'p mut Vec<u8>) -> [&'p [u8]; 4] {
+    /// A piece of the body as it is sent, behind the head if there is one, and before what ends the body.
+    fn framed<'p>(&self, head: &'p [u8], piece: &'p [u8], last: &'p [u8], size: &'p mut Vec<u8>) -> [&'p [u8]; 5] {
         match self.framing {
-            Framing::None => [head, b"", b"", b""],
-            Framing::Plain => [head, b"", piece, b""],
+            Framing::None => [head, b"", b"", b"", b""],
+            Framing::Plain => [head, b"", piece, b"", b""],
+            // An empty chunk would be the end.
+            Framing::Chunked if piece.is_empty() => [head, b"", b"", b"", last],
             Framing::Chunked => {
                 chunked::chunk_head(piece.len(), size);
-                [head, size, piece, b"\r\n"]
+                [head, size, piece, b"\r\n", last]
             }
         }
     }
@@ -272,6 +295,9 @@ impl<'c> Responder<'c> {
     /// # Errors
     /// As [`Responder::data`].
     pub async fn finish(&mut self) -> io::Result<()> {
+        if self.compressor.is_some() {
+            return Box::pin(self.write_compressed(b"", Then::End)).await;
+        }
         let head = std::mem::take(&mut self.pending);
         let mut with_trailers = Vec::new();
         let last = self.last(&mut with_trailers);
@@ -298,6 +324,9 @@ impl<'c> Responder<'c> {
     /// # Errors
     /// As [`Responder::data`].
     pub async fn whole(&mut self, body: &[u8]) -> io::Result<()> {
+        if self.compressor.is_some() {
+            return Box::pin(self.write_compressed(body, Then::End)).await;
+        }
         if !body.is_empty() && self.framing != Framing::None {
             self.data(body).await?;
         }

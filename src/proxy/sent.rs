@@ -18,6 +18,8 @@ pub struct Sent {
     /// How long the body is, if the client was told.
     pub length: Option<u64>,
     pub is_chunked: bool,
+    /// Bytes of a body before and after it was compressed, once all of it is.
+    pub compressed: Option<(u64, u64)>,
     /// What `Connection` says; empty before the head was made.
     pub connection: &'static str,
     /// What `Keep-Alive` says.

@@ -27,6 +27,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         log_cache: None,
         error_log: None,
         added: AddedFields::default(),
+        gzip: None,
         limit_rate: Template::default(),
         limit_rate_after: Template::default(),
         error_pages: ErrorPages::default(),

@@ -27,6 +27,7 @@ mod exhaustion;
 mod files;
 mod forward;
 mod framing;
+mod gzip;
 mod hostile;
 mod hostile_heads;
 mod hosts;

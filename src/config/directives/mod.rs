@@ -11,6 +11,7 @@ pub mod core;
 pub mod error_log;
 pub mod error_page;
 pub mod geo;
+pub mod gzip;
 pub mod limit;
 pub mod location;
 pub mod log;
@@ -51,6 +52,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     geo::TABLE,
     content::TABLE,
     added_fields::TABLE,
+    gzip::TABLE,
     rate::TABLE,
     rewrite::TABLE,
     error_page::TABLE,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Reading;
 use crate::http::framing::BodyLength;
-use crate::limits::BODY_BUFFER_BYTES;
+use crate::limits::{BODY_BUFFER_BYTES, GZIP_HOLD_TIME};
 use crate::model::LogLevel;
 use crate::net::buffer;
 use crate::net::stream::Stream;
@@ -64,9 +64,10 @@ impl Reading<'_, '_, '_> {
                 self.offer(&piece)?;
                 drop(piece);
                 self.catch_up(intake).await?;
+                self.responder.give_way().await;
             }
             Some(true) => {
-                self.responder.data(&piece).await.map_err(lost)?;
+                self.responder.data_at_once(&piece).await.map_err(lost)?;
                 drop(piece);
             }
             Some(false) => return Ok(false),
@@ -75,7 +76,7 @@ impl Reading<'_, '_, '_> {
                 if self.is_buffered {
                     let is_first = self.responder.offer_head(&self.passed.proxy.buffering).map_err(late)?;
                     self.tell_file(is_first);
-                    if self.catch_up(intake).await? {
+                    if self.catch_up(intake).await? || self.is_held_up().await? {
                         return Ok(true);
                     }
                 } else {
@@ -87,6 +88,19 @@ impl Reading<'_, '_, '_> {
         }
         if let Some(pause) = intake.pause() {
             timer::sleep(pause).await;
+        }
+        Ok(true)
+    }
+
+    /// Waits a little for a peer whose bytes the compressor keeps, then lets them go. Whether there were such bytes.
+    async fn is_held_up(&mut self) -> Result<bool, Failure> {
+        if !self.responder.holds_bytes() {
+            return Ok(false);
+        }
+        let waits = Box::pin(async { timer::limited(GZIP_HOLD_TIME, pin!(self.stream.readable())).await });
+        if waits.await.is_err() {
+            let is_first = self.responder.offer_held(&self.passed.proxy.buffering).map_err(late)?;
+            self.tell_file(is_first);
         }
         Ok(true)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Responder;
+use crate::http::gzip::Then;
 use crate::limits::{FILE_STEP_BYTES, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
 use crate::model::Buffering;
 use crate::net::timer;
@@ -62,11 +63,19 @@ impl Responder<'_> {
     /// # Errors
     /// The client's socket's, or the file system's.
     pub fn offer(&mut self, piece: &[u8], rules: &Arc<Buffering>) -> Result<bool, LateError> {
+        if self.compressor.is_some() {
+            return self.offer_compressed(piece, Then::More, rules);
+        }
         let head = std::mem::take(&mut self.pending);
         let mut size = Vec::new();
-        let parts = self.framed(&head, piece, &mut size);
-        let sent = if self.is_behind() { 0 } else { self.write_now(&parts).map_err(LateError::Client)? };
-        self.keep(&parts, sent, rules)
+        let parts = self.framed(&head, piece, b"", &mut size);
+        self.offer_parts(&parts, rules)
+    }
+
+    /// Sends of the parts what the client takes, and keeps the rest.
+    pub(super) fn offer_parts(&mut self, parts: &[&[u8]], rules: &Arc<Buffering>) -> Result<bool, LateError> {
+        let sent = if self.is_behind() { 0 } else { self.write_now(parts).map_err(LateError::Client)? };
+        self.keep(parts, sent, rules)
     }
 
     /// Takes the head, so that a client sees it while the body takes its time.
@@ -87,15 +96,16 @@ impl Responder<'_> {
     /// # Errors
     /// As [`Responder::offer`].
     pub fn offer_end(&mut self, rules: &Arc<Buffering>) -> Result<bool, LateError> {
+        if self.compressor.is_some() {
+            return self.offer_compressed(b"", Then::End, rules);
+        }
         let head = std::mem::take(&mut self.pending);
         let mut with_trailers = Vec::new();
         let last = self.last(&mut with_trailers);
         if head.is_empty() && last.is_empty() {
             return Ok(false);
         }
-        let parts: [&[u8]; 2] = [&head, last];
-        let sent = if self.is_behind() { 0 } else { self.write_now(&parts).map_err(LateError::Client)? };
-        self.keep(&parts, sent, rules)
+        self.offer_parts(&[&head, last], rules)
     }
 
     /// The file that holds a part of the backlog.
@@ -190,7 +200,8 @@ impl Responder<'_> {
     /// As [`Responder::ready`].
     pub async fn give_rest(&mut self) -> Result<(), LateError> {
         self.flush().await.map_err(LateError::Client)?;
-        self.catch_up().await
+        self.catch_up().await?;
+        self.write_held().await.map_err(LateError::Client)
     }
 
     /// Sends all of the backlog.

@@ -1,30 +1,23 @@
-//! Compression. Answers go out as the peer or the file has them, which every client can read, so what merely asks for
-//! compression is accepted; what asks for the opposite, or for files that only exist compressed, is not.
+//! Compression beside `gzip`. What merely asks for another coding is accepted, since every client can read an answer
+//! without it; what asks for the opposite, or for files that only exist compressed, is not.
 
 use crate::config::table::{Directive, FLAG, HTTP_LEVELS, IF_IN_LOCATION, ONE, ONE_OR_MORE, TWO, accepted, by_value};
 
 const PLAIN: &str =
-    "longhaul compresses nothing for now; answers go out as the peer or the file has them, which every client can read";
-const TUNING: &str = "it tunes compression, and longhaul compresses nothing for now";
+    "`gzip` is the one coding that is built; answers go out without this one, which every client can read";
+const TUNING: &str = "it tunes a coding that is not built, and acts on nothing";
+const WINDOW: &str = "the memory of the compressor is of one size, and given back with each answer";
+const HELD: &str = "compressed bytes leave as soon as they are made";
 const STATIC: &str =
     "the plain file is sent and not its compressed neighbour; a file that exists only compressed is not found";
 
 pub const TABLE: &[Directive] = &[
-    accepted("gzip", HTTP_LEVELS | IF_IN_LOCATION, FLAG, PLAIN),
     accepted("brotli", HTTP_LEVELS | IF_IN_LOCATION, FLAG, PLAIN),
     accepted("zstd", HTTP_LEVELS | IF_IN_LOCATION, FLAG, PLAIN),
-    accepted("gzip_vary", HTTP_LEVELS, FLAG, TUNING),
-    accepted("gzip_http_version", HTTP_LEVELS, ONE, TUNING),
-    accepted("gzip_proxied", HTTP_LEVELS, ONE_OR_MORE, TUNING),
-    accepted("gzip_disable", HTTP_LEVELS, ONE_OR_MORE, TUNING),
-    accepted("gzip_buffers", HTTP_LEVELS, TWO, TUNING),
-    accepted("gzip_types", HTTP_LEVELS, ONE_OR_MORE, TUNING),
-    accepted("gzip_comp_level", HTTP_LEVELS, ONE, TUNING),
-    accepted("gzip_window", HTTP_LEVELS, ONE, TUNING),
-    accepted("gzip_hash", HTTP_LEVELS, ONE, TUNING),
-    accepted("postpone_gzipping", HTTP_LEVELS, ONE, TUNING),
-    accepted("gzip_no_buffer", HTTP_LEVELS, FLAG, TUNING),
-    accepted("gzip_min_length", HTTP_LEVELS, ONE, TUNING),
+    accepted("gzip_window", HTTP_LEVELS, ONE, WINDOW),
+    accepted("gzip_hash", HTTP_LEVELS, ONE, WINDOW),
+    accepted("postpone_gzipping", HTTP_LEVELS, ONE, HELD),
+    accepted("gzip_no_buffer", HTTP_LEVELS, FLAG, HELD),
     accepted("brotli_types", HTTP_LEVELS, ONE_OR_MORE, TUNING),
     accepted("brotli_comp_level", HTTP_LEVELS, ONE, TUNING),
     accepted("brotli_min_length", HTTP_LEVELS, ONE, TUNING),

@@ -42,7 +42,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("geoip_region", GEOIP),
     ("geoip_region_name", GEOIP),
     ("grpc_internal_trailers", INTERNAL),
-    ("gzip_ratio", "longhaul compresses nothing for now"),
     ("hls_uri", COMMERCIAL),
     ("http2", "HTTP/2 is not built yet"),
     ("http3", "HTTP/3 is not built"),

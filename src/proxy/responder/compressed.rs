@@ -1,0 +1,126 @@
+//! The body of an answer on its way through a compressor. What that makes leaves at once; what it keeps until there is
+//! more leaves with a pause or with the end.
+
+use std::io;
+use std::mem;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{LateError, Responder};
+use crate::http::gzip::{Broken, Then};
+use crate::model::{Buffering, Gzip};
+use crate::net::buffer;
+use crate::net::timer;
+use crate::proxy::compressor::Compressor;
+
+/// How long a turn is waited for at most: the client's socket may have no room, which is waited for elsewhere.
+const TURN_WAIT: Duration = Duration::from_millis(1);
+
+fn broken(Broken: Broken) -> io::Error {
+    io::Error::other("the compressor failed")
+}
+
+impl Responder<'_> {
+    /// The body will be compressed, if the shard has room for that; whether it will. Before the answer is chosen.
+    pub fn compress(&mut self, rules: &Gzip) -> bool {
+        // The head of an answer without a body says what would be done.
+        self.compressor = Compressor::take(rules.comp_level, rules.piece_bytes()).filter(|_| !self.is_head);
+        self.is_head || self.compressor.is_some()
+    }
+
+    /// Whether the compressor keeps bytes until there is more.
+    #[must_use]
+    pub fn holds_bytes(&self) -> bool {
+        self.compressor.as_ref().is_some_and(|compressor| compressor.holds_bytes())
+    }
+
+    /// Lets others of the shard have their turn, if this answer has worked long enough.
+    pub async fn give_way(&mut self) {
+        if self.compressor.as_ref().is_some_and(|compressor| compressor.has_had_turn()) {
+            Box::pin(self.give_turn()).await;
+        }
+    }
+
+    /// A wait that the ring ends: a task that merely wakes itself would keep the shard from its completions.
+    async fn give_turn(&mut self) {
+        if let Some(compressor) = &mut self.compressor {
+            compressor.begin_turn();
+        }
+        if let Some(stream) = self.stream {
+            // Whether there is room, or the client is gone, is seen by the next write.
+            let _ = timer::limited(TURN_WAIT, pin!(stream.writable())).await;
+        }
+    }
+
+    /// Compresses a piece of the body, and writes what comes of it.
+    pub(super) async fn write_compressed(&mut self, mut rest: &[u8], then: Then) -> io::Result<()> {
+        let mut is_done = false;
+        while !is_done {
+            let mut out = buffer::take();
+            let Some(compressor) = &mut self.compressor else { return Ok(()) };
+            is_done = compressor.step(&mut rest, then, &mut out).map_err(broken)?;
+            let is_last = is_done && then == Then::End;
+            if out.is_empty() && !is_last {
+                continue;
+            }
+            let head = mem::take(&mut self.pending);
+            let (mut size, mut with_trailers) = (Vec::new(), Vec::new());
+            let last = if is_last { self.last(&mut with_trailers) } else { b"" };
+            let parts = self.framed(&head, &out, last, &mut size);
+            self.write(&parts).await?;
+        }
+        if then == Then::End {
+            self.give_turn().await;
+            self.end_compressed();
+        } else {
+            self.give_way().await;
+        }
+        Ok(())
+    }
+
+    /// The same without waiting, for a body whose peer is read on. Returns whether a file was begun.
+    pub(super) fn offer_compressed(
+        &mut self,
+        mut rest: &[u8],
+        then: Then,
+        rules: &Arc<Buffering>,
+    ) -> Result<bool, LateError> {
+        let (mut is_done, mut is_first) = (false, false);
+        while !is_done {
+            let mut out = buffer::take();
+            let Some(compressor) = &mut self.compressor else { return Ok(is_first) };
+            is_done = compressor.step(&mut rest, then, &mut out).map_err(|error| LateError::Client(broken(error)))?;
+            let is_last = is_done && then == Then::End;
+            if out.is_empty() && !is_last {
+                continue;
+            }
+            let head = mem::take(&mut self.pending);
+            let (mut size, mut with_trailers) = (Vec::new(), Vec::new());
+            let last = if is_last { self.last(&mut with_trailers) } else { b"" };
+            let parts = self.framed(&head, &out, last, &mut size);
+            is_first |= self.offer_parts(&parts, rules)?;
+        }
+        if then == Then::End {
+            self.end_compressed();
+        }
+        Ok(is_first)
+    }
+
+    /// Lets what the compressor holds leave, since nothing follows for now.
+    ///
+    /// # Errors
+    /// As [`Responder::offer`].
+    pub fn offer_held(&mut self, rules: &Arc<Buffering>) -> Result<bool, LateError> {
+        if self.holds_bytes() { self.offer_compressed(b"", Then::Pause, rules) } else { Ok(false) }
+    }
+
+    /// Writes what the compressor holds of an answer that goes no further.
+    pub(super) async fn write_held(&mut self) -> io::Result<()> {
+        if self.holds_bytes() { Box::pin(self.write_compressed(b"", Then::Pause)).await } else { Ok(()) }
+    }
+
+    fn end_compressed(&mut self) {
+        self.sent.compressed = self.compressor.take().and_then(|compressor| compressor.amounts());
+    }
+}
