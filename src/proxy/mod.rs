@@ -38,6 +38,7 @@ mod respond;
 mod responder;
 mod retry;
 mod rewrite;
+mod seats;
 mod sent;
 mod shard;
 mod spool;

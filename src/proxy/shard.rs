@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
+use super::seats::Seats;
 use crate::limits::{CLIENT_PARK_COUNT, CLIENT_PARK_COUNT_TIME, LOG_SCRATCH_BYTES_MAX};
 use crate::model::{Generation, LogCacheId, LogLevel, Server};
 use crate::names::Names;
@@ -59,18 +60,9 @@ pub struct Shard {
     routers: Arc<[Router]>,
     is_draining: Cell<bool>,
     /// Connections that wait for a request.
-    waiting: RefCell<Vec<Seat>>,
-    /// The first free seat of those; the others follow.
-    free_seat: Cell<usize>,
+    waiting: RefCell<Seats<Rc<Stream>>>,
     /// Since when, and how many connections were parked.
     parked: Cell<(Instant, usize)>,
-}
-
-/// One place among those who wait. Each idle connection has one.
-enum Seat {
-    Taken(Rc<Stream>),
-    /// With the next free one, or one past the last.
-    Free(usize),
 }
 
 /// A connection that waits for a request. Until this is dropped, [`Shard::close_idle`] ends it.
@@ -81,9 +73,7 @@ pub struct Waiting<'s> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(seat) = self.shard.waiting.borrow_mut().get_mut(self.seat) {
-            *seat = Seat::Free(self.shard.free_seat.replace(self.seat));
-        }
+        self.shard.waiting.borrow_mut().leave(self.seat);
         self.shard.own_metrics().waiting.lower();
     }
 }
@@ -110,7 +100,6 @@ impl Shard {
             routers,
             is_draining: Cell::new(false),
             waiting: RefCell::default(),
-            free_seat: Cell::new(0),
             parked: Cell::new((Instant::now(), 0)),
         })
     }
@@ -170,30 +159,12 @@ impl Shard {
     pub fn close_idle(&self) {
         self.is_draining.set(true);
         self.idle.close();
-        for seat in self.waiting.borrow().iter() {
-            match seat {
-                Seat::Taken(stream) => stream.shutdown_both(),
-                Seat::Free(_) => {}
-            }
-        }
+        self.waiting.borrow().taken().for_each(|stream| stream.shutdown_both());
     }
 
     /// Marks a connection as waiting.
     pub fn wait(&self, client: &Client) -> Waiting<'_> {
-        let taken = Seat::Taken(Rc::clone(&client.stream));
-        let mut seats = self.waiting.borrow_mut();
-        let seat = self.free_seat.get();
-        match seats.get_mut(seat) {
-            Some(free) => {
-                if let Seat::Free(next) = std::mem::replace(free, taken) {
-                    self.free_seat.set(next);
-                }
-            }
-            None => {
-                seats.push(taken);
-                self.free_seat.set(seats.len());
-            }
-        }
+        let seat = self.waiting.borrow_mut().take(Rc::clone(&client.stream));
         self.own_metrics().waiting.raise();
         Waiting { shard: self, seat }
     }
