@@ -50,7 +50,7 @@ pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io
     }
     let pending = match begin(&socket, address) {
         Ok(()) => false,
-        Err(rustix::io::Errno::INPROGRESS) => true,
+        Err(rustix::io::Errno::INPROGRESS) => !stands_already(&socket, address),
         Err(errno) => return Err(errno.into()),
     };
     let stream = Stream::from_fd(socket)?;
@@ -60,9 +60,45 @@ pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io
     Ok(stream)
 }
 
+/// A peer on this host has answered before `connect` returns, whatever that says: asking for the name of the other end,
+/// which only a connection has, is a fraction of a wait. Elsewhere the question would come too early.
+fn stands_already(socket: &OwnedFd, address: &PeerAddress) -> bool {
+    matches!(address, PeerAddress::Ip(ip) if ip.ip().is_loopback()) && rustix::net::getpeername(socket).is_ok()
+}
+
 fn begin(socket: &OwnedFd, address: &PeerAddress) -> Result<(), rustix::io::Errno> {
     match address {
         PeerAddress::Ip(ip) => rustix::net::connect(socket, ip),
         PeerAddress::Unix(path) => rustix::net::connect(socket, &SocketAddrUnix::new(path)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connected(address: SocketAddr) -> io::Result<Stream> {
+        let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new().enable_timer().build().unwrap();
+        let address = PeerAddress::Ip(address);
+        runtime.block_on(async { connect(&address, From::default(), Duration::from_secs(60)).await })
+    }
+
+    #[test]
+    fn a_peer_on_this_host_is_connected_or_refuses() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = connected(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(stream.write_now(b"x").unwrap(), 1);
+        // Bound, so that nobody else listens there.
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &"127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
+        let deaf = rustix::net::getsockname(&socket).unwrap().try_into().unwrap();
+        assert_eq!(connected(deaf).err().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn what_is_not_connected_does_not_stand() {
+        let address = "127.0.0.1:1".parse().unwrap();
+        let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+        assert!(!stands_already(&socket.unwrap(), &PeerAddress::Ip(address)));
     }
 }
