@@ -2,12 +2,11 @@
 
 use std::io::Read as _;
 
-use flate2::FlushDecompress;
 use flate2::read::GzDecoder;
 
-use super::support::{Longhaul, Peer, Setup, Socket, head, message, stable};
+use super::support::{Longhaul, Peer, Setup, head, message, stable};
 
-fn plain(compressed: &[u8]) -> Vec<u8> {
+pub fn plain(compressed: &[u8]) -> Vec<u8> {
     let mut decoder = GzDecoder::new(compressed);
     let mut plain = Vec::new();
     decoder.read_to_end(&mut plain).expect("a gzip body");
@@ -16,7 +15,7 @@ fn plain(compressed: &[u8]) -> Vec<u8> {
 }
 
 /// Text of so many bytes that is no repetition of one line.
-fn text(bytes: usize) -> Vec<u8> {
+pub fn text(bytes: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes + 80);
     let mut number = 1u32;
     while text.len() < bytes {
@@ -38,7 +37,7 @@ fn asked(longhaul: &Longhaul, request: &str) -> (String, Vec<u8>) {
 }
 
 /// The same for a GET of a client that takes gzip and closes.
-fn get(longhaul: &Longhaul, target: &str) -> (String, Vec<u8>) {
+pub fn get(longhaul: &Longhaul, target: &str) -> (String, Vec<u8>) {
     asked(longhaul, &format!("GET {target} HTTP/1.1\nHost: a\nAccept-Encoding: gzip\nConnection: close"))
 }
 
@@ -48,7 +47,7 @@ fn expect_head(came: &str, lines: &str) {
     assert_eq!(came, format!("{expected}\r\n"));
 }
 
-fn is_compressed(head: &str) -> bool {
+pub fn is_compressed(head: &str) -> bool {
     head.contains("\r\nContent-Encoding: gzip\r\n")
 }
 
@@ -202,7 +201,7 @@ fn who_gets_it() {
 }
 
 /// A peer that gives each connection one answer.
-fn answers(answers: Vec<Vec<u8>>) -> Peer {
+pub fn answers(answers: Vec<Vec<u8>>) -> Peer {
     Peer::start(move |connections| {
         for answer in answers {
             let mut socket = connections.accept();
@@ -212,7 +211,7 @@ fn answers(answers: Vec<Vec<u8>>) -> Peer {
     })
 }
 
-fn chunked(fields: &str, body: &[u8], trailers: &str) -> Vec<u8> {
+pub fn chunked(fields: &str, body: &[u8], trailers: &str) -> Vec<u8> {
     let mut answer = head(&format!("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nConnection: close\n{fields}"));
     for piece in body.chunks(10_000) {
         answer.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
@@ -276,65 +275,6 @@ fn a_weak_tag_is_the_strong_one_with_its_mark() {
         assert_eq!(head.lines().find_map(|line| line.strip_prefix("ETag: ")), expected, "{head}");
         assert!(plain(&client.read_chunked()) == body);
     }
-}
-
-/// Reads chunks until so much text is there.
-fn read_events(client: &mut Socket, decoder: &mut flate2::Decompress, text: &mut Vec<u8>, end: &str, skip: &mut usize) {
-    while !text.ends_with(end.as_bytes()) {
-        let size = usize::from_str_radix(client.read_line().trim_end(), 16).expect("a chunk's size");
-        assert!(size > 0, "the body ended before {end}");
-        let chunk = client.read_exact(size);
-        assert_eq!(client.read_line(), "\r\n");
-        let from = chunk.len().min(*skip);
-        *skip -= from;
-        text.reserve(1 << 16);
-        decoder.decompress_vec(&chunk[from..], text, FlushDecompress::Sync).expect("deflated bytes");
-    }
-}
-
-/// A peer that sends an event whenever it is told, then ends.
-fn events_come_one_by_one(configuration: &str, fields: &'static str) {
-    let (told, next) = std::sync::mpsc::channel::<&'static str>();
-    let peer = Peer::start(move |connections| {
-        let mut socket = connections.accept();
-        socket.read_head();
-        socket.send(head(&format!(
-            "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\nConnection: close{fields}"
-        )));
-        for event in next {
-            socket.send(format!("{:x}\r\n{event}\r\n", event.len()));
-        }
-        socket.send("0\r\n\r\n");
-    });
-    let longhaul = Setup::new().peer(&peer).start(&format!(
-        "server {{ listen %listen%; gzip on; gzip_types text/event-stream;
-             location / {{ {configuration} proxy_pass http://%peer%; }} }}"
-    ));
-    let mut client = longhaul.connect();
-    client.send(head("GET / HTTP/1.1\nHost: a\nAccept-Encoding: gzip\nConnection: close"));
-    assert!(is_compressed(&client.read_head()));
-    let (mut decoder, mut text, mut skip) = (flate2::Decompress::new(false), Vec::new(), 10);
-    let events = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
-    for event in events {
-        told.send(event).expect("the peer is there");
-        read_events(&mut client, &mut decoder, &mut text, event, &mut skip);
-    }
-    drop(told);
-    client.read_chunked();
-    client.expect_end();
-    assert_eq!(text, events.concat().as_bytes());
-    peer.join();
-}
-
-#[test]
-fn events_come_one_by_one_without_buffering() {
-    events_come_one_by_one("proxy_buffering off;", "");
-    events_come_one_by_one("", "\nX-Accel-Buffering: no");
-}
-
-#[test]
-fn events_do_not_stay_in_the_compressor() {
-    events_come_one_by_one("", "");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod files;
 mod forward;
 mod framing;
 mod gzip;
+mod gzip_streams;
 mod hostile;
 mod hostile_heads;
 mod hosts;
