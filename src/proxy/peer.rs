@@ -229,18 +229,19 @@ impl<'f> Sending<'f> {
     }
 }
 
-/// Waits for the peer's first bytes. Only when they take their time is the client watched as well: a client that
-/// has gone ends the wait.
+/// Waits for bytes of the peer. Only when they take their time is the client watched as well: a client that has gone ends
+/// the wait.
 ///
 /// # Errors
 /// `ClientGone`, or the peer's failure.
 pub async fn answer_or_client_gone(
     peer: &Stream,
     client: &Stream,
+    phase: Phase,
     watch_after: Option<Duration>,
     timeout: Duration,
 ) -> Result<(), Failure> {
-    let failed = |error| Failure::upstream(Phase::ReadingResponseHead, "recv()", error);
+    let failed = |error| Failure::upstream(phase, "recv()", error);
     let Some(watch_after) = watch_after.filter(|after| *after < timeout) else {
         return within(timeout, pin!(peer.readable())).await.map_err(failed);
     };
@@ -250,14 +251,18 @@ pub async fn answer_or_client_gone(
             result => return result.map_err(failed),
         }
     }
-    let mut gone = pin!(client.gone());
-    let mut waiting = pin!(peer.readable());
-    let mut readable = pin!(within(timeout - watch_after, waiting.as_mut()));
-    poll_fn(|cx| {
-        if let Poll::Ready(result) = readable.as_mut().poll(cx) {
-            return Poll::Ready(result.map_err(failed));
-        }
-        gone.as_mut().poll(cx).map(|()| Err(Failure::new(Phase::ReadingResponseHead, Cause::ClientGone)))
-    })
-    .await
+    // Seldom, so it has its own room.
+    let waits = async {
+        let mut gone = pin!(client.gone());
+        let mut waiting = pin!(peer.readable());
+        let mut readable = pin!(within(timeout - watch_after, waiting.as_mut()));
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = readable.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(failed));
+            }
+            gone.as_mut().poll(cx).map(|()| Err(Failure::new(phase, Cause::ClientGone)))
+        })
+        .await
+    };
+    Box::pin(waits).await
 }

@@ -240,3 +240,34 @@ fn an_answer_that_stops_after_its_head_has_reached_the_client() {
         client.expect_end();
     }
 }
+
+#[test]
+fn a_peer_that_pauses_is_left_when_the_client_goes() {
+    const BUFFERED: &str = "/";
+    let cases = [(BUFFERED, false), (BUFFERED, true), ("/unbuffered", false), ("/gzip", false)];
+    let peer = Peer::start(move |connections| {
+        for _ in cases {
+            let mut socket = connections.accept();
+            socket.read_head();
+            socket.send(message("HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Length: 900", b"a part of it"));
+            socket.expect_end();
+        }
+    });
+    let longhaul = Setup::new().peer(&peer).start(
+        "proxy_read_timeout 1h; server { listen %listen%; location / { proxy_pass http://%peer%; }
+         location /unbuffered { proxy_buffering off; proxy_pass http://%peer%; }
+         location /gzip { gzip on; proxy_pass http://%peer%; } }",
+    );
+    for (target, is_reset) in cases {
+        let mut client = longhaul.connect();
+        client.send(head(&format!("GET {target} HTTP/1.1\nHost: a\nAccept-Encoding: gzip")));
+        client.read_head();
+        if is_reset {
+            client.reset();
+        } else {
+            drop(client);
+        }
+        longhaul.wait_for_log(&format!("client prematurely closed connection while reading upstream, client: 127.0.0.1, server: , request: \"GET {target} "));
+    }
+    peer.join();
+}

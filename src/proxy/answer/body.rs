@@ -11,9 +11,9 @@ use super::Reading;
 use crate::http::framing::BodyLength;
 use crate::limits::{BODY_BUFFER_BYTES, GZIP_HOLD_TIME};
 use crate::model::LogLevel;
+use crate::net::buffer;
 use crate::net::stream::Stream;
-use crate::net::timer::{self, within};
-use crate::net::{buffer, moment};
+use crate::net::timer;
 use crate::proxy::body::Body;
 use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::proxy::pace::Pace;
@@ -82,8 +82,7 @@ impl Reading<'_, '_, '_> {
                 } else {
                     self.responder.flush().await.map_err(lost)?;
                 }
-                let failed = |error| Failure::upstream(Phase::ReadingResponse, "recv()", error);
-                within(self.passed.proxy.read_timeout, pin!(self.stream.readable())).await.map_err(failed)?;
+                self.wait(Phase::ReadingResponse).await?;
             }
         }
         if let Some(pause) = intake.pause() {
@@ -192,7 +191,7 @@ impl Reading<'_, '_, '_> {
     /// `proxy_limit_rate`, if it limits this answer.
     fn pace(&self) -> Option<Pace> {
         let rate = self.exchange.size(&self.passed.proxy.answer.limit_rate);
-        Pace::new(rate, 0, moment::now())
+        Pace::new(rate, 0, Instant::now())
     }
 }
 
