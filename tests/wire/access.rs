@@ -1,6 +1,6 @@
 //! Who may ask: addresses, passwords and origins, for requests and for handshakes alike.
 
-use std::net::TcpListener;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 
 use super::support::{Longhaul, Peer, Setup, Socket, head, upgrade};
@@ -96,7 +96,7 @@ fn only_listed_origins_open_a_websocket() {
 }
 
 /// The statuses that clients over IPv4, a unix socket and, where the machine has it, IPv6 get.
-fn statuses(longhaul: &Longhaul, target: &str, six: Option<std::net::SocketAddr>) -> Vec<String> {
+fn statuses(longhaul: &Longhaul, target: &str, six: Option<SocketAddr>) -> Vec<String> {
     let path = longhaul.dir().join("front.sock");
     let mut clients = vec![longhaul.connect(), Socket::unix(UnixStream::connect(path).expect("a listener"))];
     clients.extend(six.map(Socket::connect));
@@ -107,9 +107,16 @@ fn statuses(longhaul: &Longhaul, target: &str, six: Option<std::net::SocketAddr>
     clients.into_iter().map(ask).collect()
 }
 
+/// An address of the machine's IPv6, if it has one. The port is below those that the kernel gives away, and of this
+/// process alone.
+fn free_six() -> Option<SocketAddr> {
+    let port = 20_000 + (std::process::id() % 10_000) as u16;
+    TcpListener::bind((Ipv6Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr()).ok()
+}
+
 #[test]
 fn rules_tell_the_families_of_addresses_apart() {
-    let six = TcpListener::bind("[::1]:0").and_then(|listener| listener.local_addr()).ok();
+    let six = free_six();
     let listen = six.map(|address| format!("listen {address};")).unwrap_or_default();
     let longhaul = Setup::new().with("six", listen).start(
         "server { listen %listen%; listen unix:%dir%/front.sock; %six% root %dir%/none;

@@ -51,7 +51,7 @@ fn redirects() {
     let longhaul = Setup::new().start(
         "server { listen %listen%; server_name a;
              location /abs { return 301 https://other.example$request_uri; }
-             location /path { return 302 /new; }
+             location /path { return 302 /new; } location /word { return 302 word; }
              location /url { return https://third.example/; }
              location /bare { absolute_redirect off; return 308 /x; } }",
     );
@@ -60,6 +60,7 @@ fn redirects() {
         ("/abs?q", "301 Moved Permanently", "https://other.example/abs?q".to_owned()),
         ("/path", "302 Moved Temporarily", format!("http://localhost:{port}/new")),
         ("/url", "302 Moved Temporarily", "https://third.example/".to_owned()),
+        ("/word", "302 Moved Temporarily", "word".to_owned()),
         ("/bare", "308 Permanent Redirect", "/x".to_owned()),
     ] {
         let answer = longhaul.get(target);

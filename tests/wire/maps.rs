@@ -92,3 +92,18 @@ fn a_value_holds_for_the_whole_request_unless_it_is_volatile() {
     assert!(longhaul.get("/a").ends_with("\r\n\r\nfirst,second"));
     assert!(longhaul.get("/b").ends_with("\r\n\r\nsecond,second"));
 }
+
+#[test]
+fn an_index_that_a_variable_names_is_asked_for_with_the_value_it_had() {
+    let longhaul = Setup::new().file("html/v/b-1.html", "one").start(
+        "map $uri $kept { default later; /k/ /k/in; } map $uri $fresh { volatile; default later; /f/ /f/in; }
+         server { listen %listen%; root %dir%/html;
+             location /k { index $kept; } location = /k/in { return 200 $kept; }
+             location /f { index $fresh; } location = /f/in { return 200 $fresh; }
+             location /v { index a-$arg_n.html b-$arg_n.html; } }",
+    );
+    for (target, body) in [("/k/", "/k/in"), ("/f/", "later"), ("/v/?n=1", "one")] {
+        let answer = longhaul.get(target);
+        assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{target}: {answer}");
+    }
+}

@@ -74,14 +74,16 @@ fn the_proxy_protocol_comes_before_the_first_request() {
 
 #[test]
 fn what_is_no_header_ends_the_connection() {
-    let longhaul =
-        Setup::new().start("client_header_timeout 200ms; server { listen %listen% proxy_protocol; return 200 never; }");
+    let longhaul = Setup::new().start(
+        "server { listen %listen% proxy_protocol; return 200 never; }
+             server { listen %listen2% proxy_protocol; client_header_timeout 200ms; return 200 never; }",
+    );
     let mut client = longhaul.connect();
     client.send(head("GET / HTTP/1.1\nHost: h"));
     client.expect_gone();
     longhaul.wait_for_log("broken header: \"GET / HTTP/1.1\" while reading PROXY protocol, client: 127.0.0.1");
     // Nor does half a header hold it.
-    let mut client = longhaul.connect();
+    let mut client = longhaul.connect_to("listen2");
     client.send(b"PROXY TCP4 ");
     client.expect_gone();
 }

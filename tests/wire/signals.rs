@@ -211,7 +211,8 @@ fn no_request_fails_while_generations_change() {
 fn a_request_that_waits_for_its_turn_is_answered_before_the_end_and_told_of_it() {
     let mut longhaul = Setup::new().file("html/a", "abc").start(
         "limit_req_zone $server_name zone=z:1m rate=6r/m;
-         server { listen %listen%; server_name s; root %dir%/html; limit_req zone=z burst=3; }",
+         server { listen %listen%; server_name s; root %dir%/html; limit_req zone=z burst=3;
+             add_header X-Time $request_time; }",
     );
     let mut client = longhaul.connect();
     client.send(head("HEAD /a HTTP/1.1\nHost: a").repeat(2));
@@ -220,6 +221,7 @@ fn a_request_that_waits_for_its_turn_is_answered_before_the_end_and_told_of_it()
     longhaul.signal(Signal::QUIT);
     let answer = client.read_head();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    assert!(answer.contains("\r\nX-Time: ") && !answer.contains("\r\nX-Time: 0.000\r\n"), "{answer}");
     client.expect_end();
     longhaul.expect_exit();
 }

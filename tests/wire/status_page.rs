@@ -11,7 +11,8 @@ fn answered(longhaul: &super::support::Longhaul) -> String {
 #[test]
 fn connections_are_counted_in_their_states() {
     let longhaul = Setup::new().start(
-        "server { listen %listen%; location = /status { stub_status; add_header X-Active $connections_active; } }",
+        "server { listen %listen%; location = /status { stub_status; add_header X-Active $connections_active; }
+             location = /slow { limit_rate 1; return 200 slow; } }",
     );
     let first = longhaul.get("/status");
     assert!(first.contains("\r\nX-Active: 1\r\n") && first.contains("\r\nContent-Type: text/plain\r\n"), "{first}");
@@ -25,8 +26,10 @@ fn connections_are_counted_in_their_states() {
     wait_for("a connection that waits", || {
         answered(&longhaul).contains("Reading: 0 Writing: 1 Waiting: 1").then_some(())
     });
-    waiting.send("GET / HTTP/1.1\r\nHost:");
+    waiting.send("GET /slow HTTP/1.1\r\nHost:");
     wait_for("a head being read", || answered(&longhaul).contains("Reading: 1 Writing: 1 Waiting: 0").then_some(()));
+    waiting.send(" a\r\n\r\n");
+    wait_for("a slow answer", || answered(&longhaul).contains("Reading: 0 Writing: 2 Waiting: 0").then_some(()));
     drop(waiting);
     wait_for("its end", || answered(&longhaul).starts_with("Active connections: 1 ").then_some(()));
     assert!(

@@ -44,7 +44,9 @@ fn redirects_of_rewrites_carry_the_arguments() {
     let longhaul = start(
         r#"location /a/ { rewrite ^/a/(.*)$ http://other.example/$1; }
            location /b/ { rewrite ^/b/(.*)$ /new/$1?x=y permanent; }
-           location /c/ { rewrite ^/c/(.*)$ https://other.example/$1? redirect; }"#,
+           location /c/ { rewrite ^/c/(.*)$ https://other.example/$1? redirect; }
+           location /d/ { rewrite ^ http://other.example/?x=y redirect; }
+           location /e/ { rewrite ^ http://other.example/?x=y? redirect; }"#,
     );
     let port = longhaul.setup().address("listen").port();
     for (target, status, to) in [
@@ -52,6 +54,9 @@ fn redirects_of_rewrites_carry_the_arguments() {
         ("/a/a%20b", 302, "http://other.example/a%20b".to_owned()),
         ("/b/1?q=2", 301, format!("http://localhost:{port}/new/1?x=y&q=2")),
         ("/c/1?q=2", 302, "https://other.example/1".to_owned()),
+        ("/d/", 302, "http://other.example/?x=y".to_owned()),
+        ("/d/?q=2", 302, "http://other.example/?x=y&q=2".to_owned()),
+        ("/e/?q=2", 302, "http://other.example/?x=y".to_owned()),
     ] {
         let answer = longhaul.get(target);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");

@@ -127,7 +127,8 @@ fn get(longhaul: &Longhaul, target: &str) {
 
 #[test]
 fn a_server_that_goes_away_is_told_once_and_found_again() {
-    let server = Server::start();
+    // On an address of its own, so that nobody is given the port while it is away.
+    let server = Server::at("127.83.21.9:0".parse().expect("an address"));
     let address = server.address();
     let longhaul = Setup::new().with("log", address).start(
         "log_format n '$uri'; server { listen %listen%; access_log syslog:server=%log% n; location / { return 200 x; } }",
