@@ -61,6 +61,8 @@ pub const GZIP_HOLD_TIME: Duration = Duration::from_millis(50);
 
 /// Least room for compressed bytes, whatever `gzip_buffers` says: what marks a pause takes some.
 pub const GZIP_PIECE_BYTES_MIN: usize = 512;
+/// Bytes that one call moves before the time that a task goes by is read anew: fewer take less than a millisecond.
+pub const MOMENT_BYTES_MAX: usize = 16 << 10;
 
 /// Buffers of that size a shard keeps when nobody uses them.
 pub const BODY_BUFFERS_KEPT: usize = 64;

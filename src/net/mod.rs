@@ -4,6 +4,7 @@ pub mod accept;
 pub mod buffer;
 pub mod connect;
 pub mod listener;
+pub mod moment;
 pub mod proxy_protocol;
 pub mod stream;
 pub mod timer;

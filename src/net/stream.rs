@@ -17,6 +17,7 @@ use std::time::Duration;
 use monoio::net::TcpStream;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
+use super::moment;
 use super::timer::{self, within};
 use crate::limits::{FILE_STEP_BYTES, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
 use crate::sys;
@@ -114,7 +115,10 @@ impl Stream {
         debug_assert!(max > 0, "a read needs room");
         loop {
             match sys::socket::receive(fd, buffer, max) {
-                Ok(n) => return Ok(Some(n)),
+                Ok(n) => {
+                    moment::passes(n);
+                    return Ok(Some(n));
+                }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return Ok(None),
                 Err(errno) => return Err(errno.into()),
@@ -267,6 +271,7 @@ impl Stream {
             match rustix::fs::sendfile(fd, file, Some(&mut offset), step) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(n) => {
+                    moment::passes(n);
                     *written += n as u64;
                     left -= n as u64;
                     pause = WRITE_BACKOFF_MIN;

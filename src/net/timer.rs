@@ -12,6 +12,7 @@ use std::pin::{Pin, pin};
 use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::moment;
 use crate::limits::TIMER_LENGTHS_KEPT;
 
 /// Entries that are allocated at once: growing neither copies nor doubles.
@@ -180,7 +181,11 @@ impl Timers {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.ms_at(Instant::now())
+    }
+
+    fn ms_at(&self, time: Instant) -> u64 {
+        u64::try_from(time.duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn at(&mut self, entry: u32) -> &mut Entry {
@@ -189,7 +194,7 @@ impl Timers {
 
     /// Begins a wait now.
     fn begin(&mut self, length: Duration, waker: Waker) -> (u32, Alarm) {
-        let now_ms = self.now_ms();
+        let now_ms = self.ms_at(moment::now());
         let entry = self.insert(length, now_ms, waker);
         let due_ms = self.at(entry).due_ms;
         let alarm = match self.driver.take() {

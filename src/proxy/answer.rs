@@ -21,6 +21,7 @@ use crate::http::upgrade::Asked;
 use crate::http::{Method, ResponseHead, Version, parse};
 use crate::limits::WATCH_CLIENT_AFTER;
 use crate::model::{OwnRedirect, Proxy};
+use crate::net::moment;
 use crate::net::stream::Stream;
 
 /// How an attempt ended well.
@@ -95,10 +96,12 @@ impl Passed<'_> {
         let result = match response {
             Ok(response) if response.status == 101 => {
                 reading.exchange.note_sent(sent.get(), received.get());
+                reading.exchange.upstream_fields.clone_from(&response.fields);
                 return reading.verified(response).map(Answered::Upgraded);
             }
             Ok(response) if !streams_body && self.next_on.contains(&response.status) => {
                 reading.exchange.note_sent(sent.get(), received.get());
+                reading.exchange.upstream_fields = response.fields;
                 return Ok(Answered::NextPeer(response.status));
             }
             Ok(response) => {
@@ -186,12 +189,11 @@ impl Reading<'_, '_, '_> {
     }
 
     fn note_head(&mut self, head: &ResponseHead) {
-        let time = self.exchange.attempt_started.get().elapsed();
+        let time = moment::now().duration_since(self.exchange.attempt_started.get());
         if let Some(attempt) = self.exchange.attempts.last_mut() {
             attempt.header_time = Some(time);
             attempt.status = Some(head.status);
         }
-        self.exchange.upstream_fields = head.fields.clone();
     }
 
     fn note_received(&mut self, n: usize) {
@@ -216,7 +218,29 @@ impl Reading<'_, '_, '_> {
     }
 
     /// Passes an answer that is no upgrade to the client.
-    async fn pass_on(&mut self, response: ResponseHead) -> Result<Answered, Failure> {
+    async fn pass_on(&mut self, mut response: ResponseHead) -> Result<Answered, Failure> {
+        let told = self.told(&response);
+        let exchange = &mut *self.exchange;
+        exchange.upstream_fields = std::mem::take(&mut response.fields);
+        let Told { length, shown, persists, is_buffered } = told?;
+        let fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, response.status);
+        let reason = Some(response.reason).filter(|reason| !reason.is_empty());
+        exchange.begin(self.responder, Answer { status: response.status, reason, fields, length: shown });
+        self.is_buffered = is_buffered;
+        if !self.is_buffered {
+            // As in nginx: what is not held cannot be held back.
+            self.responder.pace = None;
+        }
+        if self.responder.is_for_nobody() {
+            return Ok(if self.drops_body(length) && persists { Answered::Done } else { Answered::DoneAndClose });
+        }
+        self.body(length).await?;
+        let ends_with_close = length == BodyLength::UntilClose;
+        Ok(if persists && !ends_with_close { Answered::Done } else { Answered::DoneAndClose })
+    }
+
+    /// What an answer's head says of the way it goes on.
+    fn told(&mut self, response: &ResponseHead) -> Result<Told, Failure> {
         let exchange = &mut *self.exchange;
         let rules = &self.passed.proxy.answer;
         let status = response.status;
@@ -235,30 +259,27 @@ impl Reading<'_, '_, '_> {
             exchange.carry(&response.fields);
             return Err(exchange.failure(Cause::Inside(to.into())));
         }
-        let length = framing::response(self.passed.method, &response)
+        let length = framing::response(self.passed.method, response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
-        let fields = answer_fields::of(exchange, rules, self.passed.redirect, &response);
-        let reason = Some(response.reason.clone()).filter(|reason| !reason.is_empty());
-        let shown = shown_length(&exchange.head.method, &response, length);
         let persists = match response.version {
             Version::Http11 => !response.fields.has_token(b"connection", b"close"),
             Version::Http09 | Version::Http10 => response.fields.has_token(b"connection", b"keep-alive"),
         };
-        exchange.begin(self.responder, Answer { status: response.status, reason, fields, length: shown });
-        if !rules.ignores_accel_buffering {
-            self.is_buffered = accel_buffering(&response).unwrap_or(self.is_buffered);
-        }
-        if !self.is_buffered {
-            // As in nginx: what is not held cannot be held back.
-            self.responder.pace = None;
-        }
-        if self.responder.is_for_nobody() {
-            return Ok(if self.drops_body(length) && persists { Answered::Done } else { Answered::DoneAndClose });
-        }
-        self.body(length).await?;
-        let ends_with_close = length == BodyLength::UntilClose;
-        Ok(if persists && !ends_with_close { Answered::Done } else { Answered::DoneAndClose })
+        let said = if rules.ignores_accel_buffering { None } else { accel_buffering(response) };
+        let shown = shown_length(&exchange.head.method, response, length);
+        Ok(Told { length, shown, persists, is_buffered: said.unwrap_or(self.is_buffered) })
     }
+}
+
+/// The way of an answer.
+struct Told {
+    /// How the peer ends its body.
+    length: BodyLength,
+    /// What the client is told of that.
+    shown: BodyLength,
+    /// Whether the peer keeps the connection open.
+    persists: bool,
+    is_buffered: bool,
 }
 
 /// `X-Accel-Buffering` of a peer.

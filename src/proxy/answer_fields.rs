@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use super::replace::{self, Compare};
 use super::respond;
 use super::rewrite;
-use crate::http::{Fields, ResponseHead, hop_by_hop};
+use crate::http::{Fields, hop_by_hop};
 use crate::model::{CookieFlags, Find, LogLevel, OwnRedirect, ProxyAnswer, Redirect};
 use crate::observe::escape::Quoted;
 
@@ -24,11 +24,12 @@ const SINGLE: [&[u8]; 10] = [
     b"content-encoding",
 ];
 
-/// `Server` and `Date`, and those of the answer that go on. `own` is `proxy_redirect default` of the location.
+/// `Server` and `Date`, and those of the peer's answer that go on. `own` is `proxy_redirect default` of the location.
 #[must_use]
-pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect>, head: &ResponseHead) -> Fields {
+pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect>, status: u16) -> Fields {
     let mut fields = respond::standard_fields(exchange);
-    let dropped = hop_by_hop::of_response(&head.fields);
+    let answered = &exchange.upstream_fields;
+    let dropped = hop_by_hop::of_response(answered);
     let is = |name: &[u8], other: &[u8]| name.eq_ignore_ascii_case(other);
     // `proxy_pass_header` of one of the two says that it is the peer's, also where the peer says nothing.
     for own in [b"server".as_slice(), b"date"] {
@@ -37,7 +38,7 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
         }
     }
     let mut seen: Vec<&[u8]> = Vec::new();
-    for (name, value) in head.fields.iter() {
+    for (name, value) in answered.iter() {
         if let Some(single) = SINGLE.iter().find(|single| is(name, single)) {
             if seen.contains(single) {
                 let text = format_args!(
@@ -51,7 +52,7 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
             seen.push(single);
         }
         // Of a 426 it says which protocol is required.
-        let is_requirement = head.status == 426 && is(name, b"upgrade");
+        let is_requirement = status == 426 && is(name, b"upgrade");
         let ends_here = rewrite::frames(name) || dropped.contains(name);
         if (ends_here && !is_requirement) || rules.hidden.iter().any(|hidden| is(name, hidden)) {
             continue;

@@ -18,9 +18,9 @@ use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
 use crate::model::{ClientHead, Lingering, LogLevel};
 use crate::net::accept::Accepted;
-use crate::net::buffer;
 use crate::net::stream::Stream;
 use crate::net::timer::limited;
+use crate::net::{buffer, moment};
 use crate::observe::error_log;
 use crate::observe::outcome::ConnectionEnd;
 use crate::sys::errno::Errno;
@@ -253,7 +253,7 @@ impl<'s> Reading<'s> {
             underscores: settings.underscores,
             ignore_invalid: settings.ignore_invalid,
         };
-        Self { settings, scanner: RequestScanner::new(&rules), started: Instant::now(), pipelined }
+        Self { settings, scanner: RequestScanner::new(&rules), started: moment::now(), pipelined }
     }
 
     /// Reads what is there; `None` when that is no whole head yet.

@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
 use crate::model::{self, PeerAddress, ProxyPass, UpstreamId};
 use crate::names::Unresolved;
+use crate::net::moment;
 use crate::net::timer::limited;
 use crate::upstream::{Group, Lease, Tried};
 
@@ -153,7 +153,7 @@ impl Destination {
     /// # Errors
     /// `NoPeer` when none is left that may be used.
     pub fn pick(&self, tried: &mut Tried) -> Result<Lease, Failure> {
-        let lease = self.group.pick(tried, Instant::now());
+        let lease = self.group.pick(tried, moment::now());
         lease.ok_or_else(|| Failure::new(Phase::Connecting, Cause::NoPeer))
     }
 }

@@ -26,6 +26,7 @@ use crate::http::host::Host;
 use crate::http::upgrade::{self, Asked};
 use crate::http::{Method, Version, framing, host, target, unique};
 use crate::model::LogLevel;
+use crate::net::moment;
 use crate::observe::outcome::ExchangeEnd;
 use crate::route::{self, MatchError};
 
@@ -161,7 +162,7 @@ impl Exchange<'_> {
             && !self.must_close
             && !settings.keepalive_timeout.is_zero()
             && self.client.requests.get() < settings.keepalive_requests
-            && self.client.accepted_at.elapsed() < settings.keepalive_time
+            && moment::now().duration_since(self.client.accepted_at) < settings.keepalive_time
             && !self.shard.is_draining();
     }
 

@@ -16,6 +16,7 @@ use super::{request_body, respond, upgrade};
 use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
+use crate::net::moment;
 use crate::net::stream::Stream;
 use crate::net::timer::within;
 use crate::upstream::Tried;
@@ -181,7 +182,7 @@ async fn choose(
     let address = lease.peer().address.clone();
     exchange.upstream = Some(Upstream { address: address.clone(), uri: Rc::clone(uri) });
     exchange.attempts.push(Attempt::at(address.clone()));
-    exchange.attempt_started.set(Instant::now());
+    exchange.attempt_started.set(moment::now());
     if !is_fresh && let Some((stream, age)) = take_idle(exchange, destination, &address) {
         exchange.set_connect_time();
         return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
@@ -233,7 +234,7 @@ fn keep(
         &peer.lease.peer().address,
         peer.stream,
         age,
-        Instant::now(),
+        moment::now(),
         |stream, timeout| async move {
             // Readable, failed or waited long enough: each is the end.
             let _ = within(timeout, pin!(stream.readable())).await;
@@ -245,7 +246,7 @@ fn keep(
 }
 
 fn close_attempt(exchange: &mut Exchange<'_>) {
-    let time = exchange.attempt_started.get().elapsed();
+    let time = moment::now().duration_since(exchange.attempt_started.get());
     if let Some(attempt) = exchange.attempts.last_mut() {
         attempt.response_time = Some(time);
     }
@@ -253,7 +254,7 @@ fn close_attempt(exchange: &mut Exchange<'_>) {
 
 impl Exchange<'_> {
     fn set_connect_time(&mut self) {
-        let time = self.attempt_started.get().elapsed();
+        let time = moment::now().duration_since(self.attempt_started.get());
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.connect_time = Some(time);
         }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::failure::{Cause, Failure};
 use crate::http::Method;
 use crate::model::ProxyRetry;
+use crate::net::moment;
 
 /// What is left of the tries of one exchange.
 pub struct Retry<'r> {
@@ -23,7 +24,7 @@ impl<'r> Retry<'r> {
         // The others are not sent again once a peer may have acted on them, as in nginx.
         let is_repeatable = !matches!(method.as_bytes(), b"POST" | b"LOCK" | b"PATCH");
         let may_repeat = is_repeatable || rules.non_idempotent;
-        Self { rules, began: Instant::now(), tries_left: peer_count.min(most), may_repeat }
+        Self { rules, began: moment::now(), tries_left: peer_count.min(most), may_repeat }
     }
 
     /// A peer was tried.

@@ -51,7 +51,7 @@ pub async fn finish(
     upgrading: &Upgrading,
 ) -> Result<Next, Failure> {
     let rules = &exchange.location.proxy.answer;
-    let mut fields = answer_fields::of(exchange, rules, None, response);
+    let mut fields = answer_fields::of(exchange, rules, None, response.status);
     exchange.add_headers(101, None, &mut fields);
     let protocol = response.fields.first(b"upgrade").unwrap_or(b"websocket").to_vec();
     let head = rewrite::switching_protocols(&protocol, &fields);

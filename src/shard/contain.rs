@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
+use crate::net::moment;
+
 /// What a task panicked with. The place was logged by the panic hook.
 #[derive(Debug)]
 pub struct Panicked(pub String);
@@ -22,7 +24,7 @@ pub async fn contain<F: Future>(mut slot: Pin<&mut Option<F>>) -> Result<F::Outp
         };
         // What the future shares with others is cells of one shard: each is consistent between two of its statements,
         // and a borrow that was held is given back while unwinding.
-        match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
+        match moment::during(|| catch_unwind(AssertUnwindSafe(|| running.poll(cx)))) {
             Ok(poll) => poll.map(Ok),
             Err(payload) => Poll::Ready(Err(Panicked(text_of(&*payload)))),
         }

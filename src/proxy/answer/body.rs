@@ -11,9 +11,8 @@ use super::Reading;
 use crate::http::framing::BodyLength;
 use crate::limits::{BODY_BUFFER_BYTES, GZIP_HOLD_TIME};
 use crate::model::LogLevel;
-use crate::net::buffer;
 use crate::net::stream::Stream;
-use crate::net::timer;
+use crate::net::{buffer, moment, timer};
 use crate::proxy::body::Body;
 use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::proxy::pace::Pace;
@@ -191,7 +190,7 @@ impl Reading<'_, '_, '_> {
     /// `proxy_limit_rate`, if it limits this answer.
     fn pace(&self) -> Option<Pace> {
         let rate = self.exchange.size(&self.passed.proxy.answer.limit_rate);
-        Pace::new(rate, 0, Instant::now())
+        Pace::new(rate, 0, moment::now())
     }
 }
 
