@@ -42,6 +42,9 @@ pub const TRAILER_BYTES_MAX: usize = 8 << 10;
 /// A body moves through buffers of this size: below it more calls, above it no fewer wake-ups.
 pub const BODY_BUFFER_BYTES: usize = 32 << 10;
 
+/// Buffers of that size a shard keeps when nobody uses them.
+pub const BODY_BUFFERS_KEPT: usize = 64;
+
 /// Plain bytes that one answer compresses before others of the shard have their turn: an eighth of a millisecond at the
 /// lowest level, two thirds of one at the highest.
 pub const GZIP_TURN_BYTES: usize = 32 << 10;
@@ -61,11 +64,13 @@ pub const GZIP_HOLD_TIME: Duration = Duration::from_millis(50);
 
 /// Least room for compressed bytes, whatever `gzip_buffers` says: what marks a pause takes some.
 pub const GZIP_PIECE_BYTES_MIN: usize = 512;
+
+/// Pieces of a message that are together no longer than this are copied into one, which leaves by a plain call: the call
+/// that takes several costs more than such a copy.
+pub const JOINED_BYTES_MAX: usize = 4 << 10;
+
 /// Bytes that one call moves before the time that a task goes by is read anew: fewer take less than a millisecond.
 pub const MOMENT_BYTES_MAX: usize = 16 << 10;
-
-/// Buffers of that size a shard keeps when nobody uses them.
-pub const BODY_BUFFERS_KEPT: usize = 64;
 
 /// Pause after a wake-up that brought no room to write, and the longest such pause. The kernel wakes a writer at once
 /// when the other side has shut down its sending half, full or not: without the pause that is a busy loop.

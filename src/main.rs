@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// Sizes do not share pages, so the few bytes that a tunnel keeps do not pin what its handshake has given back.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: longhaul::sys::memory::Heap = longhaul::sys::memory::Heap;
 
 fn main() -> ExitCode {
     longhaul::cli::run(std::env::args_os())

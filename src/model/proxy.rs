@@ -31,7 +31,7 @@ pub struct OwnRedirect {
 pub enum Destination {
     /// A group known when the generation was built. `host` is `$proxy_host`, with the port unless it is the scheme's
     /// own; `port` is `$proxy_port`.
-    Group { upstream: UpstreamId, host: Box<str>, port: Box<str> },
+    Group { upstream: UpstreamId, host: Arc<str>, port: Arc<str> },
     /// The whole value after the scheme, with variables: a group's name, an address or `unix:PATH:`, and optionally a
     /// URI, known once the request is.
     Evaluated(Template),

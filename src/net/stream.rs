@@ -19,11 +19,16 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use super::moment;
 use super::timer::{self, within};
-use crate::limits::{FILE_STEP_BYTES, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
+use crate::limits::{FILE_STEP_BYTES, JOINED_BYTES_MAX, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
 use crate::sys;
 
 /// Pieces that one call sends: a head, the three of a chunk, and the end.
 const WRITE_PARTS_MAX: usize = 6;
+
+thread_local! {
+    /// Where the pieces of a short message are put together.
+    static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A connected, non-blocking stream socket that lives on one shard.
 pub struct Stream {
@@ -210,8 +215,23 @@ impl Stream {
     /// # Errors
     /// As [`Stream::write_all`].
     pub async fn write_parts(&self, parts: &[&[u8]], timeout: Duration, written: &mut u64) -> io::Result<()> {
-        let mut sent = self.write_parts_now(parts)?;
+        let sent = self.write_parts_now(parts)?;
         *written += sent as u64;
+        if sent == parts.iter().map(|part| part.len()).sum() {
+            return Ok(());
+        }
+        // Few writes have to wait: what they need for that stands apart.
+        Box::pin(self.write_rest(parts, sent, timeout, written)).await
+    }
+
+    /// What is left of the pieces when so many bytes of them are out.
+    async fn write_rest(
+        &self,
+        parts: &[&[u8]],
+        mut sent: usize,
+        timeout: Duration,
+        written: &mut u64,
+    ) -> io::Result<()> {
         for part in parts {
             let skipped = sent.min(part.len());
             sent -= skipped;
@@ -227,17 +247,26 @@ impl Stream {
     /// # Errors
     /// The socket's error.
     pub fn write_parts_now(&self, parts: &[&[u8]]) -> io::Result<usize> {
+        let mut given = parts.iter().filter(|part| !part.is_empty());
+        match (given.next(), given.next()) {
+            (None, _) => return Ok(0),
+            (Some(only), None) => return self.write_now(only),
+            (Some(_), Some(_)) => {}
+        }
+        if parts.iter().map(|part| part.len()).sum::<usize>() <= JOINED_BYTES_MAX {
+            return JOINED.with_borrow_mut(|joined| {
+                joined.clear();
+                parts.iter().for_each(|part| joined.extend_from_slice(part));
+                self.write_now(joined)
+            });
+        }
         let mut slices = [IoSlice::new(&[]); WRITE_PARTS_MAX];
         let mut count = 0;
         for part in parts.iter().filter(|part| !part.is_empty()).take(WRITE_PARTS_MAX) {
             slices[count] = IoSlice::new(part);
             count += 1;
         }
-        match &slices[..count] {
-            [] => Ok(0),
-            [only] => self.write_now(only),
-            several => self.send_slices(several),
-        }
+        self.send_slices(&slices[..count])
     }
 
     fn send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -43,7 +43,7 @@ pub async fn check(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     check_origin(exchange, &access)?;
-    let found = satisfy(exchange, &access).await;
+    let found = Box::pin(satisfy(exchange, &access)).await;
     if let Err(failure) = &found
         && failure.status() == 401
         && !access.auth_delay.is_zero()

@@ -152,7 +152,7 @@ impl Reading<'_, '_, '_> {
                     return Ok(head);
                 }
                 if head.status == EARLY_HINTS {
-                    self.pass_hints(&head, used, &mut hints).await?;
+                    Box::pin(self.pass_hints(&head, used, &mut hints)).await?;
                 }
                 continue;
             }

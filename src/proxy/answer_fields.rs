@@ -37,19 +37,15 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
             fields.remove(own);
         }
     }
-    let mut seen: Vec<&[u8]> = Vec::new();
+    let mut seen = [false; SINGLE.len()];
     for (name, value) in answered.iter() {
-        if let Some(single) = SINGLE.iter().find(|single| is(name, single)) {
-            if seen.contains(single) {
-                let text = format_args!(
-                    "upstream sent duplicate header line: \"{}: {}\", ignored",
-                    Quoted(name),
-                    Quoted(value)
-                );
-                exchange.report(LogLevel::Warn, text);
-                continue;
-            }
-            seen.push(single);
+        if let Some(single) = SINGLE.iter().position(|single| is(name, single))
+            && std::mem::replace(&mut seen[single], true)
+        {
+            let text =
+                format_args!("upstream sent duplicate header line: \"{}: {}\", ignored", Quoted(name), Quoted(value));
+            exchange.report(LogLevel::Warn, text);
+            continue;
         }
         // Of a 426 it says which protocol is required.
         let is_requirement = status == 426 && is(name, b"upgrade");

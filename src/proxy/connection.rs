@@ -305,7 +305,7 @@ impl<'s> Reading<'s> {
                 Some(Arrival::Broken { failure, line: head.line, bytes, started })
             }
             Ok(Some((head, bytes))) => {
-                raw.drain(..bytes);
+                drain(raw, bytes);
                 Some(Arrival::Head(Arrived { head, bytes, started, pipelined }))
             }
             Ok(None) => None,
@@ -323,6 +323,15 @@ impl<'s> Reading<'s> {
 
     fn broken(&self, failure: Failure, raw: &[u8]) -> Arrival {
         Arrival::Broken { failure, line: first_line(raw), bytes: raw.len(), started: self.started }
+    }
+}
+
+/// Takes a head out. While its request is answered nothing is held for what did not come.
+fn drain(raw: &mut Vec<u8>, bytes: usize) {
+    if raw.len() == bytes {
+        *raw = Vec::new();
+    } else {
+        raw.drain(..bytes);
     }
 }
 

@@ -60,8 +60,8 @@ pub async fn find(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Destina
 pub fn of(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Said, Failure> {
     match &to.destination {
         model::Destination::Group { upstream, host, port } => {
-            exchange.proxy_host = Some(host.as_bytes().into());
-            exchange.proxy_port = Some(port.as_bytes().into());
+            exchange.proxy_host = Some(Arc::clone(host));
+            exchange.proxy_port = Some(Arc::clone(port));
             match exchange.shard.groups.group(*upstream) {
                 Some(group) => Ok(Said::Leads(Destination { group, id: Some(*upstream), uri: None })),
                 None => Err(Failure::new(Phase::Connecting, Cause::NoPeer)),
@@ -80,8 +80,8 @@ fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Said, Failure>
     let text = text.strip_prefix("http://").unwrap_or(&text);
     if let Some(rest) = text.strip_prefix("unix:") {
         let (path, uri) = rest.split_once(':').unwrap_or((rest, ""));
-        exchange.proxy_host = Some(b"localhost".as_slice().into());
-        exchange.proxy_port = Some(b"".as_slice().into());
+        exchange.proxy_host = Some("localhost".into());
+        exchange.proxy_port = Some("".into());
         let uri = (!uri.is_empty()).then(|| uri.as_bytes().to_vec());
         return Ok(Said::Leads(unnamed([PeerAddress::Unix(PathBuf::from(path))].into_iter(), text, uri)));
     }
@@ -92,8 +92,8 @@ fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Said, Failure>
         return Err(refused(format!("no host in upstream \"{text}\"")));
     }
     let (host, port) = split_port(authority).ok_or_else(|| refused(format!("invalid port in upstream \"{text}\"")))?;
-    exchange.proxy_host = Some(authority.as_bytes().into());
-    exchange.proxy_port = Some(port.unwrap_or(HTTP_PORT).to_string().as_bytes().into());
+    exchange.proxy_host = Some(authority.into());
+    exchange.proxy_port = Some(port.unwrap_or(HTTP_PORT).to_string().into());
     let groups = &exchange.shard.groups;
     if let Some(id) = groups.by_name(host.as_bytes(), port, HTTP_PORT)
         && let Some(group) = groups.group(id)

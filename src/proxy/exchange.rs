@@ -56,7 +56,7 @@ impl Exchange<'_> {
         self.is_complete = !matches!(next, Next::Drop | Next::Cut);
         self.write_access_log();
         match next {
-            Next::KeepAlive if !side.body.is_done() => self.discard_body(&mut side).await,
+            Next::KeepAlive if !side.body.is_done() => Box::pin(self.discard_body(&mut side)).await,
             Next::Close if !side.body.is_done() || !side.raw.is_empty() => Next::Linger,
             next => next,
         }

@@ -77,7 +77,7 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
                 return finished(side).await;
             }
             Ok(Answered::Upgraded(response)) => {
-                return upgrade::finish(exchange, side, peer, &response, &upgrading).await;
+                return Box::pin(upgrade::finish(exchange, side, peer, &response, &upgrading)).await;
             }
             Ok(Answered::NextPeer(status)) => {
                 blame(&peer, status);

@@ -89,10 +89,10 @@ impl Upload<'_> {
         sent.set(sent.get() + written);
         result.map_err(lost)?;
         if let Some(file) = self.file {
-            send_file(file, peer, proxy, sent).await?;
+            Box::pin(send_file(file, peer, proxy, sent)).await?;
         }
         if let Some(rest) = self.rest {
-            rest.send(peer, proxy, sent, is_chunked).await?;
+            Box::pin(rest.send(peer, proxy, sent, is_chunked)).await?;
         }
         Ok(())
     }

@@ -28,7 +28,9 @@ pub async fn prepare(
         return Ok(if side.body.is_done() { Rc::clone(known) } else { Rc::default() });
     }
     exchange.phase = Phase::ReadingRequestBody;
-    continue_if_expected(side).await?;
+    if side.expects_continue {
+        Box::pin(allow_body(side)).await?;
+    }
     let declared = side.body.length();
     let mut prepared = Prepared::default();
     let is_empty = side.body.is_done();
@@ -42,7 +44,7 @@ pub async fn prepare(
         if request.is_unbuffered && !needs_all {
             read_what_is_there(exchange, side, &mut prepared)?;
         } else {
-            read_all(exchange, side, &mut prepared).await?;
+            Box::pin(read_all(exchange, side, &mut prepared)).await?;
         }
         let held = prepared.file.as_ref().map_or(prepared.first.len() as u64, Spool::len);
         prepared.length = match declared {
@@ -142,9 +144,10 @@ fn spool(exchange: &Exchange<'_>) -> Result<Spool, Failure> {
     Ok(file)
 }
 
-async fn continue_if_expected(side: &mut ClientSide<'_>) -> Result<(), Failure> {
-    // A client that has begun to send the body does not wait for leave.
-    if side.expects_continue && side.raw.is_empty() {
+/// Sends the client that waits for it leave to send the body.
+async fn allow_body(side: &mut ClientSide<'_>) -> Result<(), Failure> {
+    // One that has begun to send does not wait.
+    if side.raw.is_empty() {
         let sent = side.responder.interim(b"HTTP/1.1 100 Continue\r\n\r\n").await;
         sent.map_err(|error| Failure::client(Phase::ReadingRequestBody, "send()", error))?;
     }

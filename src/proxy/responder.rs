@@ -198,7 +198,7 @@ impl<'c> Responder<'c> {
     async fn write(&mut self, parts: &[&[u8]]) -> io::Result<()> {
         match (self.stream, self.pace) {
             (Some(stream), None) => stream.write_parts(parts, self.timeout, &mut self.sent.bytes).await,
-            (Some(stream), Some(pace)) => self.write_paced(stream, pace, parts).await,
+            (Some(stream), Some(pace)) => Box::pin(self.write_paced(stream, pace, parts)).await,
             (None, _) => Ok(()),
         }
     }

@@ -28,17 +28,20 @@ pub fn request(
     let head = &exchange.head;
     let mut out = Vec::with_capacity(512);
     encode::request_line(&mut out, method, uri, !proxy.http_1_0);
-    let set: Vec<(&[u8], Vec<u8>)> =
-        proxy.set_headers.iter().map(|header| (&*header.name, exchange.evaluate(&header.value))).collect();
-    let is_set = |name: &[u8]| set.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    let is_set = |name: &[u8]| proxy.set_headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
     // What is made inside carries no upgrade, even if the client's request does.
     let has_own_connection = *upgrading == Upgrading::WebSocket || exchange.is_subrequest();
     if !is_set(b"host") {
-        encode::field(&mut out, b"Host", &default_host(exchange, upgrading));
+        encode::field(&mut out, b"Host", default_host(exchange, upgrading));
     }
     let is_ours = |name: &[u8]| is_of_framing(name) || (is_of_connection(name) && has_own_connection);
-    for (name, value) in set.iter().filter(|(name, value)| !value.is_empty() && !is_ours(name)) {
-        encode::field(&mut out, name, value);
+    let mut value = Vec::new();
+    for header in proxy.set_headers.iter().filter(|header| !is_ours(&header.name)) {
+        value.clear();
+        exchange.append_value(&header.value, &mut value);
+        if !value.is_empty() {
+            encode::field(&mut out, &header.name, &value);
+        }
     }
     match upgrading {
         Upgrading::WebSocket => {
@@ -68,11 +71,11 @@ pub fn request(
 
 /// The peer sees the host it is known by, as with nginx. A WebSocket handshake keeps the client's own: peers compare
 /// it with `Origin`.
-fn default_host(exchange: &Exchange<'_>, upgrading: &Upgrading) -> Vec<u8> {
-    let own = exchange.proxy_host.as_deref().unwrap_or_default();
+fn default_host<'e>(exchange: &'e Exchange<'_>, upgrading: &Upgrading) -> &'e [u8] {
+    let own = exchange.proxy_host.as_deref().unwrap_or_default().as_bytes();
     match (upgrading, exchange.head.fields.first(b"host")) {
-        (Upgrading::WebSocket, Some(host)) => host.to_vec(),
-        (Upgrading::WebSocket | Upgrading::No | Upgrading::Blind, _) => own.to_vec(),
+        (Upgrading::WebSocket, Some(host)) => host,
+        (Upgrading::WebSocket | Upgrading::No | Upgrading::Blind, _) => own,
     }
 }
 

@@ -29,15 +29,20 @@ impl Exchange<'_> {
             return text.to_vec();
         }
         let mut out = Vec::new();
+        self.append_value(template, &mut out);
+        out
+    }
+
+    /// Appends the value of a template.
+    pub fn append_value(&self, template: &Template, out: &mut Vec<u8>) {
         for part in &template.parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text),
                 Part::Variable(variable) => {
-                    self.append(variable, &mut out);
+                    self.append(variable, out);
                 }
             }
         }
-        out
     }
 
     /// Whether a value counts as true: neither empty nor `0`.
@@ -211,8 +216,8 @@ impl Exchange<'_> {
     fn append_of_upstream(&self, variable: &Variable, out: &mut Vec<u8>) -> Option<bool> {
         let attempts = &self.attempts;
         let there = match variable {
-            Variable::ProxyHost => put_some(out, self.proxy_host.as_deref()),
-            Variable::ProxyPort => put_some(out, self.proxy_port.as_deref()),
+            Variable::ProxyHost => put_some(out, self.proxy_host.as_deref().map(str::as_bytes)),
+            Variable::ProxyPort => put_some(out, self.proxy_port.as_deref().map(str::as_bytes)),
             Variable::ProxyAddXForwardedFor => {
                 let before = out.len();
                 append_field(&self.head.fields, b"x_forwarded_for", out);

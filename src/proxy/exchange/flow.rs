@@ -39,7 +39,7 @@ impl Exchange<'_> {
             turn = match turn {
                 Ok(Turn::Done(next)) => return next,
                 Ok(Turn::Again(entry)) => self.turn(side, entry).await,
-                Err(failure) => self.fail(side, failure).await,
+                Err(failure) => Box::pin(self.fail(side, failure)).await,
             };
         }
     }
@@ -81,13 +81,13 @@ impl Exchange<'_> {
         }
         match &location.content {
             Content::Proxy(to) => pass::run(self, side, to).await.map(Turn::Done),
-            Content::StubStatus => status_page::run(self, side).await.map(Turn::Done),
+            Content::StubStatus => Box::pin(status_page::run(self, side)).await.map(Turn::Done),
             Content::Files if self.passes_nowhere => {
                 Err(self.failure(Cause::Refused(500, "no upstream configuration")))
             }
             Content::Files => {
                 skim(side)?;
-                match files::run(self, side).await? {
+                match Box::pin(files::run(self, side)).await? {
                     files::Served::Answered(next) => Ok(Turn::Done(next)),
                     files::Served::Index(path) => {
                         self.change_path(path);
@@ -104,7 +104,7 @@ impl Exchange<'_> {
         match given {
             Given::Returned(answer) => {
                 skim(side)?;
-                respond::returned(self, side, &answer).await.map(Turn::Done)
+                Box::pin(respond::returned(self, side, &answer)).await.map(Turn::Done)
             }
             Given::Redirect(status, to) => Err(self.failure(Cause::Redirect(status, to))),
         }

@@ -114,8 +114,8 @@ pub struct Exchange<'c> {
     pub upstream_fields: Fields,
     /// Fields behind its body.
     pub upstream_trailers: Fields,
-    pub proxy_host: Option<Box<[u8]>>,
-    pub proxy_port: Option<Box<[u8]>>,
+    pub proxy_host: Option<Arc<str>>,
+    pub proxy_port: Option<Arc<str>>,
     pub phase: Phase,
     /// `$upstream` of the error log: where the request is being sent.
     pub upstream: Option<Upstream>,
