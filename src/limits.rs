@@ -44,6 +44,11 @@ pub const BODY_BUFFER_BYTES: usize = 32 << 10;
 
 /// Buffers of that size a shard keeps when nobody uses them.
 pub const BODY_BUFFERS_KEPT: usize = 64;
+/// Bytes of a body that are moved before others of the shard have their turn: a tenth of a millisecond.
+pub const BODY_TURN_BYTES: u64 = 256 << 10;
+
+/// How long such a turn is waited for at most: a socket without room is waited for elsewhere.
+pub const TURN_WAIT: Duration = Duration::from_millis(1);
 
 /// Plain bytes that one answer compresses before others of the shard have their turn: an eighth of a millisecond at the
 /// lowest level, two thirds of one at the highest.

@@ -8,3 +8,4 @@ pub mod moment;
 pub mod proxy_protocol;
 pub mod stream;
 pub mod timer;
+pub mod turn;

@@ -11,6 +11,7 @@ use crate::model::Lingering;
 use crate::net::buffer;
 use crate::net::stream::Stream;
 use crate::net::timer::within;
+use crate::net::turn::Turn;
 
 /// The part of a body that has not been read yet.
 pub struct Body {
@@ -19,6 +20,7 @@ pub struct Body {
     pub read_bytes: u64,
     /// Fields behind a chunked body, once it is over.
     pub trailers: Option<Box<Fields>>,
+    turn: Turn,
 }
 
 enum Rest {
@@ -56,7 +58,7 @@ impl Body {
             BodyLength::Chunked => Rest::Chunked(Box::default()),
             BodyLength::UntilClose => Rest::UntilClose,
         };
-        Self { rest, read_bytes: 0, trailers: None }
+        Self { rest, read_bytes: 0, trailers: None, turn: Turn::default() }
     }
 
     /// Whether nothing is left to read.
@@ -87,6 +89,7 @@ impl Body {
         piece: &mut Vec<u8>,
         timeout: Duration,
     ) -> Result<bool, BodyError> {
+        self.turn.note(self.read_bytes, stream).await;
         loop {
             if let Some(any) = self.next_now(stream, raw, piece)? {
                 return Ok(any);

@@ -17,6 +17,7 @@ use crate::model::{PeerAddress, Proxy};
 use crate::net::buffer;
 use crate::net::stream::Stream;
 use crate::net::timer::within;
+use crate::net::turn::Turn;
 use crate::upstream::Lease;
 use crate::upstream::idle::Age;
 
@@ -101,8 +102,9 @@ impl Upload<'_> {
 /// Sends a body that a file holds; its length was announced.
 async fn send_file(file: &Spool, peer: &Stream, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
     let mut piece = buffer::take();
-    let mut at = 0;
+    let (mut at, mut turn) = (0, Turn::default());
     while at < file.len() {
+        turn.note(at, peer).await;
         piece.clear();
         let own = |error| Failure::new(Phase::SendingRequest, Cause::Own("pread()", error));
         match file.read_at(at, &mut piece).map_err(own)? {

@@ -12,6 +12,7 @@ use crate::http::framing::BodyLength;
 use crate::limits::{BODY_BUFFER_BYTES, GZIP_HOLD_TIME};
 use crate::model::LogLevel;
 use crate::net::stream::Stream;
+use crate::net::turn::Turn;
 use crate::net::{buffer, moment, timer};
 use crate::proxy::body::Body;
 use crate::proxy::failure::{Cause, Failure, Phase};
@@ -24,9 +25,14 @@ struct Intake {
     body: Body,
     pace: Option<Pace>,
     taken_bytes: u64,
+    turn: Turn,
 }
 
 impl Intake {
+    fn new(length: BodyLength, pace: Option<Pace>) -> Self {
+        Self { body: Body::new(length), pace, taken_bytes: 0, turn: Turn::default() }
+    }
+
     /// How long nothing may be read, if that is so.
     fn pause(&self) -> Option<Duration> {
         self.pace.and_then(|pace| pace.room(self.taken_bytes).err())
@@ -36,7 +42,7 @@ impl Intake {
 impl Reading<'_, '_, '_> {
     /// Moves the answer's body. While the peer sends nothing, no buffer is held.
     pub(super) async fn body(&mut self, length: BodyLength) -> Result<(), Failure> {
-        let mut intake = Intake { body: Body::new(length), pace: self.pace(), taken_bytes: 0 };
+        let mut intake = Intake::new(length, self.pace());
         while self.pass_piece(&mut intake).await? {}
         let Body { trailers, .. } = intake.body;
         // Only a client that says so is known to read fields there (RFC 9110 6.5.1).
@@ -86,6 +92,8 @@ impl Reading<'_, '_, '_> {
         }
         if let Some(pause) = intake.pause() {
             timer::sleep(pause).await;
+        } else {
+            intake.turn.note(intake.taken_bytes, self.stream).await;
         }
         Ok(true)
     }

@@ -3,19 +3,13 @@
 
 use std::io;
 use std::mem;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{LateError, Responder};
 use crate::http::gzip::{Broken, Then};
 use crate::model::{Buffering, Gzip};
-use crate::net::buffer;
-use crate::net::timer;
+use crate::net::{buffer, turn};
 use crate::proxy::compressor::Compressor;
-
-/// How long a turn is waited for at most: the client's socket may have no room, which is waited for elsewhere.
-const TURN_WAIT: Duration = Duration::from_millis(1);
 
 fn broken(Broken: Broken) -> io::Error {
     io::Error::other("the compressor failed")
@@ -42,14 +36,12 @@ impl Responder<'_> {
         }
     }
 
-    /// A wait that the ring ends: a task that merely wakes itself would keep the shard from its completions.
     async fn give_turn(&mut self) {
         if let Some(compressor) = &mut self.compressor {
             compressor.begin_turn();
         }
         if let Some(stream) = self.stream {
-            // Whether there is room, or the client is gone, is seen by the next write.
-            let _ = timer::limited(TURN_WAIT, pin!(stream.writable())).await;
+            turn::give(stream).await;
         }
     }
 
