@@ -97,6 +97,11 @@ pub const TUNNEL_RING_SUBMISSIONS: u32 = 1024;
 /// Completions the tunnel ring holds before the kernel puts them aside: a storm of readiness of all tunnels at once.
 pub const TUNNEL_RING_COMPLETIONS: u32 = 16_384;
 
+/// How long a start waits for an address that is in use (nginx: five attempts, half a second apart). The kernel takes up
+/// to 53 ms to close the listeners of a process that has ended.
+pub const LISTEN_PATIENCE: Duration = Duration::from_millis(2500);
+pub const LISTEN_RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
 /// What a shard copies of a tunnel at once where bytes are many and no pipe is to be had.
 pub const TUNNEL_BUFFER_BYTES: usize = 64 << 10;
 

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::passed::Passed;
 use super::report::Fatal;
+use crate::limits;
 use crate::model::{ListenAddress, Listener};
 use crate::net::listener::{self, BindError, Bound, Listening};
 
@@ -39,15 +41,41 @@ impl Listeners {
         errors.filter(|error| !error.is_in_use()).map(fatal).collect()
     }
 
+    /// As [`Listeners::bind`], and waits a while for addresses that somebody has. For a start: of a process that has just
+    /// ended the kernel closes the sockets only when it has taken the rings apart that they were watched by.
+    ///
+    /// # Errors
+    /// Each address that could not be had.
+    pub fn bind_when_free(&self, wanted: &[Listener], shard_count: usize) -> Result<Change, Vec<Fatal>> {
+        self.bind_within(limits::LISTEN_PATIENCE, wanted, shard_count)
+    }
+
+    fn bind_within(&self, patience: Duration, wanted: &[Listener], shard_count: usize) -> Result<Change, Vec<Fatal>> {
+        let until = Instant::now() + patience;
+        loop {
+            match self.try_bind(wanted, shard_count) {
+                Ok(change) => return Ok(change),
+                Err(errors) if !errors.iter().all(BindError::is_in_use) || Instant::now() >= until => {
+                    return Err(errors.into_iter().map(fatal).collect());
+                }
+                Err(_) => std::thread::sleep(limits::LISTEN_RETRY_INTERVAL),
+            }
+        }
+    }
+
     /// Binds what is new. All is probed before any is bound, so that a generation that cannot be has no effect.
     ///
     /// # Errors
     /// Each address that could not be had.
     pub fn bind(&self, wanted: &[Listener], shard_count: usize) -> Result<Change, Vec<Fatal>> {
+        self.try_bind(wanted, shard_count).map_err(|errors| errors.into_iter().map(fatal).collect())
+    }
+
+    fn try_bind(&self, wanted: &[Listener], shard_count: usize) -> Result<Change, Vec<BindError>> {
         let new: Vec<&Listener> = wanted.iter().filter(|listener| !self.held.contains(&listener.address)).collect();
         // A port of ours, on another address, would answer the probe as in use.
         let probed = new.iter().filter(|listener| !self.holds_port(&listener.address));
-        let errors: Vec<Fatal> = probed.filter_map(|listener| listener::probe(listener).err()).map(fatal).collect();
+        let errors: Vec<BindError> = probed.filter_map(|listener| listener::probe(listener).err()).collect();
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -67,7 +95,7 @@ impl Listeners {
                         change.bound.push(bound.address);
                     }
                 }
-                Err(error) => errors.push(fatal(error)),
+                Err(error) => errors.push(error),
             }
         }
         if errors.is_empty() {
@@ -162,6 +190,19 @@ mod tests {
         assert!(errors[0].0.contains("98: Address already in use"), "{}", errors[0]);
         assert!(!path.exists());
         TcpListener::bind(free).unwrap();
+    }
+
+    #[test]
+    fn an_address_is_waited_for_until_its_owner_has_let_it_go() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let wanted = [listener(ListenAddress::Ip(taken.local_addr().unwrap()))];
+        let (listeners, minute) = (Listeners::default(), Duration::from_secs(60));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| listeners.bind_within(minute, &wanted, 2).map(|change| change.sockets.len()));
+            assert!(listeners.bind(&wanted, 2).is_err());
+            drop(taken);
+            assert_eq!(waiting.join().unwrap().unwrap(), 2);
+        });
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     warnings.iter().for_each(|text| error_log::write(LogLevel::Warn, None, format_args!("{text}")));
     let sockets_before = descriptors::sockets_open().len() - syslog::open_count();
     let mut listeners = Listeners::with(passed(&start, generation));
-    let change = listeners.bind(&generation.http.listeners, cores.len())?;
+    let change = listeners.bind_when_free(&generation.http.listeners, cores.len())?;
     listeners.keep(&change);
 
     // From here on an error must take the files of unix sockets away again.
