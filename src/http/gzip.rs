@@ -34,6 +34,7 @@ pub struct Broken;
 /// One compressed body.
 #[derive(Debug)]
 pub struct Encoder {
+    level: u8,
     deflate: Compress,
     crc: Crc,
     edge: Edge,
@@ -81,7 +82,19 @@ impl Encoder {
     #[must_use]
     pub fn new(level: u8) -> Self {
         let deflate = Compress::new(Compression::new(u32::from(level.clamp(LEVEL_MIN, 9))), false);
-        Self { deflate, crc: Crc::new(), edge: Edge::head(level), is_over: false }
+        Self { level, deflate, crc: Crc::new(), edge: Edge::head(level), is_over: false }
+    }
+
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Makes it ready for another body of its level, for less than a new one takes.
+    pub fn begin_again(&mut self) {
+        self.deflate.reset();
+        self.crc.reset();
+        (self.edge, self.is_over) = (Edge::head(self.level), false);
     }
 
     /// Takes bytes from the begin of `input` and writes to the begin of `out`, which must have room for the head or

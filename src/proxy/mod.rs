@@ -48,6 +48,7 @@ mod subrequest;
 mod upgrade;
 mod variables;
 
+pub use compressor::release as release_encoders;
 pub use exchange::{Ground, Sample};
 pub use handover::{Ends, Kept};
 pub use parked::Parked;

@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 
 use crate::limits::{SHARD_REST_CONNECTIONS, SHARD_REST_TIME};
 use crate::net::{buffer, timer};
+use crate::proxy::release_encoders;
 use crate::sys::memory;
 
 /// What a shard knows of its own activity.
@@ -36,6 +37,7 @@ impl Rest {
             self.burst().await;
             self.quiet().await;
             buffer::release();
+            release_encoders();
             memory::give_back();
         }
     }

@@ -8,8 +8,19 @@ use std::sync::Arc;
 use super::{LateError, Responder};
 use crate::http::gzip::{Broken, Then};
 use crate::model::{Buffering, Gzip};
-use crate::net::{buffer, turn};
+use crate::net::buffer::{self, Buffer};
+use crate::net::turn;
 use crate::proxy::compressor::Compressor;
+
+/// What a compressor made, and what stands around it.
+struct Made {
+    head: Vec<u8>,
+    size: Vec<u8>,
+    out: Buffer,
+    last: Vec<u8>,
+    is_done: bool,
+    is_last: bool,
+}
 
 fn broken(Broken: Broken) -> io::Error {
     io::Error::other("the compressor failed")
@@ -45,26 +56,37 @@ impl Responder<'_> {
         }
     }
 
+    /// The next that comes of compressing `rest`, of which it takes what it has used; `None` without a compressor.
+    fn make(&mut self, rest: &mut &[u8], then: Then) -> io::Result<Option<Made>> {
+        let Some(compressor) = &mut self.compressor else { return Ok(None) };
+        let mut out = buffer::take();
+        let mut is_done = false;
+        while !is_done && out.is_empty() {
+            is_done = compressor.step(rest, then, &mut out).map_err(broken)?;
+        }
+        let is_last = is_done && then == Then::End;
+        let head = if out.is_empty() && !is_last { Vec::new() } else { mem::take(&mut self.pending) };
+        Ok(Some(Made { head, size: Vec::new(), out, last: Vec::new(), is_done, is_last }))
+    }
+
+    /// That as it is sent: nothing where all was kept.
+    fn framed_made<'p>(&self, made: &'p mut Made) -> [&'p [u8]; 5] {
+        let last = if made.is_last { self.last(&mut made.last) } else { b"" };
+        self.framed(&made.head, &made.out, last, &mut made.size)
+    }
+
     /// Compresses a piece of the body, and writes what comes of it.
     pub(super) async fn write_compressed(&mut self, mut rest: &[u8], then: Then) -> io::Result<()> {
-        let mut is_done = false;
-        while !is_done {
-            let mut out = buffer::take();
-            let Some(compressor) = &mut self.compressor else { return Ok(()) };
-            is_done = compressor.step(&mut rest, then, &mut out).map_err(broken)?;
-            let is_last = is_done && then == Then::End;
-            if out.is_empty() && !is_last {
-                continue;
-            }
-            let head = mem::take(&mut self.pending);
-            let (mut size, mut with_trailers) = (Vec::new(), Vec::new());
-            let last = if is_last { self.last(&mut with_trailers) } else { b"" };
-            let parts = self.framed(&head, &out, last, &mut size);
+        while let Some(mut made) = self.make(&mut rest, then)? {
+            let parts = self.framed_made(&mut made);
             self.write(&parts).await?;
+            if made.is_done {
+                break;
+            }
         }
         if then == Then::End {
-            self.give_turn().await;
             self.end_compressed();
+            self.give_turn().await;
         } else {
             self.give_way().await;
         }
@@ -78,20 +100,13 @@ impl Responder<'_> {
         then: Then,
         rules: &Arc<Buffering>,
     ) -> Result<bool, LateError> {
-        let (mut is_done, mut is_first) = (false, false);
-        while !is_done {
-            let mut out = buffer::take();
-            let Some(compressor) = &mut self.compressor else { return Ok(is_first) };
-            is_done = compressor.step(&mut rest, then, &mut out).map_err(|error| LateError::Client(broken(error)))?;
-            let is_last = is_done && then == Then::End;
-            if out.is_empty() && !is_last {
-                continue;
-            }
-            let head = mem::take(&mut self.pending);
-            let (mut size, mut with_trailers) = (Vec::new(), Vec::new());
-            let last = if is_last { self.last(&mut with_trailers) } else { b"" };
-            let parts = self.framed(&head, &out, last, &mut size);
+        let mut is_first = false;
+        while let Some(mut made) = self.make(&mut rest, then).map_err(LateError::Client)? {
+            let parts = self.framed_made(&mut made);
             is_first |= self.offer_parts(&parts, rules)?;
+            if made.is_done {
+                break;
+            }
         }
         if then == Then::End {
             self.end_compressed();
