@@ -22,7 +22,8 @@ impl PrivateMemory {
                 // Where it begins, and its name: it may grow at its end.
                 let start = first.split('-').next().unwrap_or_default();
                 mapping = format!("{start} {}", words.nth(4).unwrap_or("anonymous"));
-            } else if first == "Private_Dirty:" {
+            } else if first == "Anonymous:" {
+                // Of a binary that was linked just now all that was read of it is dirty too.
                 let kib: u64 = words.next().and_then(|kib| kib.parse().ok()).unwrap_or(0);
                 mappings.insert(mapping.clone(), kib * 1024);
             }
