@@ -22,7 +22,7 @@ const fn figure(name: &'static str, title: &'static str, unit: &'static str, bet
     Figure { name, title, unit, better }
 }
 
-pub const FIGURES: [Figure; 34] = [
+pub const FIGURES: [Figure; 35] = [
     figure("user_bytes_per_tunnel", "user memory per tunnel", "B", Better::Less),
     figure("user_bytes_per_connection", "user memory per idle keep-alive connection", "B", Better::Less),
     figure("user_bytes_per_more_tunnel", "user memory for one more, slope over the steps", "B", Better::Less),
@@ -30,6 +30,7 @@ pub const FIGURES: [Figure; 34] = [
     figure("kernel_bytes_beyond_sockets", "kernel memory per tunnel beyond its two sockets", "B", Better::Less),
     figure("kernel_bytes_of_sockets", "kernel memory of two sockets by their object sizes", "B", Better::Neither),
     figure("idle_cpu_percent", "CPU while all tunnels are quiet", "% of a core", Better::Less),
+    figure("cpu_us_per_tunnel", "CPU per tunnel opened and settled", "us", Better::Less),
     figure("descriptors_per_tunnel", "descriptors per tunnel", "", Better::Less),
     figure("user_bytes", "user memory beyond the fresh process", "B", Better::Neither),
     figure("kernel_bytes", "kernel memory beyond the fresh process", "B", Better::Neither),

@@ -18,11 +18,12 @@ use support::{PROGRAM, is_there};
 const PROXIES: [&str; 3] = ["longhaul", "nginx", "haproxy"];
 
 /// Every figure with a plot of its own.
-const FIGURES: [&str; 16] = [
+const FIGURES: [&str; 17] = [
     "user_bytes_per_tunnel",
     "user_bytes_per_connection",
     "kernel_bytes_beyond_sockets",
     "idle_cpu_percent",
+    "cpu_us_per_tunnel",
     "descriptors_per_tunnel",
     "cpu_us_per_trip",
     "trips_per_second",

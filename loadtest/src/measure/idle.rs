@@ -49,6 +49,7 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
         return check(stage);
     }
     let fresh = look(stage)?;
+    let cpu_before = stage.proxy_cpu()?;
     let (mut held, mut seconds) = (first, 0.0);
     let mut last = None;
     let mut points = Vec::new();
@@ -75,6 +76,12 @@ pub fn run(stage: &mut Stage) -> Result<(), String> {
     if let Some(line) = summary::line(&points).filter(|_| points.len() > 2) {
         stage.read("user_bytes_per_more_tunnel", line.slope);
         stage.read("user_memory_fit", line.fit);
+    }
+    stage.settle()?;
+    if stage.scenario.mode == Mode::Idle
+        && let Some((before, after)) = cpu_before.zip(stage.proxy_cpu()?)
+    {
+        stage.read("cpu_us_per_tunnel", 1e6 * (after - before).as_secs_f64() / f64::from(held - first));
     }
     let window = stage.window()?;
     let cpu = window.proxy_cpu.unwrap_or_default().as_secs_f64();

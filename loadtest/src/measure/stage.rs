@@ -14,6 +14,9 @@ use crate::stats::latency::Latencies;
 const SATURATED_PERCENT: f64 = 95.0;
 /// More waiting than this makes a window a picture of something else.
 const WAIT_PERCENT_MAX: f64 = 10.0;
+/// From the last opening until something of tunnels that are held is measured: what a proxy puts off until a tunnel has
+/// lived for a second is a cost of its opening, not of holding it.
+const SETTLED_AFTER: Duration = Duration::from_millis(1200);
 /// Listeners, logs, pipes and rings of a proxy.
 const DESCRIPTORS_SPARE: u64 = 100;
 /// Shares that are kept of a distribution, for the curve.
@@ -97,6 +100,17 @@ impl<'a> Stage<'a> {
             return Err(format!("{} of {count} {} did not open: {reason}", opened.failed, self.scenario.mode.held()));
         }
         Ok(opened.seconds)
+    }
+
+    /// Waits until what comes after the openings is done.
+    pub fn settle(&self) -> Result<(), String> {
+        interrupt::sleep(SETTLED_AFTER)
+    }
+
+    /// What the proxy's processes have run so far; `None` without processes to look at.
+    pub fn proxy_cpu(&self) -> Result<Option<CpuTime>, String> {
+        let pids = self.subject.pids();
+        if pids.is_empty() { Ok(None) } else { CpuTime::of(&pids).map(Some) }
     }
 
     /// Counts for the scenario's time after its warm-up. Traffic has begun already.

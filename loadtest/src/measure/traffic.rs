@@ -9,6 +9,9 @@ const LAG_US_MAX: f64 = 1000.0;
 pub fn echo(stage: &mut Stage) -> Result<(), String> {
     let (busy, bytes, rate) = (stage.scenario.busy, stage.scenario.bytes, stage.scenario.rate);
     stage.open(stage.scenario.tunnels)?;
+    if busy < stage.scenario.tunnels {
+        stage.settle()?;
+    }
     stage.crew.run(if rate > 0 { "pace" } else { "echo" }, busy, bytes, rate)?;
     let window = stage.window()?;
     let trips = window.counted.trips as f64;
