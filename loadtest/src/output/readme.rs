@@ -18,13 +18,14 @@ pub fn section(run: &Run, name: &str) -> String {
     let folder = format!("loadtest/runs/{name}");
     let mut text = format!(
         "Measured {} by `{}`: {}, each started fresh for each scenario and round, with one worker on one core, the load on \
-         another; kernel {}, {}, {} cores, {}. Medians of up to {} rounds. [table.md]({folder}/table.md) has every scenario \
+         another; kernel {} with TCP by {}, {}, {} cores, {}. Medians of up to {} rounds. [table.md]({folder}/table.md) has every scenario \
          with its spread, [report.html]({folder}/report.html) the plots, [{folder}]({folder}) the raw readings and the \
          configuration of each proxy.\n",
         run.fact("when").split('T').next().unwrap_or_default(),
         run.fact("command"),
         proxies.join(", "),
         run.fact("kernel"),
+        run.fact("tcp_congestion_control"),
         run.fact("processor"),
         run.fact("cores"),
         run.fact("memory"),
