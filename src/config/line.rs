@@ -109,6 +109,12 @@ impl<'a> Line<'a> {
         Fault::new(word.span, format!("\"{}\" directive invalid value", self.name()))
     }
 
+    /// `invalid value "Y"`, where only certain words are known.
+    #[must_use]
+    pub fn unknown_value(&self, word: &Word) -> Fault {
+        Fault::new(word.span, format!("invalid value \"{}\"", word.text))
+    }
+
     /// `invalid parameter "Y"`.
     #[must_use]
     pub fn invalid_parameter(&self, word: &Word) -> Fault {

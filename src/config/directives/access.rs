@@ -117,7 +117,7 @@ fn satisfy(level: &mut RawLevel, line: &Line) -> Recorded {
     line.once(&mut level.access.satisfies_any, |line| match line.arg(0).text.as_str() {
         "all" => Ok(false),
         "any" => Ok(true),
-        other => Err(Fault::new(line.arg(0).span, format!("invalid value \"{other}\"")).help("`all` or `any`")),
+        _ => Err(line.unknown_value(line.arg(0)).help("`all` or `any`")),
     })
 }
 

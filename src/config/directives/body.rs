@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::diagnostic::Fault;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawClient, RawLevel};
 use crate::config::table::*;
@@ -59,7 +58,7 @@ fn in_file_only(level: &mut RawLevel, line: &Line) -> Recorded {
         "off" => Ok(BodyFile::Off),
         "on" => Ok(BodyFile::On),
         "clean" => Ok(BodyFile::Clean),
-        other => Err(Fault::new(line.arg(0).span, format!("invalid value \"{other}\"")).help("`off`, `on` or `clean`")),
+        _ => Err(line.unknown_value(line.arg(0)).help("`off`, `on` or `clean`")),
     })
 }
 
@@ -68,9 +67,7 @@ fn lingering_close(level: &mut RawLevel, line: &Line) -> Recorded {
         "off" => Ok(None),
         "on" => Ok(Some(false)),
         "always" => Ok(Some(true)),
-        other => {
-            Err(Fault::new(line.arg(0).span, format!("invalid value \"{other}\"")).help("`off`, `on` or `always`"))
-        }
+        _ => Err(line.unknown_value(line.arg(0)).help("`off`, `on` or `always`")),
     })
 }
 

@@ -153,10 +153,7 @@ fn server_tokens(level: &mut RawLevel, line: &Line) -> Recorded {
     line.once(&mut level.client.server_tokens, |line| match line.arg(0).text.as_str() {
         "on" | "build" => Ok(true),
         "off" => Ok(false),
-        other => {
-            let fault = Fault::new(line.arg(0).span, format!("invalid value \"{other}\""));
-            Err(fault.help("`on`, `off` or `build`"))
-        }
+        _ => Err(line.unknown_value(line.arg(0)).help("`on`, `off` or `build`")),
     })
 }
 

@@ -37,7 +37,6 @@ pub const TABLE: &[Directive] = &[
 ];
 
 fn error_page(level: &mut RawLevel, line: &Line) -> Recorded {
-    let invalid = |word: &Word| Fault::new(word.span, format!("invalid value \"{}\"", word.text));
     let [words @ .., target] = line.args() else { return Err(line.fault("has no target")) };
     let (codes, answers_with) = match words {
         [codes @ .., word] if word.text.starts_with('=') => {
@@ -45,11 +44,13 @@ fn error_page(level: &mut RawLevel, line: &Line) -> Recorded {
                 "" => PageStatus::OfPage,
                 text => {
                     let code = value::number(text).and_then(|code| u16::try_from(code).ok());
-                    PageStatus::Is(code.filter(|code| *code <= 999).ok_or_else(|| invalid(word))?)
+                    PageStatus::Is(code.filter(|code| *code <= 999).ok_or_else(|| line.unknown_value(word))?)
                 }
             };
             if codes.is_empty() {
-                return Err(invalid(word).help("the statuses come first, as in `error_page 404 =200 /empty.html;`"));
+                return Err(line
+                    .unknown_value(word)
+                    .help("the statuses come first, as in `error_page 404 =200 /empty.html;`"));
             }
             (codes, status)
         }
@@ -58,7 +59,7 @@ fn error_page(level: &mut RawLevel, line: &Line) -> Recorded {
     let pages = level.error_pages.get_or_insert_default();
     for word in codes {
         let code = value::number(&word.text).and_then(|code| u16::try_from(code).ok()).filter(|code| *code != 499);
-        let status = code.ok_or_else(|| invalid(word).help("a status from 300 to 599"))?;
+        let status = code.ok_or_else(|| line.unknown_value(word).help("a status from 300 to 599"))?;
         if !(300..=599).contains(&status) {
             let message = format!("value \"{}\" must be between 300 and 599", word.text);
             return Err(Fault::new(word.span, message));

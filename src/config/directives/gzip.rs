@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::config::diagnostic::Fault;
-use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawGzip, RawLevel};
 use crate::config::table::*;
@@ -88,15 +87,11 @@ fn comp_level(level: &mut RawLevel, line: &Line) -> Recorded {
     })
 }
 
-fn invalid(word: &Word) -> Fault {
-    Fault::new(word.span, format!("invalid value \"{}\"", word.text))
-}
-
 fn http_version(level: &mut RawLevel, line: &Line) -> Recorded {
     line.once(&mut level.gzip.http_1_0, |line| match line.arg(0).text.as_str() {
         "1.0" => Ok(true),
         "1.1" => Ok(false),
-        _ => Err(invalid(line.arg(0)).help("`1.0` or `1.1`")),
+        _ => Err(line.unknown_value(line.arg(0)).help("`1.0` or `1.1`")),
     })
 }
 
@@ -104,7 +99,7 @@ fn proxied(level: &mut RawLevel, line: &Line) -> Recorded {
     let set = level.gzip.proxied.get_or_insert_default();
     for word in line.args() {
         let flag = proxied_flag(set, &word.text.to_ascii_lowercase()).ok_or_else(|| {
-            invalid(word).help(
+            line.unknown_value(word).help(
                 "`off`, `any`, `expired`, `no-cache`, `no-store`, `private`, `no_last_modified`, `no_etag` or `auth`",
             )
         })?;

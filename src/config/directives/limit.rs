@@ -209,10 +209,7 @@ fn log_level(reply: &mut RawLimitReply, line: &Line) -> Recorded {
         "notice" => Ok(LogLevel::Notice),
         "warn" => Ok(LogLevel::Warn),
         "error" => Ok(LogLevel::Error),
-        other => {
-            let fault = Fault::new(line.arg(0).span, format!("invalid value \"{other}\""));
-            Err(fault.help("`info`, `notice`, `warn` or `error`"))
-        }
+        _ => Err(line.unknown_value(line.arg(0)).help("`info`, `notice`, `warn` or `error`")),
     })
 }
 

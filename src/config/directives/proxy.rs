@@ -89,10 +89,7 @@ fn http_version(level: &mut RawLevel, line: &Line) -> Recorded {
                 let fault = Fault::new(word.span, "HTTP/2 towards peers is not supported yet");
                 Err(fault.help("use `proxy_http_version 1.1;` or remove the line"))
             }
-            other => {
-                let fault = Fault::new(word.span, format!("invalid value \"{other}\""));
-                Err(fault.help("`1.0` or `1.1`"))
-            }
+            _ => Err(line.unknown_value(word).help("`1.0` or `1.1`")),
         }
     })
 }

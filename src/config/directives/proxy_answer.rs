@@ -183,8 +183,7 @@ fn ignore_headers(level: &mut RawLevel, line: &Line) -> Recorded {
     for word in line.args() {
         let name = word.text.to_ascii_lowercase();
         if !IGNORABLE.contains(&name.as_str()) {
-            let fault = Fault::new(word.span, format!("invalid value \"{}\"", word.text));
-            return Err(fault.help("`proxy_hide_header` keeps any other field from the client"));
+            return Err(line.unknown_value(word).help("`proxy_hide_header` keeps any other field from the client"));
         }
         if list.contains(&name) {
             line.env.warn(Fault::new(word.span, format!("duplicate value \"{}\"", word.text)));

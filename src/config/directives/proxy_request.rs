@@ -94,11 +94,10 @@ fn next_upstream(level: &mut RawLevel, line: &Line) -> Recorded {
                 "off" => return Ok(Vec::new()),
                 "error" | "timeout" | "invalid_header" | "non_idempotent" => words.push(word.text.clone()),
                 _ if is_status() => words.push(word.text.clone()),
-                other => {
-                    let fault = Fault::new(word.span, format!("invalid value \"{other}\""));
+                _ => {
                     let help = "of: error, timeout, invalid_header, non_idempotent, off, http_403, http_404, http_429, \
                                 http_500, http_502, http_503, http_504";
-                    return Err(fault.help(help));
+                    return Err(line.unknown_value(word).help(help));
                 }
             }
         }
