@@ -63,6 +63,11 @@ pub struct Window {
     undisturbed: bool,
 }
 
+/// What these processes have run so far; `None` without any.
+fn cpu_of(pids: &[u32]) -> Result<Option<CpuTime>, String> {
+    if pids.is_empty() { Ok(None) } else { CpuTime::of(pids).map(Some) }
+}
+
 impl<'a> Stage<'a> {
     pub fn new(scenario: &'a Scenario, crew: &'a mut Crew, subject: Subject<'a>) -> Self {
         Self { scenario, crew, subject, readings: Vec::new(), curve: Vec::new(), faults: Vec::new() }
@@ -109,8 +114,7 @@ impl<'a> Stage<'a> {
 
     /// What the proxy's processes have run so far; `None` without processes to look at.
     pub fn proxy_cpu(&self) -> Result<Option<CpuTime>, String> {
-        let pids = self.subject.pids();
-        if pids.is_empty() { Ok(None) } else { CpuTime::of(&pids).map(Some) }
+        cpu_of(&self.subject.pids())
     }
 
     /// Counts for the scenario's time after its warm-up. Traffic has begun already.
@@ -153,8 +157,7 @@ impl<'a> Stage<'a> {
 
     fn times(&self, pids: &[u32]) -> Result<(Instant, Option<CpuTime>, CpuTime), String> {
         let now = Instant::now();
-        let proxy = if pids.is_empty() { None } else { Some(CpuTime::of(pids)?) };
-        Ok((now, proxy, CpuTime::of(&self.crew.pids())?))
+        Ok((now, cpu_of(pids)?, CpuTime::of(&self.crew.pids())?))
     }
 
     /// Whoever else runs on the cores makes latencies its own.
