@@ -140,6 +140,8 @@ pub enum Variable {
     UpstreamAddr,
     UpstreamBytesReceived,
     UpstreamBytesSent,
+    /// `$upstream_cache_status`: of no request, since nothing is cached.
+    UpstreamCacheStatus,
     UpstreamConnectTime,
     /// `$upstream_cookie_NAME`.
     UpstreamCookie(Box<[u8]>),

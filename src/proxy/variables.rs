@@ -230,6 +230,7 @@ impl Exchange<'_> {
             Variable::UpstreamStatus => {
                 list(out, attempts, |a, out| a.status.is_some_and(|status| print(out, format_args!("{status}"))))
             }
+            Variable::UpstreamCacheStatus => false,
             Variable::UpstreamConnectTime => list(out, attempts, |a, out| seconds(a.connect_time, out)),
             Variable::UpstreamHeaderTime => list(out, attempts, |a, out| seconds(a.header_time, out)),
             Variable::UpstreamResponseTime => list(out, attempts, |a, out| seconds(a.response_time, out)),

@@ -63,10 +63,10 @@ fn what_the_peer_did_is_known() {
         socket.send(message("HTTP/1.1 201 Created\nContent-Length: 4\nX-Kind: k", b"body"));
     });
     let setup = Setup::new().with("gone", Peer::refusing()).peer(&peer);
-    let expected = setup.fill("%gone%, %peer%|502, 201|4|k|k|group\n");
+    let expected = setup.fill("%gone%, %peer%|502, 201|4|k|k|group|-\n");
     let longhaul = setup.start(
         "log_format u '$upstream_addr|$upstream_status|$upstream_response_length|$upstream_http_x_kind|'
-                      '$sent_http_x_kind|$proxy_host';
+                      '$sent_http_x_kind|$proxy_host|$upstream_cache_status';
          upstream group { server %gone%; server %peer%; }
          server { listen %listen%; access_log %dir%/access.log u; location / { proxy_pass http://group; } }",
     );
