@@ -104,7 +104,7 @@ fn handshake() -> RequestHead {
 
 fn routing(criterion: &mut Criterion) {
     let generation = site();
-    let routers: Vec<Router> = route::build(&generation.http);
+    let routers: Vec<Router> = route::build(&generation.serving);
     let mut group = criterion.benchmark_group("route");
     for (name, host) in [
         ("exact", "host77.example.com"),
@@ -132,10 +132,10 @@ fn ground(generation: &Arc<Generation>) -> Ground {
     let parts = ShardParts {
         number: 0,
         generation: Arc::clone(generation),
-        routers: route::build(&generation.http).into(),
-        groups: Arc::new(Groups::new(&generation.http, None)),
-        zones: Arc::new(Zones::new(&generation.http, None)),
-        names: Arc::new(Names::new(&generation.http, None)),
+        routers: route::build(&generation.serving).into(),
+        groups: Arc::new(Groups::new(&generation.serving, None)),
+        zones: Arc::new(Zones::new(&generation.serving, None)),
+        names: Arc::new(Names::new(&generation.serving, None)),
         logs: Arc::default(),
         metrics: Arc::new(Metrics::new(1)),
         hostname: "edge".into(),
@@ -186,7 +186,7 @@ fn balance(criterion: &mut Criterion) {
         let text = format!(
             "events {{}} http {{ upstream u {{ {peers} }} server {{ location / {{ proxy_pass http://u; }} }} }}"
         );
-        let groups = Groups::new(&loaded(&text).generation.http, None);
+        let groups = Groups::new(&loaded(&text).generation.serving, None);
         let now = Instant::now();
         group.bench_function(format!("{count} peers"), |b| {
             b.iter(|| {
@@ -225,7 +225,7 @@ fn configuration(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("config");
     group.sample_size(10);
     group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_function("10,000 lines", |b| b.iter(|| loaded(black_box(&text)).generation.http.listeners.len()));
+    group.bench_function("10,000 lines", |b| b.iter(|| loaded(black_box(&text)).generation.serving.listeners.len()));
     group.finish();
 }
 

@@ -15,7 +15,7 @@ use super::resolve;
 use super::scope::{Resolve, Scope};
 use super::source::{Files, Origin};
 use crate::limits;
-use crate::model::{Generation, Http};
+use crate::model::{Generation, Serving};
 
 /// Where the text comes from.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let error_logs = &raw.process.error_logs;
     let error_logs = error_log::of_process(error_logs, &env.prefix, request.error_log.clone(), &env, request.resolver);
     let process = core::resolve(raw.process, &env.prefix, error_logs);
-    let mut http = Http::default();
+    let mut serving = Serving::default();
     // Names that a broken line would have defined would be told as faults of their own.
     if env.faults.borrow().is_empty()
         && let Some(raw) = raw.http
@@ -111,7 +111,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
             error_logs: Vec::new(),
             zones: HashMap::new(),
         };
-        http = resolve::http(raw, &mut scope);
+        serving = resolve::http(raw, &mut scope);
     }
     let told = |faults: Vec<Fault>, severity, most| -> Vec<Diagnostic> {
         faults.into_iter().take(most).map(|fault| fault.finish(severity, &sources)).collect()
@@ -126,5 +126,5 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         Origin::CommandLine | Origin::Generated(_) => None,
     });
     let files = files.collect();
-    Ok(Loaded { generation: Generation { number: request.number, process, http }, warnings, files })
+    Ok(Loaded { generation: Generation { number: request.number, process, serving }, warnings, files })
 }

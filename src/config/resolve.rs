@@ -19,8 +19,8 @@ use super::listeners::{self, ServerOfListen};
 use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
 use super::scope::Scope;
 use crate::model::{
-    AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, Http, If, LimitExcept, Limits, Location,
-    LogCacheId, Matching, Proxy, ResolverId, Server, Step, Template, Tunnel,
+    AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, If, LimitExcept, Limits, Location, LogCacheId,
+    Matching, Proxy, ResolverId, Server, Serving, Step, Template, Tunnel,
 };
 
 /// All settings of one level.
@@ -152,7 +152,7 @@ impl Level {
 }
 
 /// The `http` block.
-pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
+pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Serving {
     log::resolve_formats(&raw.log_formats, raw.span, scope);
     let resolver = resolver::resolve(raw.level.resolver.as_ref(), None, scope);
     let timeout = raw.level.resolver_timeout.unwrap_or_else(resolver::default_timeout);
@@ -167,7 +167,7 @@ pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Http {
     let level = Level::defaults(&prefix, scope).with(&raw.level, scope);
     let servers = raw.servers.into_iter().map(|raw| resolve_server(raw, &level, scope)).collect();
     let listeners = listeners::resolve(servers, scope);
-    Http {
+    Serving {
         listeners,
         upstreams: std::mem::take(&mut scope.upstreams),
         resolvers: scope.resolvers.take(),

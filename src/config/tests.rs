@@ -93,7 +93,7 @@ fn warnings(text: &str) -> Vec<String> {
 
 /// The locations of the first server.
 fn locations(text: &str) -> Vec<Arc<Location>> {
-    generation(text).http.listeners[0].servers[0].root.children.clone()
+    generation(text).serving.listeners[0].servers[0].root.children.clone()
 }
 
 /// The only location of a server with these lines around it.

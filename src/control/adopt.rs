@@ -6,7 +6,7 @@ use crate::shard::{Adoption, Command, Parts, Shard};
 
 /// Hands a generation and its new sockets to the shards.
 pub(super) fn adopt(shards: &[Shard<Parts>], generation: &Generation, change: Change, parts: &Parts) {
-    let addresses: Vec<_> = generation.http.listeners.iter().map(|listener| listener.address.clone()).collect();
+    let addresses: Vec<_> = generation.serving.listeners.iter().map(|listener| listener.address.clone()).collect();
     for (shard, sockets) in shards.iter().zip(change.sockets) {
         shard.commands.send(Command::Adopt(Adoption {
             number: generation.number,

@@ -68,7 +68,7 @@ fn folder(start: &Start) -> PathBuf {
 fn make_default_folder(start: &Start, generation: &Generation) {
     let logs = folder(start).join("logs");
     let process = &generation.process;
-    let of_levels = generation.http.error_logs.iter().flat_map(|logs| logs.iter());
+    let of_levels = generation.serving.error_logs.iter().flat_map(|logs| logs.iter());
     let mut error_logs = process.error_logs.iter().chain(of_levels).filter_map(|log| match &log.target {
         ErrorLogTarget::File(path) => Some(path.as_path()),
         ErrorLogTarget::Stderr | ErrorLogTarget::Syslog(_) => None,

@@ -88,7 +88,7 @@ impl Process {
             return;
         }
         let generation = &self.parts.generation;
-        let (shards, listeners) = (self.shards.len(), generation.http.listeners.len());
+        let (shards, listeners) = (self.shards.len(), generation.serving.listeners.len());
         let Features { completions, present, .. } = features;
         let ring = format_args!("io_uring with {completions} completions ({})", present.join(" "));
         let first = doctor::first_limit(generation, shards, features);
@@ -145,7 +145,7 @@ impl Process {
         let old = Arc::clone(&self.parts.generation);
         let new = load::load(&self.start, old.number + 1)?;
         let opened = Opened::of(&new, Some(&self.logs)).map_err(|error| vec![error])?;
-        let change = self.listeners.bind(&new.http.listeners, self.shards.len())?;
+        let change = self.listeners.bind(&new.serving.listeners, self.shards.len())?;
         self.listeners.keep(&change);
         self.logs = opened.take_over(Some(&self.logs));
         self.warn_of_fixed(&old.process, &new.process);

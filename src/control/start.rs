@@ -54,7 +54,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     warnings.iter().for_each(|text| error_log::write(LogLevel::Warn, None, format_args!("{text}")));
     let sockets_before = descriptors::sockets_open().len() - syslog::open_count();
     let mut listeners = Listeners::with(passed(&start, generation));
-    let change = listeners.bind_when_free(&generation.http.listeners, cores.len())?;
+    let change = listeners.bind_when_free(&generation.serving.listeners, cores.len())?;
     listeners.keep(&change);
 
     // From here on an error must take the files of unix sockets away again.
@@ -91,7 +91,7 @@ fn passed(start: &Start, generation: &model::Generation) -> Passed {
         return Passed::default();
     }
     let (passed, mut warnings) = Passed::take();
-    let wanted = |address: &&model::ListenAddress| generation.http.listeners.iter().any(|l| l.address == **address);
+    let wanted = |address: &&model::ListenAddress| generation.serving.listeners.iter().any(|l| l.address == **address);
     let unwanted = passed.addresses().filter(|address| !wanted(address));
     warnings.extend(unwanted.map(|address| {
         format!("no \"listen\" has {address}, on which a socket was passed: both must name the same address")

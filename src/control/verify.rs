@@ -17,7 +17,7 @@ pub fn test(start: &Start, dump: bool, quiet: bool) -> ExitCode {
     if !quiet {
         eprintln!("longhaul: the configuration file {name} syntax is ok");
     }
-    let mut errors = Listeners::probe(&loaded.generation.http.listeners);
+    let mut errors = Listeners::probe(&loaded.generation.serving.listeners);
     errors.extend(Opened::of(&loaded.generation, None).err());
     errors.iter().for_each(report::emerg);
     if !errors.is_empty() {

@@ -25,7 +25,7 @@ pub enum AccessLogTarget {
     Syslog(SyslogId),
 }
 
-/// Index into [`super::Http::access_files`].
+/// Index into [`super::Serving::access_files`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessFileId(pub u16);
 
@@ -42,7 +42,7 @@ pub struct AccessFile {
     pub gzip: Option<u8>,
 }
 
-/// Index into [`super::Http::log_caches`].
+/// Index into [`super::Serving::log_caches`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogCacheId(pub u16);
 

@@ -20,7 +20,7 @@ pub enum ErrorLogTarget {
     Syslog(Syslog),
 }
 
-/// Index into [`super::Http::error_logs`]: the `error_log` lines of one level.
+/// Index into [`super::Serving::error_logs`]: the `error_log` lines of one level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErrorLogId(pub u16);
 

@@ -10,12 +10,12 @@ pub struct Generation {
     /// Counts up from 1 with each successful load.
     pub number: u64,
     pub process: Process,
-    pub http: Http,
+    pub serving: Serving,
 }
 
-/// The `http` block.
+/// What is served: the `http` block.
 #[derive(Debug, Default)]
-pub struct Http {
+pub struct Serving {
     pub listeners: Vec<Listener>,
     /// Indexed by [`super::UpstreamId`]: the `upstream` blocks and one group for each address or name in a `proxy_pass`.
     pub upstreams: Vec<Arc<Upstream>>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{LogLevel, Template};
 
-/// Index into [`super::Http::zones`].
+/// Index into [`super::Serving::zones`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ZoneId(pub u16);
 

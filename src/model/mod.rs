@@ -42,7 +42,7 @@ pub use address::{ListenAddress, PeerAddress};
 pub use buffering::Buffering;
 pub use error_log::{ErrorLog, ErrorLogId, ErrorLogTarget, LogLevel};
 pub use error_page::{ErrorPage, ErrorPages, LastResort, PageStatus, Target, TryFile, TryFiles};
-pub use generation::{Generation, Http, Slot};
+pub use generation::{Generation, Serving, Slot};
 pub use geo::{Geo, GeoRange, Split, SplitPart};
 pub use gzip::{Gzip, GzipProxied};
 pub use limit::{Counts, LimitConn, LimitReply, LimitReq, Limits, Zone, ZoneId};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Index into [`super::Http::resolvers`].
+/// Index into [`super::Serving::resolvers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ResolverId(pub u16);
 

@@ -2,7 +2,7 @@
 
 use super::PeerAddress;
 
-/// Index into [`super::Http::syslogs`].
+/// Index into [`super::Serving::syslogs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyslogId(pub u16);
 

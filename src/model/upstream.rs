@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{PeerAddress, ResolverId};
 
-/// Index into [`super::Http::upstreams`].
+/// Index into [`super::Serving::upstreams`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UpstreamId(pub u16);
 

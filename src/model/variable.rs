@@ -1,14 +1,14 @@
 //! Every variable that a configuration may use.
 
-/// Index into [`super::Http::maps`].
+/// Index into [`super::Serving::maps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MapId(pub u16);
 
-/// Index into [`super::Http::geos`].
+/// Index into [`super::Serving::geos`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GeoId(pub u16);
 
-/// Index into [`super::Http::splits`].
+/// Index into [`super::Serving::splits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SplitId(pub u16);
 

@@ -20,7 +20,7 @@ pub use self::resolver::{Addresses, Resolver};
 pub use self::thread::stop;
 pub use self::unresolved::Unresolved;
 pub use self::watch::{Told, Watch};
-use crate::model::{Http, ResolverId};
+use crate::model::{ResolverId, Serving};
 
 /// The resolvers of one generation, and the names that it follows.
 #[derive(Debug)]
@@ -32,10 +32,10 @@ pub struct Names {
 impl Names {
     /// A resolver with the same settings in the generation before goes on with what it knows.
     #[must_use]
-    pub fn new(http: &Http, previous: Option<&Self>) -> Self {
+    pub fn new(serving: &Serving, previous: Option<&Self>) -> Self {
         let known = |settings: &_| previous?.resolvers.iter().find(|known| known.settings() == settings).cloned();
         let resolver = |settings| known(settings).unwrap_or_else(|| Arc::new(Resolver::new(settings)));
-        Self { resolvers: http.resolvers.iter().map(resolver).collect(), watches: Vec::new() }
+        Self { resolvers: serving.resolvers.iter().map(resolver).collect(), watches: Vec::new() }
     }
 
     /// `None` only for an id of another generation.

@@ -69,7 +69,7 @@ impl AccessLogs {
     /// The first file that cannot be opened; nothing has changed then.
     pub fn open(generation: &Generation, before: Option<&Self>) -> Result<Self, OpenError> {
         let used = Used::by(generation);
-        let http = &generation.http;
+        let http = &generation.serving;
         let files = http.access_files.iter().zip(used.files).map(|(file, is_used)| is_used.then_some(file));
         let syslogs = http.syslogs.iter().zip(used.syslogs).map(|(syslog, is_used)| is_used.then_some(syslog));
         Self::of(files, syslogs, before)
@@ -148,7 +148,7 @@ impl AccessLogs {
 
     /// Paths of the files that a generation logs to.
     pub fn paths_of(generation: &Generation) -> impl Iterator<Item = &Path> {
-        let files = generation.http.access_files.iter().zip(Used::by(generation).files);
+        let files = generation.serving.access_files.iter().zip(Used::by(generation).files);
         files.filter(|(_, is_used)| *is_used).map(|(file, _)| file.path.as_path())
     }
 
@@ -166,7 +166,7 @@ impl Drop for AccessLogs {
 
 impl Used {
     fn by(generation: &Generation) -> Self {
-        let http = &generation.http;
+        let http = &generation.serving;
         let mut used = Self { files: vec![false; http.access_files.len()], syslogs: vec![false; http.syslogs.len()] };
         for server in http.listeners.iter().flat_map(|listener| &listener.servers) {
             used.collect(&server.root);

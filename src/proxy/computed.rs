@@ -15,14 +15,14 @@ impl Exchange<'_> {
     /// The value that a `geo` block gives.
     pub(super) fn append_geo(&self, id: GeoId, out: &mut Vec<u8>) -> bool {
         let generation = &self.shard.generation;
-        let Some(geo) = generation.http.geos.get(usize::from(id.0)) else { return false };
+        let Some(geo) = generation.serving.geos.get(usize::from(id.0)) else { return false };
         self.append_kept(Computed::Geo(id), geo.volatile, out, || route::geo::lookup(geo, self.geo_address(geo)))
     }
 
     /// The value that a `split_clients` block gives.
     pub(super) fn append_split(&self, id: SplitId, out: &mut Vec<u8>) -> bool {
         let generation = &self.shard.generation;
-        let Some(split) = generation.http.splits.get(usize::from(id.0)) else { return false };
+        let Some(split) = generation.serving.splits.get(usize::from(id.0)) else { return false };
         self.append_kept(Computed::Split(id), false, out, || route::split::lookup(split, &self.evaluate(&split.source)))
     }
 

@@ -82,8 +82,8 @@ impl Shard {
     #[must_use]
     pub fn new(parts: ShardParts) -> Rc<Self> {
         let ShardParts { number, generation, routers, groups, zones, names, logs, metrics, hostname } = parts;
-        let idle = Pool::new(&generation.http);
-        let path_logs = RefCell::new(PathLogs::new(&generation.http.log_caches));
+        let idle = Pool::new(&generation.serving);
+        let path_logs = RefCell::new(PathLogs::new(&generation.serving.log_caches));
         Rc::new(Self {
             number,
             generation,
@@ -107,7 +107,7 @@ impl Shard {
     /// The server that answers while the host is not known.
     #[must_use]
     pub fn default_server(&self, listener: usize) -> &Arc<Server> {
-        let listener = &self.generation.http.listeners[listener];
+        let listener = &self.generation.serving.listeners[listener];
         &listener.servers[listener.default_server]
     }
 
@@ -119,7 +119,7 @@ impl Shard {
     /// Writes a line of a connection of which no request is known, to the error log of its listener's default server.
     pub fn report(&self, client: &Client, level: LogLevel, message: fmt::Arguments<'_>) {
         let id = self.default_server(client.listener).root.error_log;
-        let (remote, listener) = (client.remote, &self.generation.http.listeners[client.listener].address);
+        let (remote, listener) = (client.remote, &self.generation.serving.listeners[client.listener].address);
         let text = format_args!("{message}, client: {remote}, server: {listener}");
         self.logs.error.write(id, level, Some(client.number), text);
     }

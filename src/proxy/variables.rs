@@ -279,7 +279,8 @@ impl Exchange<'_> {
         if let Some(value) = self.facts.borrow().slot(slot) {
             return put(out, value);
         }
-        let Some(known) = self.shard.generation.http.slots.get(usize::from(slot.0)).filter(|known| known.is_set) else {
+        let Some(known) = self.shard.generation.serving.slots.get(usize::from(slot.0)).filter(|known| known.is_set)
+        else {
             return false;
         };
         if self.location.uninitialized_variable_warn {
@@ -290,7 +291,7 @@ impl Exchange<'_> {
     }
 
     fn append_map(&self, id: MapId, out: &mut Vec<u8>) -> bool {
-        let maps = &self.shard.generation.http.maps;
+        let maps = &self.shard.generation.serving.maps;
         let Some(map) = maps.get(usize::from(id.0)) else { return false };
         if let Some(value) = self.facts.borrow().computed(Computed::Map(id)) {
             return put(out, &value);

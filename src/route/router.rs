@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::captures::{self, Captures, MatchError};
 use super::level::Level;
 use super::names;
-use crate::model::{self, Http, Listener, Location, Matching, Pattern, ServerName};
+use crate::model::{self, Listener, Location, Matching, Pattern, ServerName, Serving};
 
 /// A virtual server with the index of its locations. Reads as the [`model::Server`] it was built from.
 pub struct Server {
@@ -51,9 +51,9 @@ pub struct Located {
 
 /// Routers of all listeners of a generation, in their order. A server behind several listeners is indexed once.
 #[must_use]
-pub fn build(http: &Http) -> Vec<Router> {
+pub fn build(serving: &Serving) -> Vec<Router> {
     let mut known = HashMap::new();
-    http.listeners.iter().map(|listener| Router::sharing(listener, &mut known)).collect()
+    serving.listeners.iter().map(|listener| Router::sharing(listener, &mut known)).collect()
 }
 
 /// nginx's search in a virtual server: an exact path, else the longest prefix and what is nested in it, else, unless

@@ -343,7 +343,7 @@ fn the_first_server_with_a_name_keeps_it() {
 fn a_server_of_two_listeners_is_indexed_once() {
     let server = model_server("s", Vec::new(), Vec::new());
     let listeners = vec![listener(vec![Arc::clone(&server)], 0), listener(vec![server], 0)];
-    let routers = build(&model::Http { listeners, ..model::Http::default() });
+    let routers = build(&model::Serving { listeners, ..model::Serving::default() });
     assert!(Arc::ptr_eq(routers[0].default_server(), routers[1].default_server()));
 }
 

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
-use crate::model::{Followed, Http, LogLevel, UpstreamId};
+use crate::model::{Followed, LogLevel, Serving, UpstreamId};
 use crate::names::{Names, Told, Unresolved};
 use crate::observe::error_log;
 use crate::upstream::Groups;
 
 /// The resolvers of a generation, following the names of its groups.
-pub(super) fn names(http: &Http, groups: &Arc<Groups>, before: Option<&Names>) -> Names {
-    let mut names = Names::new(http, before);
-    for (number, upstream) in http.upstreams.iter().enumerate() {
+pub(super) fn names(serving: &Serving, groups: &Arc<Groups>, before: Option<&Names>) -> Names {
+    let mut names = Names::new(serving, before);
+    for (number, upstream) in serving.upstreams.iter().enumerate() {
         for (at, followed) in upstream.followed.iter().enumerate() {
             // The configuration refuses more groups than ids can number.
             let place = Place { groups: Arc::downgrade(groups), group: UpstreamId(number as u16), at };

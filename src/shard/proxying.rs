@@ -41,14 +41,14 @@ impl Parts {
     #[must_use]
     pub fn new(generation: &Arc<Generation>, before: Option<&Self>, logs: Arc<Logs>, shard_count: usize) -> Self {
         let hostname = || rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase().into();
-        let groups = Arc::new(Groups::new(&generation.http, before.map(|before| &*before.groups)));
-        let names = naming::names(&generation.http, &groups, before.map(|before| &*before.names));
+        let groups = Arc::new(Groups::new(&generation.serving, before.map(|before| &*before.groups)));
+        let names = naming::names(&generation.serving, &groups, before.map(|before| &*before.names));
         Self {
             generation: Arc::clone(generation),
-            routers: route::build(&generation.http).into(),
+            routers: route::build(&generation.serving).into(),
             groups,
             names: Arc::new(names),
-            zones: Arc::new(Zones::new(&generation.http, before.map(|before| &*before.zones))),
+            zones: Arc::new(Zones::new(&generation.serving, before.map(|before| &*before.zones))),
             logs,
             metrics: before.map_or_else(|| Arc::new(Metrics::new(shard_count)), |before| Arc::clone(&before.metrics)),
             hostname: before.map_or_else(hostname, |before| Arc::clone(&before.hostname)),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::changing::Changing;
 use super::group::{Group, Lease, Tried};
-use crate::model::{Http, UpstreamId};
+use crate::model::{Serving, UpstreamId};
 
 /// Groups by id and by name, shared by all shards.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Groups {
     /// `previous` is the generation before: a peer with the same address in a group of the same name keeps its health,
     /// and its connections of both generations count together against `max_conns`.
     #[must_use]
-    pub fn new(http: &Http, previous: Option<&Self>) -> Self {
+    pub fn new(serving: &Serving, previous: Option<&Self>) -> Self {
         let known: Vec<(Arc<Group>, &Kind)> =
             previous.iter().flat_map(|previous| &previous.groups).map(|kind| (kind.current(), kind)).collect();
         let known: HashMap<(&str, bool), &(Arc<Group>, &Kind)> =
@@ -57,7 +57,7 @@ impl Groups {
             });
             Kind::Changing(Changing::new(model, changing, group))
         };
-        let groups = http.upstreams.iter().enumerate().map(build).collect();
+        let groups = serving.upstreams.iter().enumerate().map(build).collect();
         Self { groups, by_name }
     }
 

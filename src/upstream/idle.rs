@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Wakeup, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::model::{Http, PeerAddress, UpstreamId, UpstreamKeepalive};
+use crate::model::{PeerAddress, Serving, UpstreamId, UpstreamKeepalive};
 
 /// Idle connections of one shard and one generation.
 pub struct Pool<T> {
@@ -101,9 +101,9 @@ impl Wake for Bell {
 
 impl<T: 'static> Pool<T> {
     #[must_use]
-    pub fn new(http: &Http) -> Rc<Self> {
+    pub fn new(serving: &Serving) -> Rc<Self> {
         let line = |rules| Line { rules, is_closed: false, entries: VecDeque::new() };
-        let lines = http.upstreams.iter().map(|upstream| line(upstream.keepalive)).collect();
+        let lines = serving.upstreams.iter().map(|upstream| line(upstream.keepalive)).collect();
         Rc::new(Self {
             lines: RefCell::new(lines),
             next_number: Cell::new(0),

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::idle::{Age, Pool};
 use super::*;
-use crate::model::{self, Balance, Http, Peer, PeerAddress, UpstreamId, UpstreamKeepalive};
+use crate::model::{self, Balance, Peer, PeerAddress, Serving, UpstreamId, UpstreamKeepalive};
 
 const GROUP: UpstreamId = UpstreamId(0);
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,8 +49,8 @@ fn upstream(name: &str, peers: Vec<Peer>, backups: Vec<Peer>) -> model::Upstream
     }
 }
 
-fn http(upstreams: Vec<model::Upstream>) -> Http {
-    Http { upstreams: upstreams.into_iter().map(Arc::new).collect(), ..Http::default() }
+fn http(upstreams: Vec<model::Upstream>) -> Serving {
+    Serving { upstreams: upstreams.into_iter().map(Arc::new).collect(), ..Serving::default() }
 }
 
 fn groups(peers: Vec<Peer>, backups: Vec<Peer>) -> Groups {
@@ -415,7 +415,7 @@ fn what_rings_after_it_was_taken_is_nobodys() {
 fn a_keeper_ends_with_its_pool() {
     let mut shard = Shard::new();
     shard.put(1, 1, 1);
-    shard.pool = Pool::new(&Http::default());
+    shard.pool = Pool::new(&Serving::default());
     assert_eq!(shard.open.get(), 0);
     shard.run();
     assert!(shard.keepers.is_empty());

@@ -14,7 +14,7 @@ pub use connections::{Connections, Place};
 pub use requests::Requests;
 
 use crate::limits::{ZONE_LANE_BYTES, ZONE_LANES_MAX};
-use crate::model::{self, Counts, Http, ZoneId};
+use crate::model::{self, Counts, Serving, ZoneId};
 
 /// All zones of one generation.
 pub struct Zones(Box<[Zone]>);
@@ -44,13 +44,13 @@ pub enum Refused {
 impl Zones {
     /// `previous` is the generation before: a zone of the same name, key, size and kind goes on as it is.
     #[must_use]
-    pub fn new(http: &Http, previous: Option<&Self>) -> Self {
+    pub fn new(serving: &Serving, previous: Option<&Self>) -> Self {
         let build = |zone: &model::Zone| {
             let known = previous.into_iter().flat_map(|previous| &*previous.0).find(|known| known.goes_on_as(zone));
             let memory = known.map_or_else(|| Memory::new(zone), |known| known.memory.clone());
             Zone { name: zone.name.clone(), key_text: zone.key_text.clone(), bytes_max: zone.bytes_max, memory }
         };
-        Self(http.zones.iter().map(build).collect())
+        Self(serving.zones.iter().map(build).collect())
     }
 
     /// A zone of `limit_conn_zone`; `None` for one of another kind or generation.

@@ -8,7 +8,7 @@ use super::*;
 use crate::limits::ZONE_ENTRY_BYTES;
 use crate::model::Template;
 
-fn http(zones: &[(&str, Counts, usize)]) -> Http {
+fn http(zones: &[(&str, Counts, usize)]) -> Serving {
     let zone = |(name, counts, bytes_max): &(&str, Counts, usize)| model::Zone {
         name: (*name).into(),
         key: Template::default(),
@@ -16,7 +16,7 @@ fn http(zones: &[(&str, Counts, usize)]) -> Http {
         bytes_max: *bytes_max,
         counts: *counts,
     };
-    Http { zones: zones.iter().map(zone).collect(), ..Http::default() }
+    Serving { zones: zones.iter().map(zone).collect(), ..Serving::default() }
 }
 
 #[test]

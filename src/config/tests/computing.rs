@@ -13,7 +13,7 @@ fn networks_become_ranges_and_the_longest_wins() {
          geo $arg_ip $asked { ranges; 10.0.0.0-10.0.0.9 a; 10.0.0.20-10.0.0.29 b; delete 10.0.0.0-10.0.0.9; }
          server { add_header X $near$asked; } }",
     );
-    let [near, asked] = generation.http.geos.as_slice() else { panic!("two blocks") };
+    let [near, asked] = generation.serving.geos.as_slice() else { panic!("two blocks") };
     assert_eq!((near.v4.len(), near.v6.len(), near.proxies.len()), (3, 1, 1));
     assert_eq!(&*near.default, b"far");
     assert!(near.source.is_none() && !near.uses_ranges);
@@ -39,7 +39,7 @@ fn broken_blocks_are_told() {
 #[test]
 fn shares_add_up_to_at_most_the_whole() {
     let generation = generation("http { split_clients $remote_addr $kind { 25% a; 0.5% b; * c; } }");
-    let ends: Vec<Option<u32>> = generation.http.splits[0].parts.iter().map(|part| part.end).collect();
+    let ends: Vec<Option<u32>> = generation.serving.splits[0].parts.iter().map(|part| part.end).collect();
     assert_eq!(ends, [Some(u32::MAX / 4), Some(1_095_216_660), None]);
     let split_fault = |lines: &str| fault(&format!("http {{ split_clients $remote_addr $kind {{ {lines} }} }}"));
     assert_eq!(split_fault("60% a; 41% b;"), "percent total is greater than 100%");

@@ -9,7 +9,7 @@ const ZONES: &str = "limit_conn_zone $remote_addr zone=c:1m; limit_req_zone $hos
 #[test]
 fn zones_have_a_key_a_size_and_a_rate() {
     let generation = generation(&format!("http {{ {ZONES} server {{ }} }}"));
-    let zones = &generation.http.zones;
+    let zones = &generation.serving.zones;
     let of = |at: usize| (&*zones[at].name, &*zones[at].key_text, zones[at].bytes_max, zones[at].counts);
     assert_eq!(of(0), ("c", "$remote_addr", 1 << 20, Counts::Connections));
     assert_eq!(of(1), ("r", "$host", 64 << 10, Counts::Requests { rate: 500 }));

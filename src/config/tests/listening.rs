@@ -7,7 +7,7 @@ use crate::model::{Keepalive, ListenAddress, ServerName};
 
 /// Addresses of the listeners of one server with these lines.
 fn addresses(lines: &str) -> Vec<String> {
-    let listeners = generation(&format!("http {{ server {{ {lines} }} }}")).http.listeners;
+    let listeners = generation(&format!("http {{ server {{ {lines} }} }}")).serving.listeners;
     listeners.iter().map(|listener| listener.address.to_string()).collect()
 }
 
@@ -35,7 +35,7 @@ fn options_belong_to_the_socket() {
     let text =
         "http { server { listen 81 default_server backlog=4 so_keepalive=30m::10 rcvbuf=1k sndbuf=2k reuseport; }
                 server { listen 81; } server { listen [::]:81 ipv6only=off so_keepalive=off; } }";
-    let listeners = generation(text).http.listeners;
+    let listeners = generation(text).serving.listeners;
     let first = &listeners[0];
     assert_eq!((first.backlog, first.receive_buffer_bytes, first.send_buffer_bytes), (4, Some(1024), Some(2048)));
     let idle = Some(Duration::from_secs(1800));
@@ -48,7 +48,7 @@ fn options_belong_to_the_socket() {
 #[test]
 fn the_default_server_is_the_first_or_the_one_that_says_so() {
     let text = "http { server { listen 81; listen 82; server_name a; } server { listen 82 default_server; } }";
-    let listeners = generation(text).http.listeners;
+    let listeners = generation(text).serving.listeners;
     assert_eq!((listeners[0].default_server, listeners[1].default_server), (0, 1));
     assert!(matches!(&listeners[1].address, ListenAddress::Ip(address) if address.port() == 82));
     assert!(Arc::ptr_eq(&listeners[0].servers[0], &listeners[1].servers[0]));
@@ -79,8 +79,9 @@ fn addresses_and_parameters_are_checked() {
 
 #[test]
 fn names_have_their_kinds() {
-    let http = generation("http { server { server_name .Example.com *.a.b c.* ~^(?<u>d)$ _ \"\" $hostname; } }").http;
-    let server = &http.listeners[0].servers[0];
+    let serving =
+        generation("http { server { server_name .Example.com *.a.b c.* ~^(?<u>d)$ _ \"\" $hostname; } }").serving;
+    let server = &serving.listeners[0].servers[0];
     assert_eq!(&*server.name, "example.com");
     let kinds: Vec<String> = server
         .names
@@ -94,7 +95,7 @@ fn names_have_their_kinds() {
         })
         .collect();
     assert_eq!(kinds, [".example.com", "*.a.b", "c.*", "~^(?<u>d)$", "=_", "=", "=edge1"]);
-    assert_eq!(http.slots.len(), 1);
+    assert_eq!(serving.slots.len(), 1);
 }
 
 #[test]

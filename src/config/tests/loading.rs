@@ -36,7 +36,7 @@ http {
 
 #[test]
 fn the_frame_of_the_public_suite_is_loaded() {
-    let Generation { number, process, http } = generation(SUITE);
+    let Generation { number, process, serving } = generation(SUITE);
     assert_eq!(number, 7);
     assert_eq!(process.workers, Workers::Count(1));
     assert_eq!(process.worker_connections, 256);
@@ -44,8 +44,8 @@ fn the_frame_of_the_public_suite_is_loaded() {
     assert!(!process.daemon);
     let log = ErrorLog { target: ErrorLogTarget::File("/t/error.log".into()), level: LogLevel::Debug };
     assert_eq!(process.error_logs, [log]);
-    assert_eq!(http.listeners[0].address.to_string(), "127.0.0.1:8080");
-    assert_eq!(http.upstreams[0].peers[0].address.to_string(), "127.0.0.1:8081");
+    assert_eq!(serving.listeners[0].address.to_string(), "127.0.0.1:8080");
+    assert_eq!(serving.upstreams[0].peers[0].address.to_string(), "127.0.0.1:8081");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn global_directives_act_as_if_they_stood_before_the_file() {
 
 #[test]
 fn a_map_for_upgrades_with_a_group_is_loaded() {
-    let http = generation(
+    let serving = generation(
         "http {
             map $http_upgrade $connection_upgrade { default upgrade; '' close; }
             upstream websocket { server 192.168.100.10:8010; }
@@ -88,29 +88,29 @@ fn a_map_for_upgrades_with_a_group_is_loaded() {
             }
         }",
     )
-    .http;
-    let root = &http.listeners[0].servers[0].root;
+    .serving;
+    let root = &serving.listeners[0].servers[0].root;
     let Content::Proxy(pass) = &root.children[0].content else { panic!("{root:?}") };
     let Destination::Group { upstream, host, port } = &pass.destination else { panic!("{pass:?}") };
     assert_eq!((upstream.0, &**host, &**port), (0, "websocket", "80"));
     let fields = &root.children[0].proxy.set_headers;
     assert_eq!(&*fields[1].value.parts, [Part::Variable(Variable::Map(MapId(0)))]);
-    assert_eq!(http.maps[0].default.as_text(), Some(&b"upgrade"[..]));
-    assert_eq!(http.maps[0].exact[&b""[..]].as_text(), Some(&b"close"[..]));
+    assert_eq!(serving.maps[0].default.as_text(), Some(&b"upgrade"[..]));
+    assert_eq!(serving.maps[0].exact[&b""[..]].as_text(), Some(&b"close"[..]));
 }
 
 #[test]
 fn a_group_and_a_map_may_stand_behind_their_use() {
-    let http = generation(
+    let serving = generation(
         "http {
             server { location / { proxy_pass http://later; proxy_set_header X $later; } }
             upstream later { server 127.0.0.1:1; }
             map $host $later { default 1; }
         }",
     )
-    .http;
-    assert_eq!(http.upstreams.len(), 1);
-    assert!(http.upstreams[0].is_block);
+    .serving;
+    assert_eq!(serving.upstreams.len(), 1);
+    assert!(serving.upstreams[0].is_block);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn types_are_read_from_an_included_file() {
         .with("/etc/l/l.conf", "http { include mime.types; default_type application/octet-stream; server {} }")
         .with("/etc/l/mime.types", "types { text/html html HTM; image/png png; }");
     let loaded = load_with(&files, None).unwrap();
-    let root = &loaded.generation.http.listeners[0].servers[0].root;
+    let root = &loaded.generation.serving.listeners[0].servers[0].root;
     let types = root.types.as_ref().unwrap();
     assert_eq!((&*types[1].extension, &*types[1].content_type), ("htm", "text/html"));
     assert_eq!(&*root.default_type, "application/octet-stream");
@@ -169,13 +169,13 @@ fn generated_text_and_defaults_are_loaded() {
         files: &files,
         resolver: &Names,
     };
-    let Generation { process, http, .. } = load(&request(None)).unwrap().generation;
+    let Generation { process, serving, .. } = load(&request(None)).unwrap().generation;
     assert_eq!(process.workers, Workers::Auto);
     assert_eq!((process.pid, process.daemon), (path("/p/logs/nginx.pid"), true));
     assert_eq!(process.error_logs[0].target, ErrorLogTarget::File("/p/logs/error.log".into()));
-    assert_eq!(http.listeners[0].servers[0].root.access_logs[0].target, AccessLogTarget::File(AccessFileId(0)));
-    assert_eq!(http.access_files[0].path, path("/p/logs/access.log"));
-    let root = &http.listeners[0].servers[0].root.root;
+    assert_eq!(serving.listeners[0].servers[0].root.access_logs[0].target, AccessLogTarget::File(AccessFileId(0)));
+    assert_eq!(serving.access_files[0].path, path("/p/logs/access.log"));
+    let root = &serving.listeners[0].servers[0].root.root;
     assert_eq!(root.as_text(), Some(&b"/p/html"[..]));
     let process = load(&request(Some("e.log"))).unwrap().generation.process;
     assert_eq!(process.error_logs[0].target, ErrorLogTarget::File("/p/e.log".into()));

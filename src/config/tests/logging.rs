@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    AccessFile, AccessFileId, AccessLogTarget, ErrorLog, ErrorLogTarget, Escape, Http, LogCache, LogLevel, Part,
-    PeerAddress, Syslog, SyslogId,
+    AccessFile, AccessFileId, AccessLogTarget, ErrorLog, ErrorLogTarget, Escape, LogCache, LogLevel, Part, PeerAddress,
+    Serving, Syslog, SyslogId,
 };
 
 #[test]
@@ -29,12 +29,12 @@ fn logs_have_formats_and_buffers() {
 }
 
 /// What an `http` block with one location comes to.
-fn http(in_http: &str, in_location: &str) -> Http {
-    generation(&format!("http {{ {in_http} server {{ listen 1; location / {{ {in_location} }} }} }}")).http
+fn http(in_http: &str, in_location: &str) -> Serving {
+    generation(&format!("http {{ {in_http} server {{ listen 1; location / {{ {in_location} }} }} }}")).serving
 }
 
-fn only_location(http: &Http) -> Arc<Location> {
-    Arc::clone(&http.listeners[0].servers[0].root.children[0])
+fn only_location(serving: &Serving) -> Arc<Location> {
+    Arc::clone(&serving.listeners[0].servers[0].root.children[0])
 }
 
 #[test]
@@ -147,11 +147,11 @@ fn error_logs_are_inherited_as_a_whole() {
     let text = "error_log /main warn; error_log /main; http { error_log /http info; error_log stderr; \
                 server { listen 1; location /a {} location /b { error_log /b debug_http debug_core; } } \
                 server { listen 2; error_log syslog:server=127.0.0.1 crit; error_log /http; } }";
-    let Generation { process, http, .. } = generation(text);
+    let Generation { process, serving, .. } = generation(text);
     let file = |path: &str, level| ErrorLog { target: ErrorLogTarget::File(path.into()), level };
     assert_eq!(process.error_logs, [file("/main", LogLevel::Warn), file("/main", LogLevel::Error)]);
-    let logs = |location: &Location| http.error_logs[usize::from(location.error_log.unwrap().0)].to_vec();
-    let server = |at: usize| Arc::clone(&http.listeners[at].servers[0].root);
+    let logs = |location: &Location| serving.error_logs[usize::from(location.error_log.unwrap().0)].to_vec();
+    let server = |at: usize| Arc::clone(&serving.listeners[at].servers[0].root);
     let stderr = ErrorLog { target: ErrorLogTarget::Stderr, level: LogLevel::Error };
     assert_eq!(logs(&server(0)), [file("/http", LogLevel::Info), stderr]);
     assert_eq!(logs(&server(0).children[0]), logs(&server(0)));
@@ -159,7 +159,7 @@ fn error_logs_are_inherited_as_a_whole() {
     let of_second = logs(&server(1));
     assert!(matches!(of_second[0].target, ErrorLogTarget::Syslog(_)) && of_second[0].level == LogLevel::Crit);
     assert_eq!(of_second[1], file("/http", LogLevel::Error));
-    let quiet = generation("error_log /main; http { server { listen 1; } }").http;
+    let quiet = generation("error_log /main; http { server { listen 1; } }").serving;
     assert!(quiet.error_logs.is_empty() && quiet.listeners[0].servers[0].root.error_log.is_none());
 }
 

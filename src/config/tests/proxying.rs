@@ -7,12 +7,12 @@ use crate::model::*;
 
 fn pass(lines: &str) -> (ProxyPass, Vec<Arc<Upstream>>) {
     let text = format!("http {{ upstream Group {{ server 10.0.0.1; }} server {{ location /a/ {{ {lines} }} }} }}");
-    let http = generation(&text).http;
-    let mut servers = http.listeners.into_iter().flat_map(|listener| listener.servers);
+    let serving = generation(&text).serving;
+    let mut servers = serving.listeners.into_iter().flat_map(|listener| listener.servers);
     let server = Arc::into_inner(servers.next().unwrap()).unwrap();
     let location = Arc::into_inner(server.root).unwrap().children.remove(0);
     match Arc::into_inner(location).unwrap().content {
-        Content::Proxy(pass) => (pass, http.upstreams),
+        Content::Proxy(pass) => (pass, serving.upstreams),
         Content::Files | Content::StubStatus => panic!("no proxy_pass"),
     }
 }
@@ -52,7 +52,7 @@ fn a_value_with_variables_is_kept_for_each_request() {
 fn the_same_address_is_one_group() {
     let text = "http { server { location /a { proxy_pass http://localhost:81; }
                 location /b { proxy_pass http://LOCALHOST:81/x; } location /c { proxy_pass http://localhost; } } }";
-    assert_eq!(generation(text).http.upstreams.len(), 2);
+    assert_eq!(generation(text).serving.upstreams.len(), 2);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn destinations_are_checked() {
 fn peers_have_their_parameters() {
     let text = "http { upstream u { server 10.0.0.1:81 weight=5 max_fails=0 fail_timeout=3s max_conns=7 down;
                 server unix:/s backup; server two.example; zone z 64k; keepalive 4; keepalive_timeout 5s; } }";
-    let group = Arc::clone(&generation(text).http.upstreams[0]);
+    let group = Arc::clone(&generation(text).serving.upstreams[0]);
     let first = &group.peers[0];
     assert_eq!((first.weight, first.max_fails, first.max_conns, first.down), (5, 0, 7, true));
     assert_eq!(first.fail_timeout, Duration::from_secs(3));
@@ -120,7 +120,7 @@ fn maps_keep_their_kinds_of_keys() {
     let text = "http { map $host$uri $x { hostnames; volatile; default d; Exact e; *.a.com s; .b.com both; c.* p;
                 ~^(?<n>.+)$ $n; ~*X y; \\~tilde t; \\default own; include more; } server { return 200 $x$n; } }";
     let files = MemoryFiles::default().with("/etc/l/l.conf", text).with("/etc/l/more", "included i;");
-    let map = load_with(&files, None).unwrap().generation.http.maps.remove(0);
+    let map = load_with(&files, None).unwrap().generation.serving.maps.remove(0);
     assert!(map.hostnames && map.volatile);
     let exact: std::collections::BTreeSet<_> =
         map.exact.keys().map(|key| String::from_utf8_lossy(key).into_owned()).collect();

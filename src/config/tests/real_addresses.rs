@@ -35,6 +35,6 @@ fn each_part_is_inherited_on_its_own() {
 fn one_line_of_an_address_asks_for_the_proxy_protocol_for_all() {
     let text =
         "http { server { listen 81; } server { listen 80; } server { server_name a; listen 80 proxy_protocol; } }";
-    let listeners = generation(text).http.listeners;
+    let listeners = generation(text).serving.listeners;
     assert_eq!(listeners.iter().map(|listener| listener.proxy_protocol).collect::<Vec<_>>(), [false, true]);
 }

@@ -14,7 +14,7 @@ fn servers_and_parameters_are_read() {
     let found = generation("http { resolver 10.0.0.1 two.example:54 [::1]:55 valid=30s ipv6=off; server { } }");
     let servers = ["10.0.0.1:53", "10.0.0.1:54", "10.0.0.2:54", "[::1]:55"].map(|text| text.parse().unwrap());
     let valid = Some(Duration::from_secs(30));
-    assert_eq!(found.http.resolvers, [Resolver { servers: servers.to_vec(), valid, ipv4: true, ipv6: false }]);
+    assert_eq!(found.serving.resolvers, [Resolver { servers: servers.to_vec(), valid, ipv4: true, ipv6: false }]);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_level_has_its_own_resolver_or_that_around_it() {
     let none = location("", "", "");
     assert_eq!((none.resolver, none.resolver_timeout), (None, Duration::from_secs(30)));
     let same = generation("http { resolver 10.0.0.1; server { resolver 10.0.0.1; } }");
-    assert_eq!(same.http.resolvers.len(), 1, "the same line is the same resolver");
+    assert_eq!(same.serving.resolvers.len(), 1, "the same line is the same resolver");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn what_cannot_be_is_said_in_the_words_of_nginx() {
 fn a_server_that_is_followed_needs_a_resolver_and_no_address() {
     let text = "upstream u { server name.example:81 resolve weight=3; server 10.0.0.1 resolve; server b.example resolve backup; }";
     let found = generation(&format!("http {{ {text} resolver 10.0.0.9; resolver_timeout 3s; server {{ }} }}"));
-    let group = &found.http.upstreams[0];
+    let group = &found.serving.upstreams[0];
     assert_eq!((group.peers.len(), group.followed.len()), (1, 2));
     let first = &group.followed[0];
     assert_eq!((&*first.host, first.port, first.peer.weight, first.is_backup), ("name.example", 81, 3, false));
@@ -58,5 +58,5 @@ fn a_server_that_is_followed_needs_a_resolver_and_no_address() {
     let words = "no resolver defined to resolve names at run time in upstream \"u\"";
     assert_eq!(fault("http { upstream u { server a.example resolve; } server { } }"), words);
     let own = "http { upstream u { server a.example resolve; resolver 10.0.0.1 valid=1s; } server { } }";
-    assert_eq!(generation(own).http.upstreams[0].followed.len(), 1);
+    assert_eq!(generation(own).serving.upstreams[0].followed.len(), 1);
 }

@@ -83,7 +83,8 @@ fn conditions_have_their_forms() {
 
 #[test]
 fn variables_of_set_are_known_everywhere() {
-    let found = generation("http { server { return 200 $a$b; set $a 1; location / { set $b 2; set $args x; } } }").http;
+    let found =
+        generation("http { server { return 200 $a$b; set $a 1; location / { set $b 2; set $args x; } } }").serving;
     let names: Vec<_> = found.slots.iter().map(|slot| (&*slot.name, slot.is_set)).collect();
     assert_eq!(names, [("a", true), ("b", true)]);
     let steps = &found.listeners[0].servers[0].root.children[0].steps;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::limits::{PROCESS_IDLE_DESCRIPTORS, SHARD_IDLE_DESCRIPTORS};
 use crate::model::{
-    Content, Destination, ErrorLogTarget, Generation, Http, ListenAddress, Location, Part, PeerAddress, Template,
+    Content, Destination, ErrorLogTarget, Generation, ListenAddress, Location, Part, PeerAddress, Serving, Template,
     UpstreamId, Variable,
 };
 use crate::observe::access_log::AccessLogs;
@@ -77,8 +77,8 @@ impl Demand {
 
     #[must_use]
     pub fn of(generation: &Generation, shard_count: usize) -> Self {
-        let (process, http) = (&generation.process, &generation.http);
-        let error_logs = process.error_logs.iter().chain(http.error_logs.iter().flat_map(|logs| logs.iter()));
+        let (process, serving) = (&generation.process, &generation.serving);
+        let error_logs = process.error_logs.iter().chain(serving.error_logs.iter().flat_map(|logs| logs.iter()));
         // A file is open once, however many lines name it; so is the socket to a syslog server.
         let mut targets: Vec<&ErrorLogTarget> = Vec::new();
         for log in error_logs.filter(|log| log.target != ErrorLogTarget::Stderr) {
@@ -86,8 +86,8 @@ impl Demand {
                 targets.push(&log.target);
             }
         }
-        let access_count = AccessLogs::paths_of(generation).count() + http.syslogs.len();
-        let doors = http.listeners.iter().map(|listener| Door {
+        let access_count = AccessLogs::paths_of(generation).count() + serving.syslogs.len();
+        let doors = serving.listeners.iter().map(|listener| Door {
             address: listener.address.to_string(),
             is_unix: matches!(listener.address, ListenAddress::Unix(_)),
             backlog: u64::from(listener.backlog),
@@ -101,20 +101,20 @@ impl Demand {
             user: process.user.as_ref().map(|(name, _)| name.to_string()).filter(|name| name != "root"),
             ..Self::default()
         };
-        for server in http.listeners.iter().flat_map(|listener| &listener.servers) {
-            demand.walk(http, &server.root);
+        for server in serving.listeners.iter().flat_map(|listener| &listener.servers) {
+            demand.walk(serving, &server.root);
         }
         demand
     }
 
-    fn walk(&mut self, http: &Http, location: &Location) {
+    fn walk(&mut self, serving: &Serving, location: &Location) {
         if let Content::Proxy(pass) = &location.content {
             match &pass.destination {
                 Destination::Group { upstream, .. } => {
-                    let followed = &http.upstreams[usize::from(upstream.0)].followed;
+                    let followed = &serving.upstreams[usize::from(upstream.0)].followed;
                     self.has_evaluated |= followed.iter().any(|name| !name.is_backup);
-                    let source = source(http, location.proxy.request.bind.as_ref());
-                    let group = group(http, *upstream, source);
+                    let source = source(serving, location.proxy.request.bind.as_ref());
+                    let group = group(serving, *upstream, source);
                     if !self.groups.contains(&group) {
                         self.groups.push(group);
                     }
@@ -122,7 +122,7 @@ impl Demand {
                 Destination::Evaluated(_) => self.has_evaluated = true,
             }
         }
-        location.inner().for_each(|inner| self.walk(http, inner));
+        location.inner().for_each(|inner| self.walk(serving, inner));
     }
 
     /// Descriptors that are open before the first connection comes.
@@ -133,8 +133,8 @@ impl Demand {
     }
 }
 
-fn group(http: &Http, id: UpstreamId, source: Source) -> Group {
-    let upstream = &http.upstreams[usize::from(id.0)];
+fn group(serving: &Serving, id: UpstreamId, source: Source) -> Group {
+    let upstream = &serving.upstreams[usize::from(id.0)];
     let usable = upstream.peers.iter().filter(|peer| !peer.down);
     let peers = usable.map(|peer| Way {
         address: peer.address.to_string(),
@@ -144,7 +144,7 @@ fn group(http: &Http, id: UpstreamId, source: Source) -> Group {
     Group { name: upstream.name.to_string(), peers: peers.collect(), source }
 }
 
-fn source(http: &Http, bind: Option<&Template>) -> Source {
+fn source(serving: &Serving, bind: Option<&Template>) -> Source {
     let Some(bind) = bind.filter(|bind| !bind.is_empty()) else { return Source::System };
     if let Some(text) = bind.as_text() {
         let text = String::from_utf8_lossy(text).into_owned();
@@ -152,14 +152,14 @@ fn source(http: &Http, bind: Option<&Template>) -> Source {
         return if has_port { Source::Port(text) } else { Source::Address(text) };
     }
     match &*bind.parts {
-        [Part::Variable(Variable::Split(id))] => split(http, usize::from(id.0)),
+        [Part::Variable(Variable::Split(id))] => split(serving, usize::from(id.0)),
         _ => Source::Evaluated,
     }
 }
 
 /// Shares of a `split_clients` block by value; the ends of its parts are hashes of 32 bits.
-fn split(http: &Http, id: usize) -> Source {
-    let Some(split) = http.splits.get(id) else { return Source::Evaluated };
+fn split(serving: &Serving, id: usize) -> Source {
+    let Some(split) = serving.splits.get(id) else { return Source::Evaluated };
     let mut shares: HashMap<&[u8], f64> = HashMap::new();
     let mut begin = 0;
     for part in &split.parts {
@@ -176,20 +176,20 @@ mod tests {
     use super::*;
     use crate::model::{Split, SplitPart};
 
-    fn http(splits: Vec<Split>) -> Http {
-        Http { splits, ..Http::default() }
+    fn serving(splits: Vec<Split>) -> Serving {
+        Serving { splits, ..Serving::default() }
     }
 
     #[test]
     fn the_source_of_connections_is_what_proxy_bind_says() {
-        let http = http(Vec::new());
-        let of = |text: &str| source(&http, Some(&Template::text(text.as_bytes())));
-        assert_eq!(source(&http, None), Source::System);
+        let serving = serving(Vec::new());
+        let of = |text: &str| source(&serving, Some(&Template::text(text.as_bytes())));
+        assert_eq!(source(&serving, None), Source::System);
         assert_eq!(of(""), Source::System);
         assert_eq!(of("10.0.0.1"), Source::Address("10.0.0.1".into()));
         assert_eq!(of("10.0.0.1:5000"), Source::Port("10.0.0.1:5000".into()));
         let variable = Template { parts: Box::new([Part::Variable(Variable::RemoteAddr)]) };
-        assert_eq!(source(&http, Some(&variable)), Source::Evaluated);
+        assert_eq!(source(&serving, Some(&variable)), Source::Evaluated);
     }
 
     #[test]
@@ -198,9 +198,11 @@ mod tests {
         let half = u32::MAX / 2;
         let parts = [part(Some(half), "10.0.0.1"), part(None, "10.0.0.2")];
         let split = Split { name: "out".into(), source: Template::default(), parts: Box::new(parts) };
-        let http = http(vec![split]);
+        let serving = serving(vec![split]);
         let variable = Template { parts: Box::new([Part::Variable(Variable::Split(crate::model::SplitId(0)))]) };
-        let Source::Split { name, count, largest } = source(&http, Some(&variable)) else { panic!("another source") };
+        let Source::Split { name, count, largest } = source(&serving, Some(&variable)) else {
+            panic!("another source")
+        };
         assert_eq!((name.as_str(), count), ("out", 2));
         assert!((largest - 0.5).abs() < 1e-6, "{largest}");
     }

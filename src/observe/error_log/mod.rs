@@ -86,7 +86,7 @@ impl ErrorLogs {
         let mut shared = Shared::default();
         let mut failed = Vec::new();
         let process = shared.open(&generation.process.error_logs, before, &mut failed)?;
-        let levels = generation.http.error_logs.iter().map(|logs| shared.open(logs, before, &mut failed));
+        let levels = generation.serving.error_logs.iter().map(|logs| shared.open(logs, before, &mut failed));
         let levels = levels.collect::<Result<_, _>>()?;
         for error in failed {
             write(LogLevel::Error, None, format_args!("{error}: its lines go on to the file as it was"));

@@ -22,7 +22,7 @@ impl fmt::Display for Amount {
 /// The key of a zone for this request; `None` if it is not counted.
 fn key(exchange: &Exchange<'_>, id: ZoneId) -> Option<Vec<u8>> {
     let generation = &exchange.shard.generation;
-    let zone = generation.http.zones.get(usize::from(id.0))?;
+    let zone = generation.serving.zones.get(usize::from(id.0))?;
     let key = exchange.evaluate(&zone.key);
     if key.len() > ZONE_KEY_BYTES_MAX {
         let text = format_args!("the value of the \"{}\" key is more than 65535 bytes: not counted", zone.key_text);
@@ -33,11 +33,11 @@ fn key(exchange: &Exchange<'_>, id: ZoneId) -> Option<Vec<u8>> {
 }
 
 fn name<'e>(exchange: &'e Exchange<'_>, id: ZoneId) -> &'e str {
-    exchange.shard.generation.http.zones.get(usize::from(id.0)).map_or("", |zone| &zone.name)
+    exchange.shard.generation.serving.zones.get(usize::from(id.0)).map_or("", |zone| &zone.name)
 }
 
 fn rate(exchange: &Exchange<'_>, id: ZoneId) -> u64 {
-    match exchange.shard.generation.http.zones.get(usize::from(id.0)).map(|zone| zone.counts) {
+    match exchange.shard.generation.serving.zones.get(usize::from(id.0)).map(|zone| zone.counts) {
         Some(Counts::Requests { rate }) => rate,
         Some(Counts::Connections) | None => 0,
     }

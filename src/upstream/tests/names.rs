@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{GROUP, http, peer, upstream};
-use crate::model::{Followed, Http, ResolverId, UpstreamId};
+use crate::model::{Followed, ResolverId, Serving, UpstreamId};
 use crate::upstream::{Groups, Tried};
 
 /// A group with one configured peer and one followed name.
-fn http_following(host: &str) -> Http {
+fn http_following(host: &str) -> Serving {
     let followed = Followed {
         resolver: ResolverId(0),
         timeout: Duration::from_secs(1),
