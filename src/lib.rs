@@ -20,11 +20,13 @@
 //! | [`shard`] | one thread: runtime, listeners, mailbox, counts | the syntax of messages |
 //! | [`proxy`] | a client connection from accept to its end or its tunnel | threads, signals, how a tunnel works |
 //! | [`tunnel`] | pairs of sockets after an upgrade, and parked ones, on a ring of its own | HTTP, logs, configuration |
+//! | [`transport`] | connections that carry messages: a socket, or TLS over one | HTTP, configuration |
 //! | [`names`] | addresses of names that are asked for while requests are served | requests, groups |
 //! | [`zones`] | what `limit_conn` and `limit_req` count by key, for all shards | requests |
 //! | [`upstream`] | which peer, and what is known about the peers of all shards | messages |
 //! | [`route`] | (listener, host, path) -> location | messages, connections, time |
 //! | [`observe`] | error log, access logs, counters, the table of endings | connections |
+//! | [`tls`] | certificates, and TLS as a machine over bytes | sockets, messages |
 //! | [`net`] | bytes and sockets: streams, listeners, connecting, lent buffers | HTTP, configuration |
 //! | [`http`] | RFC 9110, 9112 and 6455 as functions over bytes | I/O, time, configuration |
 //! | [`model`] | the contract: the immutable data of one generation | how it was written |
@@ -36,7 +38,7 @@
 //! A module imports only from below; `config` sees `model` and `limits` alone. `tests/tidy.rs` reads the source and holds
 //! this, the lengths of files and functions, and the words.
 //!
-//! `main > cli > control > shard > proxy, tunnel > upstream, zones, names, route, observe, net > http, model > limits, sys`
+//! `main > cli > control > shard > proxy, tunnel > transport > upstream, zones, names, route, observe, tls, net > http, model > limits, sys`
 //!
 //! # What always holds
 //!
@@ -64,6 +66,8 @@ pub mod proxy;
 pub mod route;
 pub mod shard;
 pub mod sys;
+pub mod tls;
+pub mod transport;
 pub mod tunnel;
 pub mod upstream;
 pub mod zones;

@@ -341,3 +341,22 @@ pub const NAME_RETRY_TIME: Duration = Duration::from_secs(10);
 
 /// How long a start or a reload waits for names that groups follow, so that the first requests find peers.
 pub const NAMES_FIRST_TIME: Duration = Duration::from_secs(1);
+
+/// Plain bytes of one TLS record at most (RFC 8446 5.1).
+pub const TLS_RECORD_BYTES_MAX: usize = 16 << 10;
+
+/// What encryption adds to a record at most, with what is sent beside it: a key update. More is asked for where needed.
+pub const TLS_RECORD_OVERHEAD_BYTES: usize = 128;
+
+/// Ciphertext that one read takes: a whole record and the begin of the next.
+pub const TLS_READ_BYTES: usize = 32 << 10;
+
+/// Plain bytes that are encrypted before they are sent: so much ciphertext a connection keeps when its other side takes
+/// nothing more.
+pub const TLS_WRITE_BYTES: usize = 32 << 10;
+
+/// A `ClientHello` at most: rustls takes no longer message of a handshake.
+pub const TLS_HELLO_BYTES_MAX: usize = 72 << 10;
+
+/// Buffers for ciphertext that a shard keeps are no larger than this.
+pub const TLS_SCRATCH_BYTES_MAX: usize = 128 << 10;

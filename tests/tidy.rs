@@ -37,6 +37,7 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("context", "src/tunnel/", "std's word for who wakes a future"),
     ("context", "src/upstream/", "std's word for who wakes a future"),
     ("session", "src/tls/", "TLS sessions and tickets (RFC 8446)"),
+    ("common", "src/tls/", "rustls' name for what its connections know"),
 ];
 
 fn sources() -> Vec<Source> {

@@ -22,7 +22,7 @@ use crate::http::{Method, ResponseHead, Version, parse};
 use crate::limits::WATCH_CLIENT_AFTER;
 use crate::model::{OwnRedirect, Proxy};
 use crate::net::moment;
-use crate::net::stream::Stream;
+use crate::transport::Transport;
 
 /// How an attempt ended well.
 pub enum Answered {
@@ -128,7 +128,7 @@ impl Passed<'_> {
 struct Reading<'r, 'e, 's> {
     exchange: &'r mut Exchange<'e>,
     responder: &'r mut Responder<'s>,
-    stream: &'r Stream,
+    stream: &'r Transport,
     raw: &'r mut Vec<u8>,
     passed: &'r Passed<'r>,
     /// The peer is read on while the client takes its time.

@@ -9,9 +9,9 @@ use crate::http::chunked::Decoder;
 use crate::http::framing::BodyLength;
 use crate::model::Lingering;
 use crate::net::buffer;
-use crate::net::stream::Stream;
 use crate::net::timer::within;
 use crate::net::turn::Turn;
+use crate::transport::Transport;
 
 /// The part of a body that has not been read yet.
 pub struct Body {
@@ -84,12 +84,12 @@ impl Body {
     /// [`BodyError`]; an early end of the stream is `UnexpectedEof`.
     pub async fn next(
         &mut self,
-        stream: &Stream,
+        stream: &Transport,
         raw: &mut Vec<u8>,
         piece: &mut Vec<u8>,
         timeout: Duration,
     ) -> Result<bool, BodyError> {
-        self.turn.note(self.read_bytes, stream).await;
+        self.turn.note(self.read_bytes, stream.stream()).await;
         loop {
             if let Some(any) = self.next_now(stream, raw, piece)? {
                 return Ok(any);
@@ -104,7 +104,7 @@ impl Body {
     /// As [`Body::next`].
     pub fn next_now(
         &mut self,
-        stream: &Stream,
+        stream: &Transport,
         raw: &mut Vec<u8>,
         piece: &mut Vec<u8>,
     ) -> Result<Option<bool>, BodyError> {
@@ -154,7 +154,7 @@ impl Body {
     }
 
     /// Reads to the end of the body and drops it; `false` when that fails or takes too long.
-    pub async fn discard(&mut self, stream: &Stream, raw: &mut Vec<u8>, patience: Lingering) -> bool {
+    pub async fn discard(&mut self, stream: &Transport, raw: &mut Vec<u8>, patience: Lingering) -> bool {
         let began = Instant::now();
         let mut piece = buffer::take();
         while let Some(timeout) = patience.pause_max(began.elapsed()) {

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use crate::model::Lingering;
 use crate::net::accept::ClientAddress;
 use crate::net::proxy_protocol::ProxyHeader;
-use crate::net::stream::Stream;
+use crate::transport::Transport;
 
 /// One client connection.
 pub struct Client {
-    pub stream: Rc<Stream>,
+    pub stream: Rc<Transport>,
     /// Serial number in this process: `$connection`.
     pub number: u64,
     pub remote: ClientAddress,
@@ -33,7 +33,7 @@ pub struct Client {
 
 impl Client {
     #[must_use]
-    pub fn new(stream: Stream, number: u64, remote: ClientAddress, listener: usize) -> Self {
+    pub fn new(stream: Transport, number: u64, remote: ClientAddress, listener: usize) -> Self {
         Self {
             stream: Rc::new(stream),
             number,
@@ -50,13 +50,13 @@ impl Client {
 
     /// The path of the unix socket the client connected to.
     pub fn local_path(&self) -> Option<PathBuf> {
-        self.stream.local_address().ok()?.as_pathname().map(Path::to_owned)
+        self.stream.stream().local_address().ok()?.as_pathname().map(Path::to_owned)
     }
 
     /// The address the client connected to; `None` for a unix socket. Asked of the kernel once, when first wanted.
     pub fn local(&self) -> Option<SocketAddr> {
         *self.local.get_or_init(|| {
-            let address = self.stream.local_address().ok()?.as_socket()?;
+            let address = self.stream.stream().local_address().ok()?.as_socket()?;
             Some(match address.ip() {
                 IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
                     Some(v4) => SocketAddr::new(v4.into(), address.port()),

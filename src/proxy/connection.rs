@@ -24,6 +24,7 @@ use crate::net::{buffer, moment};
 use crate::observe::error_log;
 use crate::observe::outcome::ConnectionEnd;
 use crate::sys::errno::Errno;
+use crate::transport::Transport;
 
 /// A head, or why there is none.
 enum Arrival {
@@ -129,7 +130,7 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
 fn open(shard: &Shard, coming: Coming) -> io::Result<Client> {
     match coming {
         Coming::New(listener, Accepted { fd, client }) => {
-            Ok(Client::new(Stream::from_fd(fd)?, shard.next_connection_number(), client, listener))
+            Ok(Client::new(Transport::Plain(Stream::from_fd(fd)?), shard.next_connection_number(), client, listener))
         }
         Coming::Back(socket, parked) => parked.resume(shard, socket),
     }

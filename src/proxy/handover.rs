@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::client::Client;
 use super::shard::Shard;
 use crate::model::{LogLevel, Tunnel};
-use crate::net::stream::Stream;
 use crate::observe::deferred::Lines;
 use crate::observe::outcome::{ExchangeEnd, TunnelRecord};
+use crate::transport::Transport;
 use crate::upstream::Lease;
 use crate::zones::Place;
 
@@ -63,7 +63,7 @@ impl Kept {
 
 /// A verified upgrade, before the client's socket is taken from its connection.
 pub struct Handover {
-    pub upstream: Stream,
+    pub upstream: Transport,
     /// Bytes that the peer sent right after its 101.
     pub to_client: Vec<u8>,
     /// Whether WebSocket frames flow: else the tunnel is blind.

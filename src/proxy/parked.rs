@@ -15,6 +15,7 @@ use crate::net::proxy_protocol::ProxyHeader;
 use crate::net::stream::Stream;
 use crate::net::timer::{TimedOut, limited};
 use crate::observe::outcome::ConnectionEnd;
+use crate::transport::Transport;
 
 /// What a wait for a request came to.
 pub(super) enum Waited {
@@ -45,7 +46,7 @@ pub(super) async fn wait(shard: &Shard, client: &Client) -> Waited {
         // Where no descriptor is to be had it goes on as it is.
         if within >= CLIENT_PARK_LEFT_MIN
             && shard.may_park()
-            && let Ok(socket) = client.stream.duplicate()
+            && let Ok(socket) = client.stream.stream().duplicate()
         {
             return Waited::Quiet(socket, within);
         }
@@ -120,7 +121,7 @@ impl Parked {
     pub(super) fn resume(self, shard: &Shard, socket: OwnedFd) -> io::Result<Client> {
         let Self { number, accepted_at, remote, rare, requests, listener } = self;
         let (requests, listener) = (u64::from(requests), listener as usize);
-        let mut client = Client::new(Stream::from_fd(socket)?, number, remote, listener);
+        let mut client = Client::new(Transport::Plain(Stream::from_fd(socket)?), number, remote, listener);
         client.requests.set(requests);
         client.accepted_at = accepted_at;
         let Rare { proxy_header, settings } = rare.map_or(Rare { proxy_header: None, settings: None }, |rare| *rare);

@@ -17,8 +17,8 @@ use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
 use crate::net::moment;
-use crate::net::stream::Stream;
-use crate::net::timer::within;
+use crate::net::timer::limited;
+use crate::transport::Transport;
 use crate::upstream::Tried;
 use crate::upstream::idle::Age;
 
@@ -190,7 +190,7 @@ async fn choose(
     match connect(&address, origin(exchange, proxy), proxy.connect_timeout).await {
         Ok(stream) => {
             exchange.set_connect_time();
-            Ok(PeerConnection::fresh(stream, lease))
+            Ok(PeerConnection::fresh(Transport::Plain(stream), lease))
         }
         Err(error) => {
             let failure = Failure::upstream(Phase::Connecting, "connect()", error);
@@ -204,7 +204,7 @@ async fn choose(
     }
 }
 
-fn take_idle(exchange: &Exchange<'_>, destination: &Destination, address: &PeerAddress) -> Option<(Stream, Age)> {
+fn take_idle(exchange: &Exchange<'_>, destination: &Destination, address: &PeerAddress) -> Option<(Transport, Age)> {
     loop {
         let (stream, age) = exchange.shard.idle.take(destination.id?, address)?;
         // A peer closes an idle connection when it likes; one that has spoken unasked is not to be trusted.
@@ -236,8 +236,8 @@ fn keep(
         age,
         moment::now(),
         |stream, timeout| async move {
-            // Readable, failed or waited long enough: each is the end.
-            let _ = within(timeout, pin!(stream.readable())).await;
+            // Disturbed or waited long enough: both are the end.
+            let _ = limited(timeout, pin!(stream.disturbed())).await;
         },
     );
     if let Some(keeper) = keeper {

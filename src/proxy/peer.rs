@@ -15,15 +15,15 @@ use crate::http::chunked;
 use crate::http::framing::BodyLength;
 use crate::model::{PeerAddress, Proxy};
 use crate::net::buffer;
-use crate::net::stream::Stream;
 use crate::net::timer::within;
 use crate::net::turn::Turn;
+use crate::transport::Transport;
 use crate::upstream::Lease;
 use crate::upstream::idle::Age;
 
 /// A connection that may carry an exchange.
 pub struct PeerConnection {
-    pub stream: Stream,
+    pub stream: Transport,
     /// Bytes read and not yet used.
     pub raw: Vec<u8>,
     pub age: Age,
@@ -34,9 +34,9 @@ pub struct PeerConnection {
 impl PeerConnection {
     /// A connection that was just made.
     #[must_use]
-    pub fn fresh(stream: Stream, lease: Lease) -> Self {
+    pub fn fresh(stream: Transport, lease: Lease) -> Self {
         if let PeerAddress::Ip(_) = lease.peer().address {
-            stream.set_nodelay();
+            stream.stream().set_nodelay();
         }
         Self { stream, raw: Vec::new(), age: Age { opened: Instant::now(), requests: 0 }, lease }
     }
@@ -61,7 +61,7 @@ pub struct Upload<'u> {
 /// Where the rest of a request's body comes from.
 pub struct Rest<'u> {
     pub body: &'u mut Body,
-    pub client: &'u Stream,
+    pub client: &'u Transport,
     pub raw: &'u mut Vec<u8>,
     pub timeout: Duration,
     /// `client_max_body_size`, 0 for no limit, and what of it was used.
@@ -76,7 +76,7 @@ impl Upload<'_> {
     ///
     /// # Errors
     /// The client's or the peer's failure.
-    pub async fn send(self, peer: &Stream, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
+    pub async fn send(self, peer: &Transport, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
         let lost = |error| Failure::upstream(Phase::SendingRequest, "send()", error);
         let mut written = 0;
         let mut size = Vec::new();
@@ -100,11 +100,11 @@ impl Upload<'_> {
 }
 
 /// Sends a body that a file holds; its length was announced.
-async fn send_file(file: &Spool, peer: &Stream, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
+async fn send_file(file: &Spool, peer: &Transport, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
     let mut piece = buffer::take();
     let (mut at, mut turn) = (0, Turn::default());
     while at < file.len() {
-        turn.note(at, peer).await;
+        turn.note(at, peer.stream()).await;
         piece.clear();
         let own = |error| Failure::new(Phase::SendingRequest, Cause::Own("pread()", error));
         match file.read_at(at, &mut piece).map_err(own)? {
@@ -120,7 +120,13 @@ async fn send_file(file: &Spool, peer: &Stream, proxy: &Proxy, sent: &Cell<u64>)
 }
 
 impl Rest<'_> {
-    async fn send(mut self, peer: &Stream, proxy: &Proxy, sent: &Cell<u64>, is_chunked: bool) -> Result<(), Failure> {
+    async fn send(
+        mut self,
+        peer: &Transport,
+        proxy: &Proxy,
+        sent: &Cell<u64>,
+        is_chunked: bool,
+    ) -> Result<(), Failure> {
         let lost = |error| Failure::upstream(Phase::SendingRequest, "send()", error);
         let mut piece = buffer::take();
         while self.next(&mut piece).await? {
@@ -237,8 +243,8 @@ impl<'f> Sending<'f> {
 /// # Errors
 /// `ClientGone`, or the peer's failure.
 pub async fn answer_or_client_gone(
-    peer: &Stream,
-    client: &Stream,
+    peer: &Transport,
+    client: &Transport,
     phase: Phase,
     watch_after: Option<Duration>,
     timeout: Duration,

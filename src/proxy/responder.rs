@@ -17,7 +17,7 @@ use crate::http::framing::BodyLength;
 use crate::http::gzip::Then;
 use crate::http::{Fields, Version, chunked, encode, status};
 use crate::limits::HEAD_BYTES_USUAL;
-use crate::net::stream::Stream;
+use crate::transport::Transport;
 
 /// An answer's head, before the fields that belong to the connection are added.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ enum Framing {
 /// Writes one answer.
 pub struct Responder<'c> {
     /// `None` where nobody reads the answer.
-    stream: Option<&'c Stream>,
+    stream: Option<&'c Transport>,
     version: Version,
     is_head: bool,
     /// Encoded head that goes out with the first bytes of the body.
@@ -73,7 +73,7 @@ pub struct Responder<'c> {
 
 impl<'c> Responder<'c> {
     #[must_use]
-    pub fn new(stream: &'c Stream, version: Version, is_head: bool) -> Self {
+    pub fn new(stream: &'c Transport, version: Version, is_head: bool) -> Self {
         Self { stream: Some(stream), ..Self::for_nobody(version, is_head) }
     }
 
@@ -253,7 +253,7 @@ impl<'c> Responder<'c> {
         self.write_file(stream, file, offset, length).await
     }
 
-    async fn write_file(&mut self, stream: &Stream, file: &File, mut offset: u64, mut left: u64) -> io::Result<()> {
+    async fn write_file(&mut self, stream: &Transport, file: &File, mut offset: u64, mut left: u64) -> io::Result<()> {
         while left > 0 {
             let step = match self.pace {
                 None => left,
@@ -265,7 +265,7 @@ impl<'c> Responder<'c> {
         Ok(())
     }
 
-    async fn write_paced(&mut self, stream: &Stream, pace: Pace, parts: &[&[u8]]) -> io::Result<()> {
+    async fn write_paced(&mut self, stream: &Transport, pace: Pace, parts: &[&[u8]]) -> io::Result<()> {
         for part in parts {
             let mut rest = *part;
             while !rest.is_empty() {
@@ -335,7 +335,7 @@ impl<'c> Responder<'c> {
 }
 
 /// Waits until bytes may leave again, and says how many. A client that goes meanwhile is not waited for.
-async fn turn(stream: &Stream, pace: Pace, sent: u64) -> io::Result<u64> {
+async fn turn(stream: &Transport, pace: Pace, sent: u64) -> io::Result<u64> {
     loop {
         let pause = match pace.room(sent) {
             Ok(room) => return Ok(room),

@@ -12,12 +12,12 @@ use super::seats::Seats;
 use crate::limits::{CLIENT_PARK_COUNT, CLIENT_PARK_COUNT_TIME, LOG_SCRATCH_BYTES_MAX};
 use crate::model::{Generation, LogCacheId, LogLevel, Server};
 use crate::names::Names;
-use crate::net::stream::Stream;
 use crate::observe::logs::Logs;
 use crate::observe::metrics::{Metrics, ShardMetrics};
 use crate::observe::path_logs::{Failed, PathLogs};
 use crate::observe::words::Words;
 use crate::route::Router;
+use crate::transport::Transport;
 use crate::upstream::Groups;
 use crate::upstream::idle::Pool;
 use crate::zones::Zones;
@@ -50,7 +50,7 @@ pub struct Shard {
     pub logs: Arc<Logs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
-    pub idle: Rc<Pool<Stream>>,
+    pub idle: Rc<Pool<Transport>>,
     /// Access logs with variables in their path.
     path_logs: RefCell<PathLogs>,
     /// Parts of access log lines that tunnels share.
@@ -60,7 +60,7 @@ pub struct Shard {
     routers: Arc<[Router]>,
     is_draining: Cell<bool>,
     /// Connections that wait for a request.
-    waiting: RefCell<Seats<Rc<Stream>>>,
+    waiting: RefCell<Seats<Rc<Transport>>>,
     /// Since when, and how many connections were parked.
     parked: Cell<(Instant, usize)>,
 }
@@ -159,7 +159,7 @@ impl Shard {
     pub fn close_idle(&self) {
         self.is_draining.set(true);
         self.idle.close();
-        self.waiting.borrow().taken().for_each(|stream| stream.shutdown_both());
+        self.waiting.borrow().taken().for_each(|stream| stream.stream().shutdown_both());
     }
 
     /// Marks a connection as waiting.

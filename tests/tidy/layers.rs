@@ -14,6 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["control"],
     &["shard"],
     &["proxy", "tunnel"],
+    &["transport"],
     &["upstream", "zones", "names", "route", "observe", "tls", "net"],
     &["http", "model"],
     &["limits", "sys"],

@@ -11,7 +11,6 @@ use super::Reading;
 use crate::http::framing::BodyLength;
 use crate::limits::{BODY_BUFFER_BYTES, GZIP_HOLD_TIME};
 use crate::model::LogLevel;
-use crate::net::stream::Stream;
 use crate::net::turn::Turn;
 use crate::net::{buffer, moment, timer};
 use crate::proxy::body::Body;
@@ -19,6 +18,7 @@ use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::proxy::pace::Pace;
 use crate::proxy::peer::of_peer;
 use crate::proxy::responder::{LateError, Patience};
+use crate::transport::Transport;
 
 /// What comes from the peer, and how fast it is taken.
 struct Intake {
@@ -93,7 +93,7 @@ impl Reading<'_, '_, '_> {
         if let Some(pause) = intake.pause() {
             timer::sleep(pause).await;
         } else {
-            intake.turn.note(intake.taken_bytes, self.stream).await;
+            intake.turn.note(intake.taken_bytes, self.stream.stream()).await;
         }
         Ok(true)
     }
@@ -216,7 +216,7 @@ pub fn late(error: LateError) -> Failure {
 
 /// Waits until the peer has sent something, or until it may be read again. While nothing may be taken this never ends.
 async fn peer_ready(
-    stream: &Stream,
+    stream: &Transport,
     takes: bool,
     pause: Option<Duration>,
     since: Instant,

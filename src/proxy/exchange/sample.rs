@@ -19,6 +19,7 @@ use crate::proxy::client::Client;
 use crate::proxy::destination::Said;
 use crate::proxy::{Shard, destination, rewrite, upgrade};
 use crate::route;
+use crate::transport::Transport;
 
 /// A shard and one of its client connections, within a runtime.
 pub struct Ground {
@@ -30,7 +31,8 @@ impl Ground {
     /// # Errors
     /// When the runtime cannot register the connection.
     pub fn new(shard: Rc<Shard>, connection: OwnedFd, remote: ClientAddress) -> io::Result<Self> {
-        let client = Client::new(Stream::from_fd(connection)?, shard.next_connection_number(), remote, 0);
+        let client =
+            Client::new(Transport::Plain(Stream::from_fd(connection)?), shard.next_connection_number(), remote, 0);
         Ok(Self { shard, client })
     }
 

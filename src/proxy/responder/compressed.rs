@@ -52,7 +52,7 @@ impl Responder<'_> {
             compressor.begin_turn();
         }
         if let Some(stream) = self.stream {
-            turn::give(stream).await;
+            turn::give(stream.stream()).await;
         }
     }
 

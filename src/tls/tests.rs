@@ -1,0 +1,129 @@
+//! A link against a link: no socket, every split.
+
+use std::sync::Arc;
+
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+use super::*;
+
+fn configurations() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let server = server.unwrap().with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    (Arc::new(server), Arc::new(client.with_root_certificates(roots).with_no_client_auth()))
+}
+
+fn pair() -> (Link, Link) {
+    let (server, client) = configurations();
+    (Link::server(server).unwrap(), Link::client(client, ServerName::try_from("localhost").unwrap()).unwrap())
+}
+
+/// Gives `bytes` to a link in pieces of so many; what it said, and what it answers.
+fn give(link: &mut Link, bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<u8>), Broken> {
+    let (mut plain, mut answer) = (Vec::new(), Vec::new());
+    for piece in bytes.chunks(piece) {
+        let mut incoming = Vec::new();
+        link.begin(&mut incoming);
+        incoming.extend_from_slice(piece);
+        link.take(&mut incoming, |said| plain.extend_from_slice(said), &mut answer)?;
+        assert!(incoming.is_empty());
+    }
+    Ok((plain, answer))
+}
+
+fn shake_hands(server: &mut Link, client: &mut Link, piece: usize) {
+    let mut to_server = Vec::new();
+    client.take(&mut Vec::new(), |_| (), &mut to_server).unwrap();
+    while client.is_handshaking() || server.is_handshaking() {
+        assert!(!to_server.is_empty(), "the handshake stands still");
+        let (_, to_client) = give(server, &to_server, piece).unwrap();
+        to_server = give(client, &to_client, piece).unwrap().1;
+    }
+}
+
+#[test]
+fn bytes_arrive_however_they_are_cut() {
+    for piece in [1, 7, 4096, usize::MAX] {
+        let (mut server, mut client) = pair();
+        shake_hands(&mut server, &mut client, piece);
+        let said: Vec<u8> = (0..50_000u32).map(|n| n as u8).collect();
+        let mut sealed = Vec::new();
+        client.encrypt(&said, &mut sealed).unwrap();
+        assert_eq!(give(&mut server, &sealed, piece).unwrap().0, said);
+        let mut answer = Vec::new();
+        server.encrypt(b"yes", &mut answer).unwrap();
+        server.close(&mut answer);
+        server.close(&mut answer);
+        assert_eq!(give(&mut client, &answer, piece).unwrap().0, b"yes");
+        assert!(client.is_closed() && !server.is_closed() && !server.is_within_record());
+    }
+}
+
+#[test]
+fn an_idle_link_keeps_no_bytes_and_may_speak_between_the_parts_of_a_record() {
+    let (mut server, mut client) = pair();
+    shake_hands(&mut server, &mut client, usize::MAX);
+    let mut sealed = Vec::new();
+    client.encrypt(b"question", &mut sealed).unwrap();
+    let (begin, rest) = sealed.split_at(sealed.len() / 2);
+    assert!(give(&mut server, begin, 3).unwrap().0.is_empty());
+    assert!(server.is_within_record());
+    let mut answer = Vec::new();
+    server.encrypt(b"wait", &mut answer).unwrap();
+    assert_eq!(give(&mut client, &answer, 5).unwrap().0, b"wait");
+    assert_eq!(give(&mut server, rest, 3).unwrap().0, b"question");
+    assert!(!server.is_within_record());
+}
+
+#[test]
+fn what_is_no_tls_breaks_the_link_with_an_alert() {
+    for garbage in
+        [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], &[0x16, 3, 3, 0xff, 0xff, 0, 0], &[0x16, 3, 3, 0, 4, 1, 0, 0, 0]]
+    {
+        let (mut server, _) = pair();
+        let (mut incoming, mut answer) = (garbage.to_vec(), Vec::new());
+        server.take(&mut incoming, |_| (), &mut answer).unwrap_err();
+        assert_eq!(answer.first(), Some(&0x15), "an alert");
+        // And stays so.
+        server.take(&mut Vec::new(), |_| (), &mut Vec::new()).unwrap_err();
+        server.encrypt(b"x", &mut Vec::new()).unwrap_err();
+    }
+}
+
+#[test]
+fn a_changed_byte_of_a_record_breaks_the_link() {
+    let (mut server, mut client) = pair();
+    shake_hands(&mut server, &mut client, usize::MAX);
+    let mut sealed = Vec::new();
+    client.encrypt(b"question", &mut sealed).unwrap();
+    *sealed.last_mut().unwrap() ^= 1;
+    give(&mut server, &sealed, usize::MAX).unwrap_err();
+}
+
+#[test]
+fn a_greeting_names_the_server_however_it_is_cut() {
+    let (_, mut client) = pair();
+    let mut hello = Vec::new();
+    client.take(&mut Vec::new(), |_| (), &mut hello).unwrap();
+    for step in [1, 50, hello.len()] {
+        let mut greeting = Greeting::default();
+        let mut found = None;
+        for end in (step..=hello.len()).step_by(step).chain([hello.len()]) {
+            if found.is_none() {
+                found = greeting.look(&hello[..end], &mut Vec::new()).unwrap();
+            }
+        }
+        assert_eq!(found.unwrap().server_name.as_deref(), Some("localhost"));
+    }
+    let mut alert = Vec::new();
+    Greeting::default().look(&[0x16, 3, 3, 0, 4, 1, 0, 0, 0], &mut alert).unwrap_err();
+    assert_eq!(alert.first(), Some(&0x15));
+    assert!(begins_handshake(0x16) && begins_handshake(0x80) && !begins_handshake(b'G'));
+}
