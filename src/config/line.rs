@@ -173,11 +173,16 @@ impl<'a> Line<'a> {
     /// # Errors
     /// As [`Line::once`].
     pub fn number(&self, field: &mut Option<u64>) -> Recorded {
-        self.once(field, |line| {
-            let word = line.arg(0);
-            let invalid = || Fault::new(word.span, format!("\"{}\" directive invalid number", line.name()));
-            value::number(&word.text).ok_or_else(|| invalid().help(value::NUMBER_HELP))
-        })
+        self.once(field, |line| line.as_number(line.arg(0)))
+    }
+
+    /// A word as a number.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn as_number(&self, word: &Word) -> Result<u64, Fault> {
+        let invalid = || Fault::new(word.span, format!("\"{}\" directive invalid number", self.name()));
+        value::number(&word.text).ok_or_else(|| invalid().help(value::NUMBER_HELP))
     }
 
     /// `on` or `off`, once. The arity has checked the word.

@@ -193,12 +193,9 @@ fn limit_req(level: &mut RawLevel, line: &Line) -> Recorded {
 fn status(reply: &mut RawLimitReply, line: &Line) -> Recorded {
     line.once(&mut reply.status, |line| {
         let word = line.arg(0);
-        let status = value::number(&word.text).ok_or_else(|| line.invalid_value(word).help(value::NUMBER_HELP))?;
-        match u16::try_from(status) {
+        match u16::try_from(line.as_number(word)?) {
             Ok(status @ 400..=599) => Ok(status),
-            Ok(_) | Err(_) => {
-                Err(Fault::new(word.span, format!("value must be between 400 and 599 in \"{}\"", line.name())))
-            }
+            Ok(_) | Err(_) => Err(Fault::new(word.span, "value must be between 400 and 599")),
         }
     })
 }

@@ -169,6 +169,9 @@ fn cookie_flags(level: &mut RawLevel, line: &Line) -> Recorded {
     add(&mut level.proxy.answer.cookie_flags, line, || {
         let name = find(line, line.arg(0), true)?;
         let flags = line.args()[1..].to_vec();
+        if flags.is_empty() {
+            return Err(line.invalid_parameter(line.arg(0)).help("`off`, or a cookie and what becomes of its flags"));
+        }
         for word in flags.iter().filter(|word| !has_variables(word)) {
             if !FLAGS.iter().any(|flag| flag.eq_ignore_ascii_case(&word.text)) {
                 return Err(line.invalid_parameter(word).help(format!("one of: {}", FLAGS.join(", "))));

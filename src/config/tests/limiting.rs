@@ -47,7 +47,8 @@ fn broken_limits_are_told() {
     assert_eq!(told("limit_req burst=1;"), "\"limit_req\" directive must have \"zone\" parameter");
     assert_eq!(told("limit_req zone=r burst=x;"), "invalid burst value \"burst=x\"");
     assert_eq!(told("limit_req zone=r later;"), "invalid parameter \"later\"");
-    assert_eq!(told("limit_req_status 302;"), "value must be between 400 and 599 in \"limit_req_status\"");
+    assert_eq!(told("limit_req_status 302;"), "value must be between 400 and 599");
+    assert_eq!(told("limit_conn_status x;"), "\"limit_conn_status\" directive invalid number");
     assert_eq!(told("limit_conn_log_level loud;"), "invalid value \"loud\"");
     let zone_fault = |line: &str| fault(&format!("http {{ {line} }}"));
     assert_eq!(zone_fault("limit_req_zone $uri zone=a:1m rate=1r/h;"), "invalid rate \"rate=1r/h\"");

@@ -14,7 +14,7 @@ fn text(find: &Find) -> String {
 fn redirects_and_cookies_are_lists_in_order() {
     let lines = "proxy_redirect http://a/ /; proxy_redirect ~^b(.+) $1; proxy_redirect default;
                  proxy_cookie_domain .A.org .b.org; proxy_cookie_path ~*^/x /;
-                 proxy_cookie_flags one secure $arg_x; proxy_cookie_flags ~two;";
+                 proxy_cookie_flags one secure $arg_x; proxy_cookie_flags ~two secure;";
     let location = location("", "", lines);
     let answer = &location.proxy.answer;
     let redirects = answer.redirect.iter().map(|one| match one {
@@ -67,6 +67,7 @@ fn values_are_checked() {
         ("proxy_redirect a b; proxy_redirect off;", "\"proxy_redirect\" directive is duplicate"),
         ("proxy_redirect ~ b;", "invalid parameter \"~\""),
         ("proxy_cookie_path /a;", "invalid parameter \"/a\""),
+        ("proxy_cookie_flags a;", "invalid parameter \"a\""),
         ("proxy_cookie_flags a bright;", "invalid parameter \"bright\""),
         ("proxy_ignore_headers X-Other;", "invalid value \"X-Other\""),
         ("proxy_bind nowhere;", "invalid address \"nowhere\""),
