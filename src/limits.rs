@@ -39,6 +39,11 @@ pub const CHUNK_OVERHEAD_BYTES_MAX: usize = 16 << 10;
 /// The trailer section of a chunked body: a checksum and a few times, never another head.
 pub const TRAILER_BYTES_MAX: usize = 8 << 10;
 
+/// Bytes of freed blocks that a shard keeps of each size to use again, and blocks: as many as exchanges are under way at
+/// once on a busy core, whose memory is then still in its cache.
+pub const HEAP_KEPT_BYTES_MAX: usize = 256 << 10;
+pub const HEAP_KEPT_COUNT_MAX: u32 = 256;
+
 /// A body moves through buffers of this size: below it more calls, above it no fewer wake-ups.
 pub const BODY_BUFFER_BYTES: usize = 32 << 10;
 

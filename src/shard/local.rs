@@ -15,10 +15,14 @@ use super::mailbox::{Mailbox, Receiver};
 use super::messages::{Adoption, Command, Left, Plan, Report};
 use super::rest::Rest;
 use super::service::{Onward, Service};
-use crate::limits::{SHARD_STOP_TIME, SHARD_WARNING_INTERVAL, TUNNEL_FAREWELL_TIME, TUNNEL_SWEEP_INTERVAL};
+use crate::limits::{
+    HEAP_KEPT_BYTES_MAX, HEAP_KEPT_COUNT_MAX, SHARD_STOP_TIME, SHARD_WARNING_INTERVAL, TUNNEL_FAREWELL_TIME,
+    TUNNEL_SWEEP_INTERVAL,
+};
 use crate::model::{self, ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Reserve};
 use crate::observe::error_log;
+use crate::sys::memory;
 use crate::tunnel::{Engine, EngineOptions, Keep, Park, Reason, Record, Seed, Waking};
 
 /// One generation on this shard.
@@ -74,6 +78,7 @@ pub fn run<S: Service>(plan: Plan, commands: Arc<Mailbox<Command<S::Parts>>>, re
         let cores = &plan.cores;
         error_log::write(LogLevel::Warn, None, format_args!("shard {shard} could not be pinned to cores {cores:?}"));
     }
+    memory::keep_freed(HEAP_KEPT_BYTES_MAX, HEAP_KEPT_COUNT_MAX);
     let failed = |call, error| reports.send(Report::Failed { shard, call, error });
     let mut runtime = match super::runtime::open() {
         Ok(runtime) => runtime,

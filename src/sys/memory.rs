@@ -2,6 +2,8 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 
+use super::kept;
+
 /// Has the kernel give this process plain pages only. A huge page is 2 MiB for a heap of a few hundred kilobytes, and
 /// stays whole for as long as one byte of it is in use.
 extern "C" fn use_plain_pages() {
@@ -21,62 +23,106 @@ static AT_LOAD: extern "C" fn() = use_plain_pages;
 #[derive(Debug)]
 pub struct Heap;
 
-/// mimalloc's `MI_MAX_ALIGN_SIZE`: each of its blocks is aligned so, or to its size if that is less. To ask for an
-/// alignment that a block has anyway costs a search, and more than a kilobyte then takes a longer way than it has to.
+/// mimalloc's `MI_MAX_ALIGN_SIZE`: each of its blocks of as many bytes is aligned so. To ask for an alignment that a block
+/// has anyway costs a search, and more than a kilobyte then takes a longer way than it has to.
 const GIVEN_ALIGNMENT: usize = 16;
 
-fn is_given(alignment: usize, bytes: usize) -> bool {
-    alignment <= GIVEN_ALIGNMENT && alignment <= bytes
+/// The list for blocks of a layout, and their bytes. `None` for layouts that have none.
+#[inline]
+fn class_of(layout: Layout) -> Option<(usize, usize)> {
+    if layout.align() <= GIVEN_ALIGNMENT { kept::class_of(layout.size()) } else { None }
 }
 
-// SAFETY: mimalloc's blocks are as long and as aligned as they are asked for, or as `is_given` says; it returns null
-// when there is no memory, and none of its functions unwinds.
+/// A block that no list has.
+#[inline]
+fn fresh(bytes: usize, alignment: usize) -> *mut u8 {
+    // SAFETY: both functions take any size, and any power of two as alignment.
+    unsafe {
+        match alignment <= GIVEN_ALIGNMENT {
+            true => libmimalloc_sys::mi_malloc(bytes).cast(),
+            false => libmimalloc_sys::mi_malloc_aligned(bytes, alignment).cast(),
+        }
+    }
+}
+
+// SAFETY: mimalloc's blocks are as long and as aligned as they are asked for, or to `GIVEN_ALIGNMENT` if they have as many
+// bytes, which those of all classes and those beyond them have; it returns null when there is no memory, and none of its
+// functions unwinds. A block whose layout has a class has the bytes of that class, whoever asks for it or frees it.
 unsafe impl GlobalAlloc for Heap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let (bytes, alignment) = (layout.size(), layout.align());
-        // SAFETY: both functions take any size, and any power of two as alignment.
-        unsafe {
-            match is_given(alignment, bytes) {
-                true => libmimalloc_sys::mi_malloc(bytes).cast(),
-                false => libmimalloc_sys::mi_malloc_aligned(bytes, alignment).cast(),
-            }
+        match class_of(layout) {
+            Some((class, bytes)) => kept::take(class).unwrap_or_else(|| fresh(bytes, GIVEN_ALIGNMENT)),
+            None => fresh(layout.size(), layout.align()),
         }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let (bytes, alignment) = (layout.size(), layout.align());
-        // SAFETY: as in `alloc`.
-        unsafe {
-            match is_given(alignment, bytes) {
-                true => libmimalloc_sys::mi_zalloc(bytes).cast(),
-                false => libmimalloc_sys::mi_zalloc_aligned(bytes, alignment).cast(),
+        match class_of(layout).map(|(class, room)| (kept::take(class), room)) {
+            Some((Some(block), _)) => {
+                // SAFETY: the block has at least so many bytes, and is nobody else's.
+                unsafe { block.write_bytes(0, bytes) };
+                block
             }
+            // SAFETY: as in `fresh`.
+            Some((None, room)) => unsafe { libmimalloc_sys::mi_zalloc(room).cast() },
+            // SAFETY: as in `fresh`.
+            None => unsafe { libmimalloc_sys::mi_zalloc_aligned(bytes, alignment).cast() },
         }
     }
 
     #[inline]
-    unsafe fn dealloc(&self, block: *mut u8, _layout: Layout) {
-        // SAFETY: the caller vouches that the block is one of this heap, and in use.
-        unsafe { libmimalloc_sys::mi_free(block.cast()) };
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller vouches that the block is one of this heap by that layout, and used no more.
+        unsafe {
+            match class_of(layout) {
+                Some((class, _)) if kept::put(class, block) => {}
+                Some(_) | None => libmimalloc_sys::mi_free(block.cast()),
+            }
+        }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         let alignment = layout.align();
-        // SAFETY: as in `dealloc`; a block that stays where it is keeps its alignment.
-        unsafe {
-            match is_given(alignment, bytes) {
-                true => libmimalloc_sys::mi_realloc(block.cast(), bytes).cast(),
-                false => libmimalloc_sys::mi_realloc_aligned(block.cast(), bytes, alignment).cast(),
-            }
+        // SAFETY: the caller vouches that `bytes` makes a layout with this alignment.
+        let new = unsafe { Layout::from_size_align_unchecked(bytes, alignment) };
+        match (class_of(layout), class_of(new)) {
+            (Some((known, _)), Some((class, _))) if known == class => block,
+            // SAFETY: `alloc` gives a block of its own with the bytes of the new layout, and both have so many as the
+            // shorter; the caller vouches for the old one, which is used no more.
+            (Some(_), Some(_)) => unsafe {
+                let moved = self.alloc(new);
+                if !moved.is_null() {
+                    moved.copy_from_nonoverlapping(block, bytes.min(layout.size()));
+                    self.dealloc(block, layout);
+                }
+                moved
+            },
+            // SAFETY: as in `dealloc`; a block that stays where it is keeps its alignment.
+            (_, class) => unsafe {
+                let bytes = class.map_or(bytes, |(_, room)| room);
+                match alignment <= GIVEN_ALIGNMENT {
+                    true => libmimalloc_sys::mi_realloc(block.cast(), bytes).cast(),
+                    false => libmimalloc_sys::mi_realloc_aligned(block.cast(), bytes, alignment).cast(),
+                }
+            },
         }
     }
 }
 
+/// From now on the calling thread keeps small blocks that it frees, to use them again: of each size so many bytes and
+/// blocks at most. For threads that live as long as the process.
+pub fn keep_freed(bytes_max: usize, count_max: u32) {
+    kept::begin(bytes_max, count_max);
+}
+
 /// Gives the heap pages back that the calling thread has freed and not used again. Costs about a millisecond.
 pub fn give_back() {
+    // SAFETY: what is kept was given up as blocks of this heap, and nobody else has them.
+    kept::take_all(|block| unsafe { libmimalloc_sys::mi_free(block.cast()) });
     // SAFETY: may be called at any time on any thread; where mimalloc is not the allocator it finds nothing.
     unsafe { libmimalloc_sys::mi_collect(true) };
 }
@@ -87,6 +133,16 @@ mod tests {
 
     #[test]
     fn blocks_are_aligned_as_asked_and_keep_what_they_hold() {
+        use_blocks();
+        keep_freed(64 << 10, 64);
+        // What the first of these frees the second one is given.
+        use_blocks();
+        use_blocks();
+        give_back();
+        use_blocks();
+    }
+
+    fn use_blocks() {
         let sizes = || (1..200).chain((200..9000).step_by(61));
         for alignment in [1, 2, 4, 8, 16, 32, 64, 128, 4096] {
             let mut blocks = Vec::new();

@@ -4,6 +4,7 @@ pub mod buffers;
 pub mod errno;
 pub mod fd;
 pub mod features;
+mod kept;
 pub mod memory;
 pub mod process;
 pub mod ring;
