@@ -8,6 +8,8 @@
 //! that is one *exchange*. After a verified 101 both sockets go by value into [`tunnel`], an engine on a second ring,
 //! and nothing else can write to them any more. What has ended is told to [`observe`].
 //!
+//! A connection to a server of `stream` is such an exchange without a head: see `proxy::stream_server`.
+//!
 //! Decisions are pure functions; moving bytes is asynchronous and decides nothing. Begin reading with `proxy::exchange`.
 //!
 //! # Who owns what

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::directives;
 use super::names;
 use super::table::{Class, context_names};
+use crate::model::Protocol;
 
 /// Supported directives with their contexts and meaning, then the names that are accepted and those that are refused.
 #[must_use]
@@ -39,13 +40,14 @@ pub fn directive_list_markdown() -> String {
 /// Supported variables, then nginx's others with the reason why they are none here.
 #[must_use]
 pub fn variable_list_markdown() -> String {
-    let supported: Vec<String> = names::variable_names().map(|name| format!("`${name}`")).collect();
+    let supported: Vec<String> = names::variable_names(Protocol::Http).map(|name| format!("`${name}`")).collect();
+    let in_stream: Vec<String> = names::variable_names(Protocol::Stream).map(|name| format!("`${name}`")).collect();
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, why) in directives::UNBUILT_VARIABLES {
         let rest = if name.ends_with('_') { "NAME" } else { "" };
         reasons.entry(why).or_default().push(format!("`${name}{rest}`"));
     }
-    let mut out = supported.join(", ")
+    let mut out = format!("In `stream`: {}.\n\nIn `http`: {}", in_stream.join(", "), supported.join(", "))
         + "; `$1` to `$9`, and those that `map`, `geo`, `split_clients`, `set` and named \
          groups of expressions make.\n\n| refused | why |\n|---|---|\n";
     for (why, names) in reasons {

@@ -10,7 +10,7 @@ use super::directives::server::BACKLOG;
 use super::raw::{RawListen, RawListenOptions, RawListenTarget};
 use super::scope::{Scope, host_addresses};
 use super::source::Span;
-use crate::model::{ListenAddress, Listener, Server};
+use crate::model::{ListenAddress, Listener, Protocol, Server};
 
 /// A server with the lines that say where it is reached.
 pub struct ServerOfListen {
@@ -34,8 +34,8 @@ struct Draft {
     servers: Vec<usize>,
 }
 
-/// All listeners, in the order in which their addresses first appear.
-pub fn resolve(servers: Vec<ServerOfListen>, scope: &Scope<'_>) -> Vec<Listener> {
+/// The listeners of a block, in the order in which their addresses first appear. `others` are those of another block.
+pub fn resolve(servers: Vec<ServerOfListen>, others: &[Listener], scope: &Scope<'_>) -> Vec<Listener> {
     let mut drafts: Vec<Draft> = Vec::new();
     let mut by_address: HashMap<ListenAddress, usize> = HashMap::new();
     for (number, server) in servers.iter().enumerate() {
@@ -52,6 +52,10 @@ pub fn resolve(servers: Vec<ServerOfListen>, scope: &Scope<'_>) -> Vec<Listener>
                     });
                     drafts.len() - 1
                 });
+                if others.iter().any(|other| other.address == drafts[at].address) {
+                    scope.env.fault(listened_already(&drafts[at].address, listen));
+                    return Vec::new();
+                }
                 if let Err(fault) = add(&mut drafts[at], number, listen) {
                     scope.env.fault(fault);
                 }
@@ -61,7 +65,7 @@ pub fn resolve(servers: Vec<ServerOfListen>, scope: &Scope<'_>) -> Vec<Listener>
     for draft in &drafts {
         warn_of_conflicts(draft, &servers, scope);
     }
-    drafts.into_iter().map(|draft| listener(draft, &servers)).collect()
+    drafts.into_iter().map(|draft| listener(draft, &servers, scope.protocol)).collect()
 }
 
 fn add(draft: &mut Draft, number: usize, listen: &RawListen) -> Result<(), Fault> {
@@ -130,8 +134,15 @@ fn warn_of_conflicts(draft: &Draft, servers: &[ServerOfListen], scope: &Scope<'_
     }
 }
 
-fn listener(draft: Draft, servers: &[ServerOfListen]) -> Listener {
+/// One socket cannot serve two protocols; nginx finds that out when it binds.
+fn listened_already(address: &ListenAddress, listen: &RawListen) -> Fault {
+    let fault = Fault::new(listen.span, format!("bind() to {address} failed (98: Address already in use)"));
+    fault.help("a server of the other of `http` and `stream` listens on the address")
+}
+
+fn listener(draft: Draft, servers: &[ServerOfListen], protocol: Protocol) -> Listener {
     Listener {
+        protocol,
         address: draft.address,
         backlog: draft.options.backlog.unwrap_or(BACKLOG),
         ipv6only: draft.options.ipv6only.unwrap_or(true),

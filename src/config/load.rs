@@ -9,13 +9,13 @@ use super::directives::{self, core, error_log};
 use super::line::Env;
 use super::names::Names;
 use super::parser::Parser;
-use super::raw::RawConfig;
+use super::raw::{RawConfig, RawServing};
 use super::record::Recorder;
 use super::resolve;
 use super::scope::{Resolve, Scope};
 use super::source::{Files, Origin};
 use crate::limits;
-use crate::model::{Generation, Serving};
+use crate::model::{Generation, Protocol, Serving};
 
 /// Where the text comes from.
 #[derive(Debug, Clone)]
@@ -92,27 +92,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let error_logs = &raw.process.error_logs;
     let error_logs = error_log::of_process(error_logs, &env.prefix, request.error_log.clone(), &env, request.resolver);
     let process = core::resolve(raw.process, &env.prefix, error_logs);
-    let mut serving = Serving::default();
-    // Names that a broken line would have defined would be told as faults of their own.
-    if env.faults.borrow().is_empty()
-        && let Some(raw) = raw.http
-    {
-        let mut scope = Scope {
-            env: &env,
-            resolver: request.resolver,
-            unbuilt: directives::unbuilt_variable,
-            upstreams: Vec::new(),
-            resolvers: std::cell::RefCell::default(),
-            upstream_ids: HashMap::new(),
-            log_formats: HashMap::new(),
-            access_files: Vec::new(),
-            syslogs: Vec::new(),
-            log_caches: Vec::new(),
-            error_logs: Vec::new(),
-            zones: HashMap::new(),
-        };
-        serving = resolve::http(raw, &mut scope);
-    }
+    let serving = resolve_blocks(&env, request.resolver, raw.serving);
     let told = |faults: Vec<Fault>, severity, most| -> Vec<Diagnostic> {
         faults.into_iter().take(most).map(|fault| fault.finish(severity, &sources)).collect()
     };
@@ -127,4 +107,33 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     });
     let files = files.collect();
     Ok(Loaded { generation: Generation { number: request.number, process, serving }, warnings, files })
+}
+
+/// What `http` and `stream` come to; nothing where a line is broken: names that it would have defined would be told as
+/// faults of their own.
+fn resolve_blocks(env: &Env, resolver: &dyn Resolve, blocks: Vec<RawServing>) -> Serving {
+    let mut serving = Serving::default();
+    if !env.faults.borrow().is_empty() {
+        return serving;
+    }
+    let mut scope = Scope {
+        env,
+        protocol: Protocol::Http,
+        resolver,
+        unbuilt: directives::unbuilt_variable,
+        upstreams: Vec::new(),
+        resolvers: RefCell::default(),
+        upstream_ids: HashMap::new(),
+        log_formats: HashMap::new(),
+        access_files: Vec::new(),
+        syslogs: Vec::new(),
+        log_caches: Vec::new(),
+        error_logs: Vec::new(),
+        zones: HashMap::new(),
+    };
+    for block in blocks {
+        resolve::block(block, &mut scope, &mut serving);
+    }
+    resolve::finish(scope, &mut serving);
+    serving
 }

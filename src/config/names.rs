@@ -9,11 +9,16 @@ use super::diagnostic::{Fault, nearest};
 use super::lexer::Word;
 use super::source::Span;
 use crate::limits;
-use crate::model::{MapId, NamedCapture, Part, Pattern, SetTarget, Slot, SlotId, TcpFigure, Template, Variable};
+use crate::model::{
+    MapId, NamedCapture, Part, Pattern, Protocol, SetTarget, Slot, SlotId, TcpFigure, Template, Variable,
+};
 
 /// All variables of one configuration that are not nginx's own.
 #[derive(Debug, Default)]
 pub struct Names {
+    protocol: Protocol,
+    /// The number of its first slot: those of all blocks are numbered together.
+    first_slot: usize,
     slots: HashMap<String, SlotId>,
     /// Of `map` and kin.
     computed: HashMap<String, Variable>,
@@ -114,6 +119,42 @@ const FIXED: &[(&str, Variable)] = &[
     ("uri", Variable::Uri),
 ];
 
+/// The same for `stream`.
+const FIXED_IN_STREAM: &[(&str, Variable)] = &[
+    ("binary_remote_addr", Variable::BinaryRemoteAddr),
+    ("bytes_received", Variable::BytesReceived),
+    ("bytes_sent", Variable::BytesSent),
+    ("connection", Variable::Connection),
+    ("hostname", Variable::Hostname),
+    ("limit_conn_status", Variable::LimitConnStatus),
+    ("msec", Variable::Msec),
+    ("nginx_version", Variable::NginxVersion),
+    ("pid", Variable::Pid),
+    ("protocol", Variable::Protocol),
+    ("proxy_protocol_addr", Variable::ProxyProtocolAddr),
+    ("proxy_protocol_port", Variable::ProxyProtocolPort),
+    ("proxy_protocol_server_addr", Variable::ProxyProtocolServerAddr),
+    ("proxy_protocol_server_port", Variable::ProxyProtocolServerPort),
+    ("realip_remote_addr", Variable::RealipRemoteAddr),
+    ("realip_remote_port", Variable::RealipRemotePort),
+    ("remote_addr", Variable::RemoteAddr),
+    ("remote_port", Variable::RemotePort),
+    ("server_addr", Variable::ServerAddr),
+    ("server_name", Variable::ServerName),
+    ("server_port", Variable::ServerPort),
+    ("session_time", Variable::ConnectionTime),
+    ("shard", Variable::Shard),
+    ("status", Variable::Status),
+    ("time_iso8601", Variable::TimeIso8601),
+    ("time_local", Variable::TimeLocal),
+    ("tunnel_end", Variable::TunnelEnd),
+    ("upstream_addr", Variable::UpstreamAddr),
+    ("upstream_bytes_received", Variable::UpstreamBytesReceived),
+    ("upstream_bytes_sent", Variable::UpstreamBytesSent),
+    ("upstream_connect_time", Variable::UpstreamConnectTime),
+    ("upstream_session_time", Variable::UpstreamResponseTime),
+];
+
 /// Makes the variable for the rest of a name.
 type OfRest = fn(Box<[u8]>) -> Variable;
 
@@ -130,17 +171,35 @@ const PREFIXED: &[(&str, OfRest)] = &[
     ("upstream_trailer_", Variable::UpstreamTrailer),
 ];
 
+/// The same for `stream`.
+const PREFIXED_IN_STREAM: &[(&str, OfRest)] = &[("proxy_protocol_tlv_", Variable::ProxyProtocolTlv)];
+
 /// The names of all variables that have a meaning of their own, without `$`; `NAME` stands for a name of the message.
-pub fn variable_names() -> impl Iterator<Item = String> {
-    let fixed = FIXED.iter().map(|(name, _)| (*name).to_owned());
-    fixed.chain(PREFIXED.iter().map(|(prefix, _)| format!("{prefix}NAME")))
+pub fn variable_names(protocol: Protocol) -> impl Iterator<Item = String> {
+    let fixed = fixed(protocol).iter().map(|(name, _)| (*name).to_owned());
+    fixed.chain(prefixed(protocol).iter().map(|(prefix, _)| format!("{prefix}NAME")))
 }
 
-fn built_in(name: &str) -> Option<Variable> {
-    if let Ok(at) = FIXED.binary_search_by_key(&name, |(known, _)| known) {
-        return Some(FIXED[at].1.clone());
+fn fixed(protocol: Protocol) -> &'static [(&'static str, Variable)] {
+    match protocol {
+        Protocol::Http => FIXED,
+        Protocol::Stream => FIXED_IN_STREAM,
     }
-    PREFIXED.iter().find_map(|(prefix, variable)| {
+}
+
+fn prefixed(protocol: Protocol) -> &'static [(&'static str, OfRest)] {
+    match protocol {
+        Protocol::Http => PREFIXED,
+        Protocol::Stream => PREFIXED_IN_STREAM,
+    }
+}
+
+fn built_in(protocol: Protocol, name: &str) -> Option<Variable> {
+    let fixed = fixed(protocol);
+    if let Ok(at) = fixed.binary_search_by_key(&name, |(known, _)| known) {
+        return Some(fixed[at].1.clone());
+    }
+    prefixed(protocol).iter().find_map(|(prefix, variable)| {
         let rest = name.strip_prefix(prefix)?;
         // Cookies alone have names in which case counts.
         let folded = if prefix.ends_with("cookie_") { rest.to_owned() } else { rest.to_ascii_lowercase() };
@@ -148,16 +207,32 @@ fn built_in(name: &str) -> Option<Variable> {
     })
 }
 
-/// Variables of nginx's own that `set` may change.
-fn own_target(name: &str) -> Option<SetTarget> {
-    match name {
-        "args" => Some(SetTarget::Args),
-        "limit_rate" => Some(SetTarget::LimitRate),
-        _ => None,
-    }
-}
-
 impl Names {
+    /// Those of a block, whose slots come behind so many others.
+    #[must_use]
+    pub fn new(protocol: Protocol, first_slot: usize) -> Self {
+        Self { protocol, first_slot, ..Self::default() }
+    }
+
+    /// How many slots there are with those of the blocks before.
+    #[must_use]
+    pub fn slots_end(&self) -> usize {
+        self.first_slot + self.slots.len()
+    }
+
+    fn built_in(&self, name: &str) -> Option<Variable> {
+        built_in(self.protocol, name)
+    }
+
+    /// Variables of nginx's own that `set` may change.
+    fn own_target(&self, name: &str) -> Option<SetTarget> {
+        match (self.protocol, name) {
+            (Protocol::Http, "args") => Some(SetTarget::Args),
+            (Protocol::Http, "limit_rate") => Some(SetTarget::LimitRate),
+            (Protocol::Http | Protocol::Stream, _) => None,
+        }
+    }
+
     /// The variables that requests give a value, by their numbers.
     #[must_use]
     pub fn slots(&self) -> Vec<Slot> {
@@ -172,7 +247,7 @@ impl Names {
     /// # Errors
     /// The name is one of nginx's own that cannot be changed, or there are too many.
     pub fn add_set(&mut self, name: &str, span: Span) -> Result<(), Fault> {
-        if own_target(name).is_some() {
+        if self.own_target(name).is_some() {
             return Ok(());
         }
         self.check_free(name, span)?;
@@ -196,7 +271,7 @@ impl Names {
     /// What a `set` of that name gives a value.
     #[must_use]
     pub fn set_target(&self, name: &str) -> Option<SetTarget> {
-        if let Some(target) = own_target(name) {
+        if let Some(target) = self.own_target(name) {
             return Some(target);
         }
         match self.computed.get(name) {
@@ -210,7 +285,7 @@ impl Names {
         if let Some(slot) = self.slots.get(name) {
             return Ok(*slot);
         }
-        let id = u16::try_from(self.slots.len());
+        let id = u16::try_from(self.slots_end());
         let id = SlotId(id.map_err(|_| Fault::new(span, "more than 65536 variables"))?);
         self.slots.insert(name.to_owned(), id);
         Ok(id)
@@ -238,7 +313,7 @@ impl Names {
     }
 
     fn check_free(&self, name: &str, span: Span) -> Result<(), Fault> {
-        match built_in(name) {
+        match self.built_in(name) {
             Some(_) => {
                 let fault = Fault::new(span, format!("the duplicate \"{name}\" variable"));
                 Err(fault.help(format!("`${name}` has a meaning of its own: choose another name")))
@@ -297,7 +372,7 @@ impl Names {
             return Ok(Variable::Capture(digit - b'0'));
         }
         // Names are compared as they are; nginx lowers them, and no real file relies on it.
-        if let Some(variable) = built_in(name) {
+        if let Some(variable) = self.built_in(name) {
             return Ok(variable);
         }
         if let Some(variable) = self.computed.get(name) {
@@ -307,11 +382,14 @@ impl Names {
             return Ok(Variable::Slot(*slot));
         }
         let fault = Fault::new(span, format!("unknown \"{name}\" variable"));
+        if self.protocol == Protocol::Stream && built_in(Protocol::Http, name).is_some() {
+            return Err(fault.help(format!("`${name}` is a part of requests, and exists in `http` alone")));
+        }
         if let Some(why) = unbuilt(name) {
             return Err(fault.help(format!("`${name}` cannot be used: {why}")));
         }
         let own = self.computed.keys().chain(self.slots.keys()).map(String::as_str);
-        match nearest(name, FIXED.iter().map(|(known, _)| *known).chain(own)) {
+        match nearest(name, fixed(self.protocol).iter().map(|(known, _)| *known).chain(own)) {
             Some(known) => Err(fault.help(format!("did you mean `${known}`?"))),
             None => Err(fault.help(format!("define it, as in `map $http_upgrade ${name} {{ … }}`"))),
         }
@@ -363,6 +441,7 @@ mod tests {
     #[test]
     fn fixed_names_are_sorted() {
         assert!(FIXED.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert!(FIXED_IN_STREAM.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }
 
     #[test]

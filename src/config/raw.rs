@@ -6,6 +6,7 @@ mod added;
 mod gzip;
 mod log;
 mod proxy;
+mod serving;
 
 pub use self::added::{RawAddHeader, RawAdded, RawExpires, RawInherit};
 pub use self::gzip::RawGzip;
@@ -13,6 +14,7 @@ pub use self::log::{RawAccessLog, RawAccessTarget, RawErrorLog, RawErrorTarget, 
 pub use self::proxy::{
     RawBuffering, RawCookieFlags, RawFind, RawProxyAnswer, RawProxyRequest, RawProxyRetry, RawRedirect, RawReplace,
 };
+pub use self::serving::{RawServing, RawStream};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -33,7 +35,8 @@ use crate::model::{
 pub struct RawConfig {
     pub process: RawProcess,
     pub events: Option<Span>,
-    pub http: Option<RawHttp>,
+    /// `http` and `stream`, each at most once, in the order of the file.
+    pub serving: Vec<RawServing>,
 }
 
 /// The main context and `events`.
@@ -50,9 +53,10 @@ pub struct RawProcess {
     pub error_logs: Vec<RawErrorLog>,
 }
 
-/// What may stand in `http`, `server` and `location`.
+/// What may stand in `http`, `server` and `location`, and in `stream` and its servers.
 #[derive(Debug, Default)]
 pub struct RawLevel {
+    pub stream: RawStream,
     pub client: RawClient,
     pub client_head: RawClientHead,
     pub proxy: RawProxy,
@@ -277,20 +281,6 @@ pub struct RawReturn {
     pub text: Option<Word>,
 }
 
-/// `http`.
-#[derive(Debug)]
-pub struct RawHttp {
-    pub span: Span,
-    pub level: RawLevel,
-    pub servers: Vec<RawServer>,
-    pub upstreams: Vec<RawUpstream>,
-    pub maps: Vec<RawMap>,
-    pub geos: Vec<RawGeo>,
-    pub zones: Vec<RawZone>,
-    pub splits: Vec<RawSplit>,
-    pub log_formats: Vec<RawLogFormat>,
-}
-
 /// `map`.
 #[derive(Debug)]
 pub struct RawMap {
@@ -430,7 +420,7 @@ pub struct RawPeer {
     pub is_followed: bool,
 }
 
-/// `server` in `http`.
+/// `server` in `http` or `stream`.
 #[derive(Debug)]
 pub struct RawServer {
     pub span: Span,
@@ -438,13 +428,24 @@ pub struct RawServer {
     pub listens: Vec<RawListen>,
     pub names: Vec<RawServerName>,
     pub locations: Vec<RawLocation>,
+    /// In `stream`: `proxy_pass` and `return`.
+    pub stream_pass: Option<Word>,
+    pub stream_return: Option<Word>,
 }
 
 impl RawServer {
     /// A server without settings.
     #[must_use]
     pub fn new(span: Span) -> Self {
-        Self { span, level: RawLevel::default(), listens: Vec::new(), names: Vec::new(), locations: Vec::new() }
+        Self {
+            span,
+            level: RawLevel::default(),
+            listens: Vec::new(),
+            names: Vec::new(),
+            locations: Vec::new(),
+            stream_pass: None,
+            stream_return: None,
+        }
     }
 }
 

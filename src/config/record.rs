@@ -7,21 +7,24 @@ use std::collections::HashSet;
 use super::diagnostic::{Fault, nearest};
 use super::directives::{self, location, rewrite};
 use super::line::{Env, Line};
+use super::names::Names;
 use super::parser::Node;
 use super::raw::{
-    RawConfig, RawHttp, RawIf, RawLevel, RawLimitExcept, RawLocation, RawProcess, RawServer, RawStep, RawUpstream,
+    RawConfig, RawIf, RawLevel, RawLimitExcept, RawLocation, RawProcess, RawServer, RawServing, RawStep, RawUpstream,
 };
 use super::source::{Sources, Span};
 use super::table::{self, Block, Class, Contexts, Directive, Setter, context_names, is_harmless};
+use crate::model::Protocol;
 
 /// What the directives of a block are recorded in.
 enum Target<'a> {
     Main(&'a mut RawConfig),
     Events(&'a mut RawProcess),
-    Http(&'a mut RawHttp),
-    Server(&'a mut RawServer),
+    /// `http` or `stream`.
+    Serving(&'a mut RawServing),
+    Server(&'a mut RawServer, Protocol),
     Location(&'a mut RawLocation),
-    Upstream(&'a mut RawUpstream),
+    Upstream(&'a mut RawUpstream, Protocol),
     /// `if` or `limit_except`, with its context.
     Inner(&'a mut RawLocation, Contexts),
 }
@@ -31,10 +34,10 @@ impl Target<'_> {
         match self {
             Self::Main(_) => table::MAIN,
             Self::Events(_) => table::EVENTS,
-            Self::Http(_) => table::HTTP,
-            Self::Server(_) => table::SERVER,
+            Self::Serving(serving) => of(serving.protocol, table::HTTP, table::STREAM),
+            Self::Server(_, protocol) => of(*protocol, table::SERVER, table::STREAM_SERVER),
             Self::Location(_) => table::LOCATION,
-            Self::Upstream(_) => table::UPSTREAM,
+            Self::Upstream(_, protocol) => of(*protocol, table::UPSTREAM, table::STREAM_UPSTREAM),
             Self::Inner(_, context) => *context,
         }
     }
@@ -43,17 +46,25 @@ impl Target<'_> {
         match self {
             Self::Main(config) => Some(&mut config.process),
             Self::Events(process) => Some(process),
-            Self::Http(_) | Self::Server(_) | Self::Location(_) | Self::Upstream(_) | Self::Inner(..) => None,
+            Self::Serving(_) | Self::Server(..) | Self::Location(_) | Self::Upstream(..) | Self::Inner(..) => None,
         }
     }
 
     fn level(&mut self) -> Option<&mut RawLevel> {
         match self {
-            Self::Http(http) => Some(&mut http.level),
-            Self::Server(server) => Some(&mut server.level),
+            Self::Serving(serving) => Some(&mut serving.level),
+            Self::Server(server, _) => Some(&mut server.level),
             Self::Location(location) | Self::Inner(location, _) => Some(&mut location.level),
-            Self::Main(_) | Self::Events(_) | Self::Upstream(_) => None,
+            Self::Main(_) | Self::Events(_) | Self::Upstream(..) => None,
         }
+    }
+}
+
+/// The context of a protocol.
+fn of(protocol: Protocol, http: Contexts, stream: Contexts) -> Contexts {
+    match protocol {
+        Protocol::Http => http,
+        Protocol::Stream => stream,
     }
 }
 
@@ -134,15 +145,16 @@ impl<'a> Recorder<'a> {
             (Setter::Size(field), target) => target.level().map(|level| line.size(field(level))),
             (Setter::Number(field), target) => target.level().map(|level| line.number(field(level))),
             (Setter::Flag(field), target) => target.level().map(|level| line.flag(field(level))),
-            (Setter::Http(set), Target::Http(http)) => Some(set(http, &line)),
-            (Setter::Server(set), Target::Server(server)) => Some(set(server, &line)),
+            (Setter::Serving(set), Target::Serving(serving)) => Some(set(serving, &line)),
+            (Setter::Server(set), Target::Server(server, _)) => Some(set(server, &line)),
             (Setter::Location(set), Target::Location(location) | Target::Inner(location, _)) => {
                 Some(set(location, &line))
             }
-            (Setter::Upstream(set), Target::Upstream(upstream)) => Some(set(upstream, &line)),
-            (Setter::Http(_) | Setter::Server(_) | Setter::Location(_) | Setter::Upstream(_) | Setter::Include, _) => {
-                None
-            }
+            (Setter::Upstream(set), Target::Upstream(upstream, _)) => Some(set(upstream, &line)),
+            (
+                Setter::Serving(_) | Setter::Server(_) | Setter::Location(_) | Setter::Upstream(_) | Setter::Include,
+                _,
+            ) => None,
         };
         recorded.unwrap_or_else(|| Err(line.fault("is not allowed here")))
     }
@@ -156,32 +168,16 @@ impl<'a> Recorder<'a> {
                 }
                 self.walk(line.block(), &mut Target::Events(&mut config.process));
             }
-            (Block::Http, Target::Main(config)) => {
-                if config.http.is_some() {
-                    return Err(line.fault("is duplicate").help("put all servers into one `http` block"));
-                }
-                let mut http = RawHttp {
-                    span,
-                    level: RawLevel::default(),
-                    servers: Vec::new(),
-                    upstreams: Vec::new(),
-                    maps: Vec::new(),
-                    geos: Vec::new(),
-                    zones: Vec::new(),
-                    splits: Vec::new(),
-                    log_formats: Vec::new(),
-                };
-                self.walk(line.block(), &mut Target::Http(&mut http));
-                config.http = Some(http);
-            }
-            (Block::Server, Target::Http(http)) => {
+            (Block::Http, Target::Main(config)) => self.serving(line, Protocol::Http, config)?,
+            (Block::Stream, Target::Main(config)) => self.serving(line, Protocol::Stream, config)?,
+            (Block::Server, Target::Serving(serving)) => {
                 let mut server = RawServer::new(span);
-                self.walk(line.block(), &mut Target::Server(&mut server));
+                self.walk(line.block(), &mut Target::Server(&mut server, serving.protocol));
                 location::check_duplicates(&server.locations, self.env, self.sources);
-                http.servers.push(server);
+                serving.servers.push(server);
             }
-            (Block::Upstream, Target::Http(http)) => self.upstream(line, http)?,
-            (Block::Location, Target::Server(server)) => {
+            (Block::Upstream, Target::Serving(serving)) => self.upstream(line, serving)?,
+            (Block::Location, Target::Server(server, _)) => {
                 let mut location = location::head(line)?;
                 self.walk(line.block(), &mut Target::Location(&mut location));
                 server.locations.push(location);
@@ -192,7 +188,7 @@ impl<'a> Recorder<'a> {
                 self.walk(line.block(), &mut Target::Location(&mut location));
                 outer.children.push(location);
             }
-            (Block::If, Target::Server(server)) => {
+            (Block::If, Target::Server(server, _)) => {
                 let step = self.condition(line, String::new(), table::IF_IN_SERVER)?;
                 server.level.steps.push(step);
             }
@@ -204,6 +200,7 @@ impl<'a> Recorder<'a> {
             (
                 Block::Events
                 | Block::Http
+                | Block::Stream
                 | Block::Server
                 | Block::Upstream
                 | Block::Location
@@ -214,6 +211,22 @@ impl<'a> Recorder<'a> {
                 return Err(line.fault("is not allowed here"));
             }
         }
+        Ok(())
+    }
+
+    fn serving(&mut self, line: &Line<'_>, protocol: Protocol, config: &mut RawConfig) -> Result<(), Fault> {
+        let before = &config.serving;
+        if before.iter().any(|other| other.protocol == protocol) {
+            let help = format!("put all servers into one `{}` block", line.name());
+            return Err(line.fault("is duplicate").help(help));
+        }
+        let mut serving = RawServing::new(protocol, line.node.name.span, before);
+        // A block has its own variables.
+        let slots = before.last().map_or(0, |last| last.names.slots_end());
+        let around = self.env.names.replace(Names::new(protocol, slots));
+        self.walk(line.block(), &mut Target::Serving(&mut serving));
+        serving.names = self.env.names.replace(around);
+        config.serving.push(serving);
         Ok(())
     }
 
@@ -235,9 +248,9 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    fn upstream(&mut self, line: &Line<'_>, http: &mut RawHttp) -> Result<(), Fault> {
+    fn upstream(&mut self, line: &Line<'_>, serving: &mut RawServing) -> Result<(), Fault> {
         let name = line.arg(0);
-        if let Some(earlier) = http.upstreams.iter().find(|other| other.name.text.eq_ignore_ascii_case(&name.text)) {
+        if let Some(earlier) = serving.upstreams.iter().find(|other| other.name.text.eq_ignore_ascii_case(&name.text)) {
             let fault = Fault::new(name.span, format!("duplicate upstream \"{}\"", name.text));
             return Err(fault.also(earlier.name.span, "the first one"));
         }
@@ -252,9 +265,9 @@ impl<'a> Recorder<'a> {
             resolver_timeout: None,
         };
         let faults_before = self.env.faults.borrow().len();
-        self.walk(line.block(), &mut Target::Upstream(&mut upstream));
+        self.walk(line.block(), &mut Target::Upstream(&mut upstream, serving.protocol));
         let is_empty = upstream.servers.is_empty();
-        http.upstreams.push(upstream);
+        serving.upstreams.push(upstream);
         if is_empty && self.env.faults.borrow().len() == faults_before {
             let fault = Fault::new(line.span(), "no servers are inside upstream");
             return Err(fault.help("add one, as in `server 127.0.0.1:8080;`"));

@@ -12,15 +12,16 @@ use super::directives::added_fields::{self, AddedParts};
 use super::directives::content::{self, Files};
 use super::directives::gzip::{self, GzipParts};
 use super::directives::real_ip::{self, RealIpParts};
+use super::directives::stream::{self, StreamParts};
 use super::directives::{
     client, error_log, error_page, geo, limit, log, map, proxy, rate, resolver, rewrite, server, tunnel, upstream,
 };
 use super::listeners::{self, ServerOfListen};
-use super::raw::{RawHttp, RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawStep};
+use super::raw::{RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawServing, RawStep};
 use super::scope::Scope;
 use crate::model::{
     AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, If, LimitExcept, Limits, Location, LogCacheId,
-    Matching, Proxy, ResolverId, Server, Serving, Step, Template, Tunnel,
+    Matching, Protocol, Proxy, ResolverId, Server, Serving, Step, Template, Tunnel,
 };
 
 /// All settings of one level.
@@ -49,18 +50,27 @@ struct Level {
     log_subrequest: bool,
     resolver: Option<ResolverId>,
     resolver_timeout: Duration,
+    stream: StreamParts,
 }
 
 impl Level {
     fn defaults(prefix: &Path, scope: &mut Scope<'_>) -> Self {
+        let (mut proxy, mut tunnel) = (proxy::defaults(prefix), tunnel::defaults());
+        let mut client_head = client::client_head_defaults();
+        let mut real_ip = RealIpParts::default();
+        if scope.protocol == Protocol::Stream {
+            stream::set_defaults(&mut proxy, &mut tunnel);
+            client_head.timeout = stream::HEADER_TIMEOUT;
+            real_ip = RealIpParts::of_connections();
+        }
         Self {
             client: client::client_defaults(prefix),
-            client_head: client::client_head_defaults(),
-            proxy: Arc::new(proxy::defaults(prefix)),
-            tunnel: Arc::new(tunnel::defaults()),
+            client_head,
+            proxy: Arc::new(proxy),
+            tunnel: Arc::new(tunnel),
             access: AccessParts::default(),
             limits: Arc::default(),
-            real_ip: RealIpParts::default(),
+            real_ip,
             access_logs: log::defaults(prefix, scope),
             log_cache: None,
             error_log: None,
@@ -72,11 +82,12 @@ impl Level {
             files: content::files_defaults(prefix),
             internal: false,
             rewrite_log: false,
-            uninitialized_variable_warn: true,
+            uninitialized_variable_warn: scope.protocol == Protocol::Http,
             log_not_found: true,
             log_subrequest: false,
             resolver: None,
             resolver_timeout: resolver::default_timeout(),
+            stream: StreamParts::default(),
         }
     }
 
@@ -107,6 +118,7 @@ impl Level {
             log_subrequest: raw.logs.subrequests.unwrap_or(self.log_subrequest),
             resolver: resolver::resolve(raw.resolver.as_ref(), self.resolver, scope),
             resolver_timeout: raw.resolver_timeout.unwrap_or(self.resolver_timeout),
+            stream: stream::resolve(&raw.stream, &self.stream),
             client,
             proxy,
         }
@@ -151,36 +163,61 @@ impl Level {
     }
 }
 
-/// The `http` block.
-pub fn http(raw: RawHttp, scope: &mut Scope<'_>) -> Serving {
+/// Adds the `http` or `stream` block to what is served.
+pub fn block(mut raw: RawServing, scope: &mut Scope<'_>, serving: &mut Serving) {
+    scope.enter(raw.protocol, std::mem::take(&mut raw.names));
     log::resolve_formats(&raw.log_formats, raw.span, scope);
     let resolver = resolver::resolve(raw.level.resolver.as_ref(), None, scope);
     let timeout = raw.level.resolver_timeout.unwrap_or_else(resolver::default_timeout);
     for group in &raw.upstreams {
         upstream::resolve(group, resolver, timeout, scope);
     }
-    let maps = raw.maps.into_iter().map(|raw| map::resolve(raw, scope)).collect();
-    let geos = raw.geos.into_iter().map(|raw| geo::resolve(raw, scope)).collect();
-    let splits = raw.splits.into_iter().map(|raw| geo::resolve_split(raw, scope)).collect();
-    let zones = limit::resolve_zones(raw.zones, scope);
+    serving.maps.extend(raw.maps.into_iter().map(|raw| map::resolve(raw, scope)));
+    serving.geos.extend(raw.geos.into_iter().map(|raw| geo::resolve(raw, scope)));
+    serving.splits.extend(raw.splits.into_iter().map(|raw| geo::resolve_split(raw, scope)));
+    serving.zones.extend(limit::resolve_zones(raw.zones, serving.zones.len(), scope));
     let prefix = scope.env.prefix.clone();
     let level = Level::defaults(&prefix, scope).with(&raw.level, scope);
-    let servers = raw.servers.into_iter().map(|raw| resolve_server(raw, &level, scope)).collect();
-    let listeners = listeners::resolve(servers, scope);
-    Serving {
-        listeners,
-        upstreams: std::mem::take(&mut scope.upstreams),
-        resolvers: scope.resolvers.take(),
-        maps,
-        geos,
-        zones,
-        splits,
-        access_files: std::mem::take(&mut scope.access_files),
-        syslogs: std::mem::take(&mut scope.syslogs),
-        log_caches: std::mem::take(&mut scope.log_caches),
-        error_logs: std::mem::take(&mut scope.error_logs),
-        slots: scope.env.names.borrow().slots(),
+    let servers: Vec<_> = match raw.protocol {
+        Protocol::Http => raw.servers.into_iter().map(|raw| resolve_server(raw, &level, scope)).collect(),
+        Protocol::Stream => {
+            raw.servers.into_iter().filter_map(|raw| resolve_stream_server(raw, &level, scope)).collect()
+        }
+    };
+    let listeners = listeners::resolve(servers, &serving.listeners, scope);
+    serving.listeners.extend(listeners);
+    serving.slots.extend(scope.env.names.borrow().slots());
+}
+
+/// What all blocks together have come to.
+pub fn finish(scope: Scope<'_>, serving: &mut Serving) {
+    let Scope { upstreams, resolvers, access_files, syslogs, log_caches, error_logs, .. } = scope;
+    serving.upstreams = upstreams;
+    serving.resolvers = resolvers.into_inner();
+    serving.access_files = access_files;
+    serving.syslogs = syslogs;
+    serving.log_caches = log_caches;
+    serving.error_logs = error_logs;
+}
+
+fn resolve_stream_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> Option<ServerOfListen> {
+    let mut level = around.with(&raw.level, scope);
+    let stream = level.stream.server(&raw, scope)?;
+    if raw.listens.is_empty() {
+        let fault = Fault::new(raw.span, "no \"listen\" is defined for server");
+        scope.env.fault(fault.help("as in `listen 5432;`"));
+        return None;
     }
+    level.tunnel = Arc::new(level.stream.tunnel(&level.tunnel));
+    let mut steps = Steps { level: &level, content: &Content::Files, if_blocks: Vec::new() };
+    let steps = steps.resolve(std::mem::take(&mut raw.level.steps), scope);
+    let written_names = raw.names.iter().map(|name| (name.text.clone(), name.span)).collect();
+    let (names, name) = server::resolve_names(raw.names);
+    let client_head = level.client_head.clone();
+    let mut root = level.location(Matching::Server, Vec::new());
+    root.steps = steps;
+    let server = Server { names, name, client_head, root: Arc::new(root), stream: Some(stream) };
+    Some(ServerOfListen { server: Arc::new(server), listens: raw.listens, written_names, span: raw.span })
 }
 
 fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> ServerOfListen {
@@ -201,7 +238,7 @@ fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> 
     if listens.is_empty() {
         listens.push(server::default_listen(raw.span, scope.env.is_privileged));
     }
-    let server = Server { names, name, client_head, root: Arc::new(root) };
+    let server = Server { names, name, client_head, root: Arc::new(root), stream: None };
     ServerOfListen { server: Arc::new(server), listens, written_names, span: raw.span }
 }
 

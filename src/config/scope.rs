@@ -10,11 +10,11 @@ use super::address::{Address, Host};
 use super::diagnostic::Fault;
 use super::lexer::Word;
 use super::line::Env;
-use super::names::Unbuilt;
+use super::names::{Names, Unbuilt};
 use super::source::Span;
 use crate::model::{
-    AccessFile, Counts, ErrorLog, LogCache, LogFormat, PeerAddress, Resolver, Syslog, Template, Upstream, UpstreamId,
-    ZoneId,
+    AccessFile, Counts, ErrorLog, LogCache, LogFormat, PeerAddress, Protocol, Resolver, Syslog, Template, Upstream,
+    UpstreamId, ZoneId,
 };
 
 /// Names of hosts to addresses, while a configuration is loaded.
@@ -26,9 +26,14 @@ pub trait Resolve {
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 }
 
+/// Port of `http://` without a port.
+pub const HTTP_PORT: u16 = 80;
+
 /// Shared by all levels while the model is built.
 pub struct Scope<'a> {
     pub env: &'a Env,
+    /// Of the block that is being resolved. Names of groups, zones and formats are those of the block alone.
+    pub protocol: Protocol,
     pub resolver: &'a dyn Resolve,
     pub unbuilt: Unbuilt,
     pub upstreams: Vec<Arc<Upstream>>,
@@ -46,6 +51,14 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// The block of a protocol comes next, with its variables.
+    pub fn enter(&mut self, protocol: Protocol, names: Names) {
+        self.protocol = protocol;
+        *self.env.names.borrow_mut() = names;
+        self.upstream_ids.clear();
+        self.zones.clear();
+    }
+
     /// A value with its variables; a fault is noted and gives an empty one.
     pub fn template(&self, word: &Word) -> Template {
         self.template_of(&word.text, word.span)
@@ -60,17 +73,26 @@ impl Scope<'_> {
         })
     }
 
+    /// The port of a peer.
+    ///
+    /// # Errors
+    /// None is written, and the protocol has none of its own; `text` is what the message calls the peer.
+    pub fn port(&self, host: &Host, text: &str, span: Span) -> Result<u16, Fault> {
+        match (host.port, self.protocol) {
+            (Some(port), _) => Ok(port),
+            (None, Protocol::Http) => Ok(HTTP_PORT),
+            (None, Protocol::Stream) => {
+                let fault = Fault::new(span, format!("no port in upstream \"{text}\""));
+                Err(fault.help("as in `127.0.0.1:5432`: only `http` has a port of its own"))
+            }
+        }
+    }
+
     /// The addresses of a peer, with a text for each.
     ///
     /// # Errors
     /// Its name cannot be resolved; `text` is what the message calls it.
-    pub fn addresses(
-        &self,
-        address: &Address,
-        default_port: u16,
-        text: &str,
-        span: Span,
-    ) -> Result<Vec<(PeerAddress, String)>, Fault> {
+    pub fn addresses(&self, address: &Address, text: &str, span: Span) -> Result<Vec<(PeerAddress, String)>, Fault> {
         let host = match address {
             Address::Unix(path) => {
                 let path = path.clone();
@@ -79,7 +101,8 @@ impl Scope<'_> {
             }
             Address::Inet(host) => host,
         };
-        let found = host_addresses(self.resolver, host, default_port).map_err(|why| {
+        let port = self.port(host, text, span)?;
+        let found = host_addresses(self.resolver, host, port).map_err(|why| {
             let fault = Fault::new(span, format!("host not found in upstream \"{text}\"")).label(why);
             fault.help(
                 "names are resolved when the configuration is loaded: check the name, write an address, or follow the name \

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::line::{Line, Recorded};
-use super::raw::{RawHttp, RawLevel, RawLocation, RawProcess, RawServer, RawUpstream};
+use super::raw::{RawLevel, RawLocation, RawProcess, RawServer, RawServing, RawUpstream};
 
 /// A set of contexts, as bits.
 pub type Contexts = u32;
@@ -132,14 +132,15 @@ pub struct Directive {
 pub enum Setter {
     /// In the main context and in `events`.
     Process(fn(&mut RawProcess, &Line) -> Recorded),
-    /// In `http`, `server` or `location`, and in `if` and `limit_except`.
+    /// In `http`, `server` or `location`, in `if` and `limit_except`, and in `stream` and its servers.
     Level(fn(&mut RawLevel, &Line) -> Recorded),
     /// The same for a field of such a level that holds the one argument as it is.
     Time(fn(&mut RawLevel) -> &mut Option<Duration>),
     Size(fn(&mut RawLevel) -> &mut Option<usize>),
     Number(fn(&mut RawLevel) -> &mut Option<u64>),
     Flag(fn(&mut RawLevel) -> &mut Option<bool>),
-    Http(fn(&mut RawHttp, &Line) -> Recorded),
+    /// In `http` or `stream` itself.
+    Serving(fn(&mut RawServing, &Line) -> Recorded),
     Server(fn(&mut RawServer, &Line) -> Recorded),
     Location(fn(&mut RawLocation, &Line) -> Recorded),
     Upstream(fn(&mut RawUpstream, &Line) -> Recorded),
@@ -153,6 +154,7 @@ pub enum Setter {
 pub enum Block {
     Events,
     Http,
+    Stream,
     Server,
     Location,
     Upstream,
@@ -198,6 +200,14 @@ pub const fn supported(
     doc: &'static str,
 ) -> Directive {
     Directive { name, contexts, arity, class: Class::Supported(setter), doc }
+}
+
+impl Directive {
+    /// The same in further contexts.
+    #[must_use]
+    pub const fn also(self, contexts: Contexts) -> Self {
+        Self { contexts: self.contexts | contexts, ..self }
+    }
 }
 
 /// A directive of `http`, `server` and `location`.

@@ -14,6 +14,7 @@ mod proxying;
 mod real_addresses;
 mod resolving;
 mod steps;
+mod streams;
 mod tunnels;
 
 use std::io;

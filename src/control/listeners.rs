@@ -161,6 +161,7 @@ mod tests {
 
     fn listener(address: ListenAddress) -> Listener {
         Listener {
+            protocol: crate::model::Protocol::Http,
             address,
             backlog: 16,
             ipv6only: true,

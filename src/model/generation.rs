@@ -13,7 +13,7 @@ pub struct Generation {
     pub serving: Serving,
 }
 
-/// What is served: the `http` block.
+/// What is served: the `http` and the `stream` block. What only one of them uses is told apart by [`super::Protocol`].
 #[derive(Debug, Default)]
 pub struct Serving {
     pub listeners: Vec<Listener>,

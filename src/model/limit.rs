@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{LogLevel, Template};
+use super::{LogLevel, Protocol, Template};
 
 /// Index into [`super::Serving::zones`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,6 +12,7 @@ pub struct ZoneId(pub u16);
 #[derive(Debug)]
 pub struct Zone {
     pub name: Box<str>,
+    pub protocol: Protocol,
     /// What is counted by; an empty value is not counted.
     pub key: Template,
     /// The key as written: a zone of another generation with the same one goes on.

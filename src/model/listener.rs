@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ListenAddress, Server};
+use super::{ListenAddress, Protocol, Server};
 
 /// One address that is listened on, with the virtual servers behind it.
 #[derive(Debug, Clone)]
 pub struct Listener {
     pub address: ListenAddress,
+    /// What its servers speak.
+    pub protocol: Protocol,
     /// Length of the kernel's queue of connections not yet accepted.
     pub backlog: u32,
     /// Only for an IPv6 wildcard: refuse IPv4 (nginx's default is on).

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Location, Pattern};
+use super::{Location, Pattern, Stream};
 
 /// One virtual server.
 #[derive(Debug)]
@@ -14,6 +14,9 @@ pub struct Server {
     pub client_head: ClientHead,
     /// The server level; its children are the locations.
     pub root: Arc<Location>,
+    /// What a `server` of `stream` does with a connection; `None` in `http`. There the root has no children, and of its
+    /// settings only those act that `stream` knows too.
+    pub stream: Option<Stream>,
 }
 
 /// One value of `server_name`, lower case.

@@ -25,6 +25,8 @@ pub struct Tunnel {
     pub keepalive: Option<TunnelKeepalive>,
     /// `tunnel_frames`: whether the frames of a WebSocket tunnel are followed.
     pub frames: bool,
+    /// The end of one side is the end of both, once its bytes have gone on: `stream` without `proxy_half_close`.
+    pub ends_with_either: bool,
 }
 
 /// The longest a tunnel may last. The jitter, a random part of which is added for each tunnel, keeps those that were

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PeerAddress, ResolverId};
+use super::{PeerAddress, Protocol, ResolverId};
 
 /// Index into [`super::Serving::upstreams`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +13,8 @@ pub struct UpstreamId(pub u16);
 pub struct Upstream {
     /// Name of the block, or what stood in `proxy_pass`.
     pub name: Box<str>,
+    /// The block it stands in: groups of `http` and of `stream` know nothing of each other.
+    pub protocol: Protocol,
     /// Whether it is an `upstream` block, which alone can be named in a value with variables.
     pub is_block: bool,
     pub balance: Balance,

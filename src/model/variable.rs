@@ -37,11 +37,14 @@ pub enum Variable {
     Args,
     BinaryRemoteAddr,
     BodyBytesSent,
+    /// From the client, in `stream`.
+    BytesReceived,
     BytesSent,
     /// `$1` to `$9` of the last expression that matched.
     Capture(u8),
     Connection,
     ConnectionRequests,
+    /// `$connection_time`, and in `stream` `$session_time`.
     ConnectionTime,
     /// `$connections_active` and kin, of all shards.
     ConnectionsActive,
@@ -83,6 +86,8 @@ pub enum Variable {
     ProxyProtocolPort,
     ProxyProtocolServerAddr,
     ProxyProtocolServerPort,
+    /// `$protocol`: `TCP`.
+    Protocol,
     /// `$proxy_protocol_tlv_NAME`, lower case.
     ProxyProtocolTlv(Box<[u8]>),
     RealipRemoteAddr,
@@ -146,9 +151,11 @@ pub enum Variable {
     /// `$upstream_cookie_NAME`.
     UpstreamCookie(Box<[u8]>),
     UpstreamHeaderTime,
+    UpstreamFirstByteTime,
     /// `$upstream_http_NAME`.
     UpstreamHttp(Box<[u8]>),
     UpstreamResponseLength,
+    /// And in `stream` `$upstream_session_time`.
     UpstreamResponseTime,
     UpstreamStatus,
     /// `$upstream_trailer_NAME`: a field behind the body of the last answer.

@@ -236,6 +236,7 @@ mod tests {
 
     fn listener(address: ListenAddress) -> Listener {
         Listener {
+            protocol: crate::model::Protocol::Http,
             address,
             backlog: 511,
             ipv6only: true,

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::limits::PROXY_HEADER_BYTES_MAX;
 
+const UNKNOWN: &[u8] = b"PROXY UNKNOWN\r\n";
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// The longest first version: the line of two IPv6 addresses.
 const LINE_BYTES_MAX: usize = 107;
@@ -43,6 +44,20 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Option<ProxyHeader>, usize)>, Broke
         return line(bytes);
     }
     Err(Broken)
+}
+
+/// A header of the first version, for the peer of a client at `source` that connected to `destination`. What is no pair
+/// of IP addresses of one family is `UNKNOWN`.
+#[must_use]
+pub fn write(source: Option<SocketAddr>, destination: Option<SocketAddr>) -> Vec<u8> {
+    let Some((source, destination)) = source.zip(destination) else { return UNKNOWN.to_vec() };
+    let (from, to) = (source.ip().to_canonical(), destination.ip().to_canonical());
+    let family = match (from, to) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => "TCP4",
+        (IpAddr::V6(_), IpAddr::V6(_)) => "TCP6",
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return UNKNOWN.to_vec(),
+    };
+    format!("PROXY {family} {from} {to} {} {}\r\n", source.port(), destination.port()).into_bytes()
 }
 
 /// Whether what came agrees with a beginning, as far as both go.

@@ -18,7 +18,7 @@ pub enum Hole {
     /// Base in bytes, to which those of the tunnel to the client are added: `$bytes_sent`, `$body_bytes_sent`,
     /// `$upstream_bytes_received`, `$tunnel_bytes_to_client`.
     BytesToClient,
-    /// The same for the other direction: `$upstream_bytes_sent`, `$tunnel_bytes_to_upstream`.
+    /// The same for the other direction: `$upstream_bytes_sent`, `$bytes_received`, `$tunnel_bytes_to_upstream`.
     BytesToUpstream,
     /// Base in milliseconds, to which the tunnel's duration is added: `$request_time`, `$connection_time`,
     /// `$upstream_response_time`, `$tunnel_time`.
@@ -76,7 +76,9 @@ impl Hole {
             | Variable::BodyBytesSent
             | Variable::UpstreamBytesReceived
             | Variable::TunnelBytesToClient => Some(Self::BytesToClient),
-            Variable::UpstreamBytesSent | Variable::TunnelBytesToUpstream => Some(Self::BytesToUpstream),
+            Variable::UpstreamBytesSent | Variable::BytesReceived | Variable::TunnelBytesToUpstream => {
+                Some(Self::BytesToUpstream)
+            }
             Variable::RequestTime
             | Variable::ConnectionTime
             | Variable::UpstreamResponseTime

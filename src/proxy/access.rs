@@ -92,6 +92,7 @@ impl Exchange<'_> {
             Variable::UpstreamBytesSent => attempt.map_or(0, |attempt| attempt.bytes_sent),
             Variable::RequestTime => ms(self.started.elapsed()),
             Variable::ConnectionTime => ms(self.client.accepted_at.elapsed()),
+            Variable::BytesReceived => self.request_bytes.get(),
             Variable::UpstreamResponseTime => ms(Instant::now() - self.attempt_started.get()),
             Variable::TunnelCloseCode | Variable::TunnelCloseBy => base_of_absent(log.format.escape),
             // The others count from the upgrade on, or are no counts.
@@ -109,6 +110,10 @@ impl Exchange<'_> {
     /// that check a client could have files made for hosts and folders that nobody configured.
     fn log_path(&self, log: &AccessLog) -> Result<Option<Vec<u8>>, NoRoot> {
         let AccessLogTarget::Path(path) = &log.target else { return Ok(None) };
+        if self.server.stream.is_some() {
+            // There is no `root`, and nothing of a client's own words among the variables.
+            return Ok(Some(self.evaluate(path)));
+        }
         let mut root = Vec::new();
         self.append(&Variable::DocumentRoot, &mut root);
         match std::fs::metadata(OsStr::from_bytes(&root)) {

@@ -12,15 +12,16 @@ use super::client::Client;
 use super::exchange::{Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, Handover};
+use super::linger::linger;
 use super::parked::{self, Parked, Waited};
-use super::preface;
+use super::{preface, stream_server};
 use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
-use crate::model::{ClientHead, Lingering, LogLevel};
+use crate::model::{ClientHead, Lingering, LogLevel, Protocol};
 use crate::net::accept::Accepted;
+use crate::net::moment;
 use crate::net::stream::Stream;
 use crate::net::timer::limited;
-use crate::net::{buffer, moment};
 use crate::observe::error_log;
 use crate::observe::outcome::ConnectionEnd;
 use crate::sys::errno::Errno;
@@ -79,6 +80,9 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
     if !is_here && !preface::read(&shard, &mut client, &mut raw).await {
         shard.own_metrics().connection_ended(ConnectionEnd::Failed);
         return None;
+    }
+    if shard.generation.serving.listeners[client.listener].protocol == Protocol::Stream {
+        return boxed(|| stream_server::serve(&shard, client, raw)).await.map(Left::Tunnel);
     }
     loop {
         let arrival = next_head(&shard, &client, &mut raw, std::mem::take(&mut is_here)).await;
@@ -350,22 +354,4 @@ fn first_line(raw: &[u8]) -> Box<[u8]> {
 /// `lingering_*` of the location, or of the server that answers while none is known.
 fn lingering(shard: &Shard, client: &Client) -> Lingering {
     client.lingering.get().unwrap_or_else(|| shard.default_server(client.listener).root.client.lingering)
-}
-
-/// Reads and drops what is still under way from the client, so that the kernel does not answer it with a reset that
-/// overtakes our last bytes.
-async fn linger(client: &Client, settings: Lingering, raw: Vec<u8>) {
-    drop(raw);
-    if settings.close.is_none() || client.stream.shutdown_write().is_err() {
-        return;
-    }
-    let began = Instant::now();
-    let mut piece = buffer::take();
-    while let Some(timeout) = settings.pause_max(began.elapsed()) {
-        piece.clear();
-        match client.stream.read(&mut piece, usize::MAX, timeout).await {
-            Ok(1..) => {}
-            Ok(0) | Err(_) => return,
-        }
-    }
 }

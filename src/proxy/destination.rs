@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
-use crate::model::{self, PeerAddress, ProxyPass, UpstreamId};
+use crate::model::{self, PeerAddress, Protocol, ProxyPass, UpstreamId};
 use crate::names::Unresolved;
 use crate::net::moment;
 use crate::net::timer::limited;
@@ -53,6 +53,42 @@ pub async fn find(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Destina
     }
 }
 
+/// Finds where a connection of `stream` goes.
+///
+/// # Errors
+/// As [`find`]; there is no port but the one that is written.
+pub async fn of_stream(exchange: &Exchange<'_>, to: &model::Destination) -> Result<Destination, Failure> {
+    let groups = &exchange.shard.groups;
+    let template = match to {
+        model::Destination::Group { upstream, .. } => {
+            let group = groups.group(*upstream).ok_or_else(|| Failure::new(Phase::Connecting, Cause::NoPeer))?;
+            return Ok(Destination { group, id: None, uri: None });
+        }
+        model::Destination::Evaluated(template) => template,
+    };
+    let refused = |words: String| Failure::new(Phase::ProcessingRequest, Cause::NoSuchPeer(words));
+    let value = exchange.evaluate(template);
+    let text = String::from_utf8_lossy(&value);
+    if let Some(path) = text.strip_prefix("unix:") {
+        return Ok(unnamed([PeerAddress::Unix(PathBuf::from(path))].into_iter(), &text, None));
+    }
+    if text.is_empty() {
+        return Err(refused(format!("no host in upstream \"{text}\"")));
+    }
+    let (host, port) = split_port(&text).ok_or_else(|| refused(format!("invalid port in upstream \"{text}\"")))?;
+    if let Some(group) = groups.by_name(Protocol::Stream, host.as_bytes(), port).and_then(|id| groups.group(id)) {
+        return Ok(Destination { group, id: None, uri: None });
+    }
+    let port = port.ok_or_else(|| refused(format!("no port in upstream \"{text}\"")))?;
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(ip) => Ok(unnamed([PeerAddress::Ip((ip, port).into())].into_iter(), &text, None)),
+        Err(_) => {
+            let named = Named { host: host.into(), port, authority: text.as_ref().into(), uri: None };
+            Box::pin(named.resolve(exchange)).await
+        }
+    }
+}
+
 /// Reads the destination and sets `$proxy_host` and `$proxy_port`.
 ///
 /// # Errors
@@ -95,7 +131,7 @@ fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Said, Failure>
     exchange.proxy_host = Some(authority.into());
     exchange.proxy_port = Some(port.unwrap_or(HTTP_PORT).to_string().into());
     let groups = &exchange.shard.groups;
-    if let Some(id) = groups.by_name(host.as_bytes(), port, HTTP_PORT)
+    if let Some(id) = groups.by_name(Protocol::Http, host.as_bytes(), port)
         && let Some(group) = groups.group(id)
     {
         return Ok(Said::Leads(Destination { group, id: Some(id), uri }));

@@ -169,7 +169,7 @@ fn origin(exchange: &Exchange<'_>, proxy: &Proxy) -> From {
 }
 
 /// Picks a peer, and a connection to it: one that is idle, unless it has to be fresh, or a new one.
-async fn choose(
+pub(super) async fn choose(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     tried: &mut Tried,

@@ -113,7 +113,9 @@ impl Exchange<'_> {
             // Of a request line that is none there is no path at all; one that breaks a rule is empty.
             Variable::Uri => !self.head.method.as_bytes().is_empty() && put(out, &self.path),
             Variable::ServerProtocol => put(out, self.head.version.as_str().as_bytes()),
-            Variable::RequestLength => print(out, format_args!("{}", self.request_bytes.get())),
+            Variable::RequestLength | Variable::BytesReceived => {
+                print(out, format_args!("{}", self.request_bytes.get()))
+            }
             Variable::RequestTime => print_seconds(out, self.started.elapsed()),
             Variable::RequestBody => {
                 let body = self.request_body.as_ref().filter(|body| body.file.is_none());
@@ -181,6 +183,7 @@ impl Exchange<'_> {
             Variable::ConnectionTime => print_seconds(out, client.accepted_at.elapsed()),
             Variable::TcpInfo(figure) => self.append_tcp_figure(*figure, out),
             Variable::Scheme => put(out, b"http"),
+            Variable::Protocol => put(out, b"TCP"),
             Variable::Https => put(out, b""),
             Variable::Pipe => put(out, if self.pipelined { b"p" } else { b"." }),
             Variable::Pid => print(out, format_args!("{}", std::process::id())),

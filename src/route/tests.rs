@@ -81,6 +81,7 @@ fn proxying(text: &str) -> Arc<Location> {
 
 fn model_server(name: &str, names: Vec<ServerName>, locations: Vec<Arc<Location>>) -> Arc<model::Server> {
     Arc::new(model::Server {
+        stream: None,
         names,
         name: name.into(),
         client_head: ClientHead::default(),
@@ -117,6 +118,7 @@ fn chosen(server: &Server, path: &str) -> String {
 
 fn listener(servers: Vec<Arc<model::Server>>, default_server: usize) -> Listener {
     Listener {
+        protocol: crate::model::Protocol::Http,
         address: ListenAddress::Ip("127.0.0.1:80".parse().unwrap()),
         backlog: 511,
         ipv6only: true,

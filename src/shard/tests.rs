@@ -90,6 +90,7 @@ struct Running {
 
 fn listener(address: SocketAddr) -> Listener {
     Listener {
+        protocol: crate::model::Protocol::Http,
         address: ListenAddress::Ip(address),
         backlog: 16,
         ipv6only: true,

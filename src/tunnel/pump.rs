@@ -114,7 +114,12 @@ impl Pump {
         if let Some(ending) = self.lost(slot, now) {
             return Next::End(ending);
         }
-        if Side::BOTH.iter().all(|side| slot.has(*side, Known::FINISHED)) {
+        let is_finished = |side: &Side| slot.has(*side, Known::FINISHED);
+        let is_over = match slot.settings.ends_with_either {
+            true => Side::BOTH.iter().any(is_finished),
+            false => Side::BOTH.iter().all(is_finished),
+        };
+        if is_over {
             return Next::End(Ending::Closed(slot.first_ended().unwrap_or(Side::Client)));
         }
         // A message that is too long has begun the farewell.

@@ -86,6 +86,7 @@ impl Group {
         };
         let model = model::Upstream {
             name: name.into(),
+            protocol: model::Protocol::default(),
             is_block: false,
             balance: Balance::RoundRobin,
             peers: peers.collect(),

@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use super::changing::Changing;
 use super::group::{Group, Lease, Tried};
-use crate::model::{Serving, UpstreamId};
+use crate::model::{Protocol, Serving, UpstreamId};
 
 /// Groups by id and by name, shared by all shards.
 #[derive(Debug)]
 pub struct Groups {
     groups: Box<[Kind]>,
     /// Blocks by their names; what a `proxy_pass` names by host and port. Lower case.
-    by_name: HashMap<Box<[u8]>, UpstreamId>,
+    by_name: HashMap<Protocol, HashMap<Box<[u8]>, UpstreamId>>,
 }
 
 /// A group's place.
@@ -40,13 +40,13 @@ impl Groups {
     pub fn new(serving: &Serving, previous: Option<&Self>) -> Self {
         let known: Vec<(Arc<Group>, &Kind)> =
             previous.iter().flat_map(|previous| &previous.groups).map(|kind| (kind.current(), kind)).collect();
-        let known: HashMap<(&str, bool), &(Arc<Group>, &Kind)> =
-            known.iter().map(|entry| ((&*entry.0.model().name, entry.0.model().is_block), entry)).collect();
-        let mut by_name = HashMap::new();
+        let known: HashMap<(Protocol, &str, bool), &(Arc<Group>, &Kind)> =
+            known.iter().map(|entry| (identity(entry.0.model()), entry)).collect();
+        let mut by_name: HashMap<Protocol, HashMap<_, _>> = HashMap::new();
         let build = |(number, model): (usize, &Arc<crate::model::Upstream>)| {
             // The configuration refuses more groups than ids can number.
-            by_name.entry(key_of(model)).or_insert(UpstreamId(number as u16));
-            let known = known.get(&(&*model.name, model.is_block));
+            by_name.entry(model.protocol).or_default().entry(key_of(model)).or_insert(UpstreamId(number as u16));
+            let known = known.get(&identity(model));
             let group = known.map(|(group, _)| &**group);
             if model.followed.is_empty() {
                 return Kind::Fixed(Arc::new(Group::new(model, group)));
@@ -70,15 +70,16 @@ impl Groups {
     /// What a `proxy_pass` with variables means: an `upstream` block by its name, or the group of another `proxy_pass`
     /// to the same host and port. Compared without case.
     #[must_use]
-    pub fn by_name(&self, host: &[u8], port: Option<u16>, default_port: u16) -> Option<UpstreamId> {
+    pub fn by_name(&self, protocol: Protocol, host: &[u8], port: Option<u16>) -> Option<UpstreamId> {
+        let by_name = self.by_name.get(&protocol)?;
         let mut key = host.to_ascii_lowercase();
         if port.is_none()
-            && let Some(id) = self.by_name.get(&*key)
+            && let Some(id) = by_name.get(&*key)
         {
             return Some(*id);
         }
-        key.extend_from_slice(format!(":{}", port.unwrap_or(default_port)).as_bytes());
-        self.by_name.get(&*key).copied()
+        key.extend_from_slice(format!(":{}", port.unwrap_or(DEFAULT_PORT)).as_bytes());
+        by_name.get(&*key).copied()
     }
 
     /// Takes on what a followed name of a group means now, by the name's place in the group.
@@ -93,6 +94,11 @@ impl Groups {
     pub fn pick(&self, id: UpstreamId, tried: &mut Tried, now: Instant) -> Option<Lease> {
         self.group(id)?.pick(tried, now)
     }
+}
+
+/// What a group is known by over generations.
+fn identity(model: &crate::model::Upstream) -> (Protocol, &str, bool) {
+    (model.protocol, &model.name, model.is_block)
 }
 
 /// A block's name; what stands in a `proxy_pass`, with its port.

@@ -39,6 +39,7 @@ fn peer(port: u16, weight: u32) -> Peer {
 fn upstream(name: &str, peers: Vec<Peer>, backups: Vec<Peer>) -> model::Upstream {
     let keepalive = UpstreamKeepalive { connections: 2, requests: 3, time: 60 * SECOND, timeout: 5 * SECOND };
     model::Upstream {
+        protocol: model::Protocol::Http,
         name: name.into(),
         is_block: true,
         balance: Balance::RoundRobin,
@@ -233,7 +234,7 @@ fn a_reload_keeps_health_and_live_counts_by_address() {
     assert_eq!(port(&open), 1);
     let other = upstream("other", vec![peer(2, 1)], vec![]);
     let new = Groups::new(&http(vec![other, upstream("u", vec![peer(2, 3), limited, peer(3, 1)], vec![])]), Some(&old));
-    let id = new.by_name(b"U", None, 80).unwrap();
+    let id = new.by_name(model::Protocol::Http, b"U", None).unwrap();
     let pick = || new.pick(id, &mut Tried::default(), now).map(|lease| port(&lease));
     assert_eq!([pick(), pick()], [Some(3), Some(3)]);
     drop(open);
@@ -246,9 +247,9 @@ fn only_blocks_are_found_by_name() {
     let mut implicit = upstream("127.0.0.1:1", vec![peer(1, 1)], vec![]);
     implicit.is_block = false;
     let groups = Groups::new(&http(vec![implicit, upstream("App", vec![peer(1, 1)], vec![])]), None);
-    assert_eq!(groups.by_name(b"app", None, 80), Some(UpstreamId(1)));
-    assert_eq!(groups.by_name(b"127.0.0.1", Some(1), 80), Some(UpstreamId(0)));
-    assert_eq!(groups.by_name(b"app", Some(80), 80), None);
+    assert_eq!(groups.by_name(model::Protocol::Http, b"app", None), Some(UpstreamId(1)));
+    assert_eq!(groups.by_name(model::Protocol::Http, b"127.0.0.1", Some(1)), Some(UpstreamId(0)));
+    assert_eq!(groups.by_name(model::Protocol::Http, b"app", Some(80)), None);
 }
 
 #[test]

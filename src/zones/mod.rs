@@ -20,6 +20,7 @@ use crate::model::{self, Counts, Serving, ZoneId};
 pub struct Zones(Box<[Zone]>);
 
 struct Zone {
+    protocol: model::Protocol,
     name: Box<str>,
     key_text: Box<str>,
     bytes_max: usize,
@@ -48,7 +49,13 @@ impl Zones {
         let build = |zone: &model::Zone| {
             let known = previous.into_iter().flat_map(|previous| &*previous.0).find(|known| known.goes_on_as(zone));
             let memory = known.map_or_else(|| Memory::new(zone), |known| known.memory.clone());
-            Zone { name: zone.name.clone(), key_text: zone.key_text.clone(), bytes_max: zone.bytes_max, memory }
+            Zone {
+                protocol: zone.protocol,
+                name: zone.name.clone(),
+                key_text: zone.key_text.clone(),
+                bytes_max: zone.bytes_max,
+                memory,
+            }
         };
         Self(serving.zones.iter().map(build).collect())
     }
@@ -78,7 +85,9 @@ impl Zone {
             (Memory::Connections(_), Counts::Connections) | (Memory::Requests(_), Counts::Requests { .. }) => true,
             (Memory::Connections(_), Counts::Requests { .. }) | (Memory::Requests(_), Counts::Connections) => false,
         };
-        same_kind && (&self.name, &self.key_text, self.bytes_max) == (&zone.name, &zone.key_text, zone.bytes_max)
+        same_kind
+            && self.protocol == zone.protocol
+            && (&self.name, &self.key_text, self.bytes_max) == (&zone.name, &zone.key_text, zone.bytes_max)
     }
 }
 

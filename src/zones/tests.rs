@@ -10,6 +10,7 @@ use crate::model::Template;
 
 fn http(zones: &[(&str, Counts, usize)]) -> Serving {
     let zone = |(name, counts, bytes_max): &(&str, Counts, usize)| model::Zone {
+        protocol: model::Protocol::Http,
         name: (*name).into(),
         key: Template::default(),
         key_text: "$key".into(),

@@ -50,6 +50,7 @@ mod rewrite;
 mod signals;
 mod status_page;
 mod steps;
+mod stream;
 mod supervised;
 mod syslog;
 mod targets;

@@ -15,17 +15,17 @@ use crate::model::{Access, AccessRule, AuthBasic, AuthRequest, Network, OriginRu
 pub const TABLE: &[Directive] = &[
     supported(
         "allow",
-        HTTP_LEVELS | LIMIT_EXCEPT,
+        HTTP_LEVELS | LIMIT_EXCEPT | STREAM_LEVELS,
         ONE,
         Setter::Level(|level, line| rule(level, line, true)),
         "Lets an address, a network, `unix:` or `all` in; the first rule that matches decides.",
     ),
     supported(
         "deny",
-        HTTP_LEVELS | LIMIT_EXCEPT,
+        HTTP_LEVELS | LIMIT_EXCEPT | STREAM_LEVELS,
         ONE,
         Setter::Level(|level, line| rule(level, line, false)),
-        "Answers an address, a network, `unix:` or `all` with 403, upgrades too.",
+        "Answers an address, a network, `unix:` or `all` with 403, upgrades too; in `stream` closes.",
     ),
     supported(
         "satisfy",

@@ -46,7 +46,8 @@ pub const TABLE: &[Directive] = &[
         |level| &mut level.client.keepalive_time,
         "Age of a connection at which it takes no further request (1h).",
     ),
-    level_flag("tcp_nodelay", |level| &mut level.client.tcp_nodelay, "Small writes are sent at once (on)."),
+    level_flag("tcp_nodelay", |level| &mut level.client.tcp_nodelay, "Small writes are sent at once (on).")
+        .also(STREAM_LEVELS),
     level("server_tokens", ONE, server_tokens, "Whether answers name the version (on)."),
     level_flag("etag", |level| &mut level.client.etag, "`ETag` on static files (on)."),
     level_flag(

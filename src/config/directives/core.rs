@@ -17,8 +17,15 @@ pub const TABLE: &[Directive] = &[
     supported("events", MAIN, block(NO_ARGS), Setter::Block(Block::Events), "Settings of connections."),
     supported("http", MAIN, block(NO_ARGS), Setter::Block(Block::Http), "The HTTP servers."),
     supported(
+        "stream",
+        MAIN,
+        block(NO_ARGS),
+        Setter::Block(Block::Stream),
+        "Servers that pass TCP connections on as they are.",
+    ),
+    supported(
         "include",
-        MAIN | EVENTS | HTTP_LEVELS | UPSTREAM | TYPES | MAP,
+        MAIN | EVENTS | HTTP_LEVELS | UPSTREAM | TYPES | MAP | STREAM_LEVELS | STREAM_UPSTREAM,
         ONE,
         Setter::Include,
         "Reads other files here; a pattern may name several.",

@@ -36,7 +36,7 @@ pub const TABLE: &[Directive] = &[
     ),
     supported(
         "error_log",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         ONE_OR_MORE,
         Setter::Level(|level, line| record(&mut level.logs.error, line)),
         "The same for requests of the level, in place of the lines around it.",

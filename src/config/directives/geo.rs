@@ -8,7 +8,7 @@ use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::parser::Node;
-use crate::config::raw::{RawGeo, RawHttp, RawSplit};
+use crate::config::raw::{RawGeo, RawServing, RawSplit};
 use crate::config::scope::Scope;
 use crate::config::table::*;
 use crate::model::{Geo, Network, Split, SplitPart, Variable};
@@ -16,17 +16,17 @@ use crate::model::{Geo, Network, Split, SplitPart, Variable};
 pub const TABLE: &[Directive] = &[
     supported(
         "geo",
-        HTTP,
+        HTTP | STREAM,
         block(ONE_OR_TWO),
-        Setter::Http(geo),
+        Setter::Serving(geo),
         "A variable that depends on an address (`$remote_addr`): networks, `default`, `ranges`, `delete`, `proxy`, \
          `proxy_recursive`, `volatile`.",
     ),
     supported(
         "split_clients",
-        HTTP,
+        HTTP | STREAM,
         block(TWO),
-        Setter::Http(split_clients),
+        Setter::Serving(split_clients),
         "A variable whose values are shared out by a hash: parts as `12.5%`, and `*` for the rest.",
     ),
 ];
@@ -39,7 +39,7 @@ fn variable(word: &Word) -> Result<&str, Fault> {
     })
 }
 
-fn geo(http: &mut RawHttp, line: &Line) -> Recorded {
+fn geo(serving: &mut RawServing, line: &Line) -> Recorded {
     let (source, target) = match line.args() {
         [source, target] => {
             variable(source)?;
@@ -48,7 +48,8 @@ fn geo(http: &mut RawHttp, line: &Line) -> Recorded {
         _ => (None, line.arg(0)),
     };
     let name = variable(target)?;
-    let id = u16::try_from(http.geos.len()).map_err(|_| line.fault("stands more than 65536 times"))?;
+    let id = u16::try_from(serving.first_geo + serving.geos.len())
+        .map_err(|_| line.fault("stands more than 65536 times"))?;
     line.env.names.borrow_mut().add_computed(name, Variable::Geo(crate::model::GeoId(id)), target.span)?;
     let uses_ranges = line.block().iter().any(|node| node.name.text == "ranges" && node.args.is_empty());
     let mut geo = RawGeo {
@@ -66,7 +67,7 @@ fn geo(http: &mut RawHttp, line: &Line) -> Recorded {
             line.env.fault(fault);
         }
     }
-    http.geos.push(geo);
+    serving.geos.push(geo);
     Ok(())
 }
 
@@ -185,10 +186,11 @@ pub fn resolve(raw: RawGeo, scope: &Scope<'_>) -> Geo {
     }
 }
 
-fn split_clients(http: &mut RawHttp, line: &Line) -> Recorded {
+fn split_clients(serving: &mut RawServing, line: &Line) -> Recorded {
     let target = line.arg(1);
     let name = variable(target)?;
-    let id = u16::try_from(http.splits.len()).map_err(|_| line.fault("stands more than 65536 times"))?;
+    let id = u16::try_from(serving.first_split + serving.splits.len())
+        .map_err(|_| line.fault("stands more than 65536 times"))?;
     line.env.names.borrow_mut().add_computed(name, Variable::Split(crate::model::SplitId(id)), target.span)?;
     let mut parts = Vec::new();
     let mut total = 0;
@@ -217,7 +219,7 @@ fn split_clients(http: &mut RawHttp, line: &Line) -> Recorded {
         }
         parts.push(SplitPart { end, value: value.text.as_bytes().into() });
     }
-    http.splits.push(RawSplit { name: name.to_owned(), source: line.arg(0).clone(), parts });
+    serving.splits.push(RawSplit { name: name.to_owned(), source: line.arg(0).clone(), parts });
     Ok(())
 }
 

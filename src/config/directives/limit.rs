@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
-use crate::config::raw::{RawHttp, RawLevel, RawLimitConn, RawLimitReply, RawLimitReq, RawLimits, RawZone};
+use crate::config::raw::{RawLevel, RawLimitConn, RawLimitReply, RawLimitReq, RawLimits, RawServing, RawZone};
 use crate::config::scope::Scope;
 use crate::config::table::*;
 use crate::config::value;
@@ -21,14 +21,14 @@ const REQ: OfReply = |level| &mut level.limits.req_reply;
 pub const TABLE: &[Directive] = &[
     supported(
         "limit_conn_zone",
-        HTTP,
+        HTTP | STREAM,
         TWO,
-        Setter::Http(|http, line| zone(http, line, false)),
+        Setter::Serving(|serving, line| zone(serving, line, false)),
         "A memory of keys for `limit_conn`: the key and `zone=NAME:SIZE`.",
     ),
     supported(
         "limit_conn",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         TWO,
         Setter::Level(limit_conn),
         "Most requests and tunnels that a key of the zone has at a time, over all shards.",
@@ -42,14 +42,14 @@ pub const TABLE: &[Directive] = &[
     ),
     supported(
         "limit_conn_log_level",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         ONE,
         Setter::Level(|level, line| log_level(CONN(level), line)),
         "How loud `limit_conn` is: `info`, `notice`, `warn`, `error` (`error`).",
     ),
     supported(
         "limit_conn_dry_run",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         FLAG,
         Setter::Flag(|level| &mut CONN(level).dry_run),
         "`limit_conn` only logs (off).",
@@ -58,7 +58,7 @@ pub const TABLE: &[Directive] = &[
         "limit_req_zone",
         HTTP,
         THREE,
-        Setter::Http(|http, line| zone(http, line, true)),
+        Setter::Serving(|serving, line| zone(serving, line, true)),
         "A memory of keys for `limit_req`: the key, `zone=NAME:SIZE` and `rate=10r/s` or `rate=30r/m`.",
     ),
     supported(
@@ -92,7 +92,7 @@ pub const TABLE: &[Directive] = &[
     ),
 ];
 
-fn zone(http: &mut RawHttp, line: &Line, counts_requests: bool) -> Recorded {
+fn zone(serving: &mut RawServing, line: &Line, counts_requests: bool) -> Recorded {
     let (mut named, mut rate) = (None, None);
     for word in &line.args()[1..] {
         if let Some(text) = word.text.strip_prefix("zone=") {
@@ -109,14 +109,14 @@ fn zone(http: &mut RawHttp, line: &Line, counts_requests: bool) -> Recorded {
     // One request a second, as in nginx.
     let counts = if counts_requests { Counts::Requests { rate: rate.unwrap_or(1000) } } else { Counts::Connections };
     let key = line.arg(0).clone();
-    if let Some(earlier) = http.zones.iter().find(|zone| zone.name == name) {
+    if let Some(earlier) = serving.zones.iter().find(|zone| zone.name == name) {
         let message = format!("{} \"{name}\" is already bound to key \"{}\"", line.name(), earlier.key.text);
         return Err(Fault::new(line.span(), message).help("give each zone a name of its own"));
     }
-    if http.zones.len() > usize::from(u16::MAX) {
+    if serving.zones.len() > usize::from(u16::MAX) {
         return Err(line.fault("stands more than 65536 times"));
     }
-    http.zones.push(RawZone { name, key, bytes, counts });
+    serving.zones.push(RawZone { name, key, bytes, counts });
     Ok(())
 }
 
@@ -211,19 +211,25 @@ fn log_level(reply: &mut RawLimitReply, line: &Line) -> Recorded {
 }
 
 /// All zones; limits find them by name in the scope.
-pub fn resolve_zones(raw: Vec<RawZone>, scope: &mut Scope<'_>) -> Vec<Zone> {
+///
+/// `before` is how many the blocks before have.
+pub fn resolve_zones(raw: Vec<RawZone>, before: usize, scope: &mut Scope<'_>) -> Vec<Zone> {
     let zone = |(number, raw): (usize, RawZone)| {
-        // Reading refuses more zones than ids can number.
-        scope.zones.insert(raw.name.clone(), (ZoneId(number as u16), raw.counts));
-        Zone {
+        let Ok(id) = u16::try_from(before + number) else {
+            scope.env.fault(Fault::new(raw.key.span, "more than 65536 zones"));
+            return None;
+        };
+        scope.zones.insert(raw.name.clone(), (ZoneId(id), raw.counts));
+        Some(Zone {
+            protocol: scope.protocol,
             key: scope.template(&raw.key),
             key_text: raw.key.text.into(),
             name: raw.name.into(),
             bytes_max: raw.bytes,
             counts: raw.counts,
-        }
+        })
     };
-    raw.into_iter().enumerate().map(zone).collect()
+    raw.into_iter().enumerate().filter_map(zone).collect()
 }
 
 /// A level's limits over those around it.

@@ -9,13 +9,14 @@ use crate::config::diagnostic::{Fault, nearest};
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::names::has_variables;
-use crate::config::raw::{RawAccessLog, RawAccessTarget, RawHttp, RawLevel, RawLogFormat, RawLogs};
+use crate::config::raw::{RawAccessLog, RawAccessTarget, RawLevel, RawLogFormat, RawLogs, RawServing};
 use crate::config::scope::Scope;
 use crate::config::source::Span;
 use crate::config::table::*;
 use crate::config::value;
 use crate::model::{
-    AccessFile, AccessFileId, AccessLog, AccessLogTarget, Escape, LogCache, LogCacheId, LogFormat, SyslogId, Template,
+    AccessFile, AccessFileId, AccessLog, AccessLogTarget, Escape, LogCache, LogCacheId, LogFormat, Protocol, SyslogId,
+    Template,
 };
 
 const COMBINED: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
@@ -32,13 +33,19 @@ const CACHE_VALID: Duration = Duration::from_secs(60);
 pub const TABLE: &[Directive] = &[
     supported(
         "access_log",
-        HTTP_LEVELS | IF_IN_LOCATION | LIMIT_EXCEPT,
+        HTTP_LEVELS | IF_IN_LOCATION | LIMIT_EXCEPT | STREAM_LEVELS,
         ONE_OR_MORE,
         Setter::Level(access_log),
-        "File, path with variables or `syslog:` of the access log and its format, or `off` (`logs/access.log combined`); \
+        "File, path with variables or `syslog:` of the access log and its format, or `off` (`logs/access.log combined`, in `stream` `off`); \
          `buffer=`, `flush=`, `gzip`, `if=`.",
     ),
-    supported("log_format", HTTP, TWO_OR_MORE, Setter::Http(log_format), "A format for `access_log`, with `escape=`."),
+    supported(
+        "log_format",
+        HTTP | STREAM,
+        TWO_OR_MORE,
+        Setter::Serving(log_format),
+        "A format for `access_log`, with `escape=`.",
+    ),
     supported(
         "log_subrequest",
         HTTP_LEVELS,
@@ -48,16 +55,17 @@ pub const TABLE: &[Directive] = &[
     ),
     supported(
         "open_log_file_cache",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         ONE_TO_FOUR,
         Setter::Level(open_log_file_cache),
         "Keeps access logs with variables in their path open: `max=`, `inactive=`, `min_uses=`, `valid=`, or `off` (off).",
     ),
 ];
 
-fn log_format(http: &mut RawHttp, line: &Line) -> Recorded {
+fn log_format(serving: &mut RawServing, line: &Line) -> Recorded {
     let name = line.arg(0);
-    if http.log_formats.iter().any(|format| format.name.text == name.text) || name.text == "combined" {
+    let is_known = serving.log_formats.iter().any(|format| format.name.text == name.text);
+    if is_known || (name.text == "combined" && serving.protocol == Protocol::Http) {
         return Err(Fault::new(name.span, format!("duplicate \"log_format\" name \"{}\"", name.text)));
     }
     let mut words = &line.args()[1..];
@@ -76,7 +84,7 @@ fn log_format(http: &mut RawHttp, line: &Line) -> Recorded {
         };
         words = rest;
     }
-    http.log_formats.push(RawLogFormat { name: name.clone(), escape, line: words.to_vec() });
+    serving.log_formats.push(RawLogFormat { name: name.clone(), escape, line: words.to_vec() });
     Ok(())
 }
 
@@ -193,9 +201,12 @@ fn open_log_file_cache(level: &mut RawLevel, line: &Line) -> Recorded {
 
 /// Makes all formats known.
 pub fn resolve_formats(raw: &[RawLogFormat], span: Span, scope: &mut Scope<'_>) {
-    let line = scope.template_of(COMBINED, span);
-    let combined = LogFormat { name: "combined".into(), escape: Escape::Default, line };
-    scope.log_formats.insert("combined".to_owned(), Arc::new(combined));
+    scope.log_formats.clear();
+    if scope.protocol == Protocol::Http {
+        let line = scope.template_of(COMBINED, span);
+        let combined = LogFormat { name: "combined".into(), escape: Escape::Default, line };
+        scope.log_formats.insert("combined".to_owned(), Arc::new(combined));
+    }
     for format in raw {
         // Each word by itself: one that ends in `$name` must not grow by the next.
         let parts = format.line.iter().flat_map(|word| scope.template(word).parts).collect();
@@ -207,9 +218,17 @@ pub fn resolve_formats(raw: &[RawLogFormat], span: Span, scope: &mut Scope<'_>) 
 
 /// What is logged where nothing is said.
 pub fn defaults(prefix: &Path, scope: &mut Scope<'_>) -> Arc<[AccessLog]> {
+    if scope.protocol == Protocol::Stream {
+        return Arc::default();
+    }
     let path = prefix.join(ACCESS_LOG);
-    scope.access_files.push(AccessFile { path, buffer_bytes: 0, flush: None, gzip: None });
-    let target = AccessLogTarget::File(AccessFileId(0));
+    let at = place(
+        &mut scope.access_files,
+        |known| known.path == path,
+        || AccessFile { path: path.clone(), buffer_bytes: 0, flush: None, gzip: None },
+    );
+    let Ok(at) = u16::try_from(at) else { return Arc::default() };
+    let target = AccessLogTarget::File(AccessFileId(at));
     let format = scope.log_formats.get("combined").cloned();
     format.map(|format| AccessLog { target, format, condition: None }).into_iter().collect()
 }
@@ -228,11 +247,15 @@ pub fn resolve(raw: &RawLogs, around: &Arc<[AccessLog]>, scope: &mut Scope<'_>) 
 fn resolve_one(log: &RawAccessLog, scope: &mut Scope<'_>) -> Option<AccessLog> {
     let name = log.format.as_ref().map_or("combined", |word| word.text.as_str());
     let Some(format) = scope.log_formats.get(name).cloned() else {
+        if log.format.is_none() {
+            let fault = Fault::new(log.span, "log format is not specified");
+            scope.env.fault(fault.help("define one with `log_format` in `stream`, and name it behind the file"));
+        }
         if let Some(word) = &log.format {
             let fault = Fault::new(word.span, format!("unknown log format \"{name}\""));
             scope.env.fault(match nearest(name, scope.log_formats.keys().map(String::as_str)) {
                 Some(known) => fault.help(format!("did you mean `{known}`?")),
-                None => fault.help(format!("define it in `http`: `log_format {name} '…';`")),
+                None => fault.help(format!("define it: `log_format {name} '…';`")),
             });
         }
         return None;

@@ -6,26 +6,26 @@ use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::parser::Node;
-use crate::config::raw::{RawHttp, RawMap, RawMapEntry, RawMapKey};
+use crate::config::raw::{RawMap, RawMapEntry, RawMapKey, RawServing};
 use crate::config::scope::Scope;
 use crate::config::table::*;
 use crate::model::{Map, MapValue, Template};
 
 pub const TABLE: &[Directive] = &[supported(
     "map",
-    HTTP,
+    HTTP | STREAM,
     block(TWO),
-    Setter::Http(map),
+    Setter::Serving(map),
     "A variable whose value depends on others: exact values, `hostnames`, expressions, `default`, `volatile`.",
 )];
 
-fn map(http: &mut RawHttp, line: &Line) -> Recorded {
+fn map(serving: &mut RawServing, line: &Line) -> Recorded {
     let target = line.arg(1);
     let Some(name) = target.text.strip_prefix('$').filter(|name| !name.is_empty()) else {
         let fault = Fault::new(target.span, format!("invalid variable name \"{}\"", target.text));
         return Err(fault.help("the second argument is the new variable, as in `map $http_upgrade $kind { … }`"));
     };
-    line.env.names.borrow_mut().add_map(name, http.maps.len(), target.span)?;
+    line.env.names.borrow_mut().add_map(name, serving.first_map + serving.maps.len(), target.span)?;
     let mut map = RawMap {
         name: name.to_owned(),
         source: line.arg(0).clone(),
@@ -39,7 +39,7 @@ fn map(http: &mut RawHttp, line: &Line) -> Recorded {
             line.env.fault(fault);
         }
     }
-    http.maps.push(map);
+    serving.maps.push(map);
     Ok(())
 }
 

@@ -25,6 +25,7 @@ pub mod real_ip;
 pub mod resolver;
 pub mod rewrite;
 pub mod server;
+pub mod stream;
 mod syslog;
 pub mod tunnel;
 pub mod upstream;
@@ -63,6 +64,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     real_ip::TABLE,
     log::TABLE,
     error_log::TABLE,
+    stream::TABLE,
 ];
 
 /// Every directive.
@@ -112,12 +114,12 @@ mod tests {
             let contexts = match setter {
                 Setter::Process(_) => MAIN | EVENTS,
                 Setter::Level(_) | Setter::Time(_) | Setter::Size(_) | Setter::Number(_) | Setter::Flag(_) => {
-                    HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION | LIMIT_EXCEPT
+                    HTTP_LEVELS | IF_IN_SERVER | IF_IN_LOCATION | LIMIT_EXCEPT | STREAM_LEVELS
                 }
-                Setter::Http(_) => HTTP,
-                Setter::Server(_) => SERVER,
+                Setter::Serving(_) => HTTP | STREAM,
+                Setter::Server(_) => SERVER | STREAM_SERVER,
                 Setter::Location(_) => LOCATION | IF_IN_LOCATION | LIMIT_EXCEPT,
-                Setter::Upstream(_) => UPSTREAM,
+                Setter::Upstream(_) => UPSTREAM | STREAM_UPSTREAM,
                 Setter::Block(_) | Setter::Include => continue,
             };
             assert_eq!(directive.contexts & !contexts, 0, "{}", directive.name);

@@ -11,7 +11,7 @@ use crate::config::diagnostic::{Fault, nearest};
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawLevel, RawLocation, RawMatching, RawProxy, RawProxyPass, RawSetHeader};
-use crate::config::scope::Scope;
+use crate::config::scope::{HTTP_PORT, Scope};
 use crate::config::source::Span;
 use crate::config::table::*;
 use crate::config::value;
@@ -19,9 +19,6 @@ use crate::model::{
     Balance, Destination, OwnRedirect, Peer, Proxy, ProxyPass, ProxyRequest, Scheme, SetHeader, Template, Upstream,
     UpstreamId, UpstreamKeepalive,
 };
-
-/// Port of `http://` without a port.
-pub const HTTP_PORT: u16 = 80;
 
 pub const TABLE: &[Directive] = &[
     supported(
@@ -42,7 +39,8 @@ pub const TABLE: &[Directive] = &[
         "proxy_connect_timeout",
         |level| &mut level.proxy.connect_timeout,
         "How long connecting to a peer may take (60s).",
-    ),
+    )
+    .also(STREAM_LEVELS),
     level_time(
         "proxy_read_timeout",
         |level| &mut level.proxy.read_timeout,
@@ -237,7 +235,7 @@ fn default_redirect(target: &str, uri: &str, location: &RawLocation) -> OwnRedir
 }
 
 /// The group of that name, or one made of the addresses of the host.
-fn group(address: &Address, authority: &str, span: Span, scope: &mut Scope<'_>) -> Result<UpstreamId, Fault> {
+pub fn group(address: &Address, authority: &str, span: Span, scope: &mut Scope<'_>) -> Result<UpstreamId, Fault> {
     let key = match address {
         Address::Unix(_) => authority.to_owned(),
         Address::Inet(host) => {
@@ -253,13 +251,13 @@ fn group(address: &Address, authority: &str, span: Span, scope: &mut Scope<'_>) 
                     }
                 };
             }
-            format!("{name}:{}", host.port.unwrap_or(HTTP_PORT))
+            format!("{name}:{}", scope.port(host, authority, span)?)
         }
     };
     if let Some(id) = scope.upstream_ids.get(&key) {
         return Ok(*id);
     }
-    let addresses = scope.addresses(address, HTTP_PORT, authority, span).map_err(|fault| {
+    let addresses = scope.addresses(address, authority, span).map_err(|fault| {
         let blocks = scope.upstreams.iter().filter(|group| group.is_block).map(|group| &*group.name);
         match nearest(authority, blocks) {
             Some(name) => fault.help(format!("did you mean the upstream `{name}`?")),
@@ -277,6 +275,7 @@ fn group(address: &Address, authority: &str, span: Span, scope: &mut Scope<'_>) 
     });
     let upstream = Upstream {
         name: authority.into(),
+        protocol: scope.protocol,
         is_block: false,
         balance: Balance::RoundRobin,
         peers: peers.collect(),

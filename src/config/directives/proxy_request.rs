@@ -43,23 +43,26 @@ pub const TABLE: &[Directive] = &[
         |level| &mut level.proxy.request.request_buffering,
         "Whether a body is read to its end before a peer is connected (on).",
     ),
-    level("proxy_bind", ONE_OR_TWO, bind, "Local address of connections to peers (off)."),
+    level("proxy_bind", ONE_OR_TWO, bind, "Local address of connections to peers (off).").also(STREAM_LEVELS),
     level_flag(
         "proxy_socket_keepalive",
         |level| &mut level.proxy.request.socket_keepalive,
         "TCP keep-alive probes to peers (off).",
-    ),
+    )
+    .also(STREAM_LEVELS),
     level("proxy_next_upstream", ONE_OR_MORE, next_upstream, "When another peer is tried (error timeout)."),
     level_number(
         "proxy_next_upstream_tries",
         |level| &mut level.proxy.next_upstream.tries,
         "Most peers that one request is sent to (0, no limit).",
-    ),
+    )
+    .also(STREAM_LEVELS),
     level_time(
         "proxy_next_upstream_timeout",
         |level| &mut level.proxy.next_upstream.timeout,
         "Time after which no other peer is tried (0, no limit).",
-    ),
+    )
+    .also(STREAM_LEVELS),
 ];
 
 fn bind(level: &mut RawLevel, line: &Line) -> Recorded {

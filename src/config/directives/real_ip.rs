@@ -16,7 +16,7 @@ use crate::model::{Network, RealIp, RealIpHeader, Source};
 pub const TABLE: &[Directive] = &[
     supported(
         "set_real_ip_from",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         ONE,
         Setter::Level(|level, line| {
             level.real_ip.from.push(line.arg(0).clone());
@@ -64,6 +64,12 @@ impl Default for RealIpParts {
 }
 
 impl RealIpParts {
+    /// Where connections have no fields.
+    #[must_use]
+    pub fn of_connections() -> Self {
+        Self { header: RealIpHeader::ProxyProtocol, ..Self::default() }
+    }
+
     #[must_use]
     pub fn settings(&self) -> Option<Arc<RealIp>> {
         self.settings.clone()

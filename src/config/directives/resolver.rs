@@ -19,16 +19,16 @@ const TIMEOUT_DOC: &str = "How long resolving a name may take (30s).";
 const DNS_PORT: u16 = 53;
 
 pub const TABLE: &[Directive] = &[
-    level("resolver", ONE_OR_MORE, |level, line| line.once(&mut level.resolver, read), DOC),
-    level_time("resolver_timeout", |level| &mut level.resolver_timeout, TIMEOUT_DOC),
+    level("resolver", ONE_OR_MORE, |level, line| line.once(&mut level.resolver, read), DOC).also(STREAM_LEVELS),
+    level_time("resolver_timeout", |level| &mut level.resolver_timeout, TIMEOUT_DOC).also(STREAM_LEVELS),
     supported(
         "resolver",
-        UPSTREAM,
+        UPSTREAM | STREAM_UPSTREAM,
         ONE_OR_MORE,
         Setter::Upstream(|upstream: &mut RawUpstream, line| line.once(&mut upstream.resolver, read)),
         DOC,
     ),
-    supported("resolver_timeout", UPSTREAM, ONE, Setter::Upstream(upstream_timeout), TIMEOUT_DOC),
+    supported("resolver_timeout", UPSTREAM | STREAM_UPSTREAM, ONE, Setter::Upstream(upstream_timeout), TIMEOUT_DOC),
 ];
 
 fn upstream_timeout(upstream: &mut RawUpstream, line: &Line) -> Recorded {

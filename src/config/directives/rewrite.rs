@@ -31,7 +31,7 @@ pub const TABLE: &[Directive] = &[
         Setter::Block(Block::If),
         "Steps, and in a location settings, for requests that a condition holds for.",
     ),
-    supported("set", STEPS, TWO, Setter::Level(set), "Gives a variable a value while a request runs."),
+    supported("set", STEPS | STREAM_SERVER, TWO, Setter::Level(set), "Gives a variable a value while a request runs."),
     supported("break", STEPS, NO_ARGS, Setter::Level(record_break), "Ends the steps of the location."),
     supported(
         "return",

@@ -13,7 +13,7 @@ use crate::config::value;
 use crate::model::{Keepalive, ServerName};
 
 pub const TABLE: &[Directive] = &[
-    supported("server", HTTP, block(NO_ARGS), Setter::Block(Block::Server), "A virtual server."),
+    supported("server", HTTP | STREAM, block(NO_ARGS), Setter::Block(Block::Server), "A virtual server."),
     supported(
         "listen",
         SERVER,
@@ -24,14 +24,14 @@ pub const TABLE: &[Directive] = &[
     ),
     supported(
         "server_name",
-        SERVER,
+        SERVER | STREAM_SERVER,
         ONE_OR_MORE,
         Setter::Server(server_name),
         "Hosts of the server: names, `*.` and `.*` wildcards, `~` expressions (`\"\"`).",
     ),
 ];
 
-fn listen(server: &mut RawServer, line: &Line) -> Recorded {
+pub fn listen(server: &mut RawServer, line: &Line) -> Recorded {
     let word = line.arg(0);
     let target = address::listen(&word.text).map_err(|words| {
         let fault = Fault::new(word.span, format!("{words} in \"{}\" of the \"listen\" directive", word.text));

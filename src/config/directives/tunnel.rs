@@ -23,14 +23,16 @@ pub const TABLE: &[Directive] = &[
         ONE_OR_TWO,
         |level, line| line.once(&mut level.tunnel.lifetime, |line| or_off(line, lifetime)),
         "Longest life of a tunnel; `jitter=TIME` adds a random part of that for each (`off`).",
-    ),
+    )
+    .also(STREAM_LEVELS),
     level(
         "tunnel_drain",
         ONE,
         |level, line| line.once(&mut level.tunnel.drain, |line| or_off(line, drain)),
         "Ends the tunnels of a generation that was replaced (HUP) or is to end (QUIT) with 1001, evenly spread over this \
          long, which may be `0`; without it they stay until they end, or `worker_shutdown_timeout` is over (`off`).",
-    ),
+    )
+    .also(STREAM_LEVELS),
     level(
         "tunnel_ping",
         ONE_OR_TWO,
@@ -50,7 +52,8 @@ pub const TABLE: &[Directive] = &[
         |level, line| line.once(&mut level.tunnel.keepalive, |line| or_off(line, keepalive)),
         "TCP keep-alive on both sockets of a tunnel that is older than a second: `idle=`, `interval=`, `count=`, and \
          `user_timeout=` for bytes that nobody acknowledges (`idle=2m user_timeout=3m`).",
-    ),
+    )
+    .also(STREAM_LEVELS),
     level_flag(
         "tunnel_frames",
         |level| &mut level.tunnel.frames,
@@ -176,5 +179,6 @@ pub fn resolve(raw: &RawTunnel, outer: &Tunnel, proxy: &Proxy, client: &Client) 
         max_message: raw.max_message.unwrap_or(outer.max_message),
         keepalive: raw.keepalive.unwrap_or(outer.keepalive),
         frames: raw.frames.unwrap_or(outer.frames),
+        ends_with_either: outer.ends_with_either,
     }
 }

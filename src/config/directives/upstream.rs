@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::proxy::{HTTP_PORT, keepalive_defaults};
+use super::proxy::keepalive_defaults;
 use super::resolver;
 use crate::config::address::{self, Address, Host};
 use crate::config::diagnostic::Fault;
@@ -14,10 +14,16 @@ use crate::config::value;
 use crate::model::{Balance, Followed, Peer, PeerAddress, ResolverId, Upstream, UpstreamKeepalive};
 
 pub const TABLE: &[Directive] = &[
-    supported("upstream", HTTP, block(ONE), Setter::Block(Block::Upstream), "A group of peers, chosen by round robin."),
+    supported(
+        "upstream",
+        HTTP | STREAM,
+        block(ONE),
+        Setter::Block(Block::Upstream),
+        "A group of peers, chosen by round robin.",
+    ),
     supported(
         "server",
-        UPSTREAM,
+        UPSTREAM | STREAM_UPSTREAM,
         ONE_OR_MORE,
         Setter::Upstream(server),
         "A peer: address and `weight=`, `max_fails=`, `fail_timeout=`, `max_conns=`, `resolve`, `backup`, `down`.",
@@ -123,7 +129,10 @@ pub fn resolve(raw: &RawUpstream, resolver: Option<ResolverId>, timeout: Duratio
     for server in &raw.servers {
         if let Some(host) = followed_host(server) {
             match resolver {
-                Some(resolver) => followed.push(follow(server, &host, resolver, timeout)),
+                Some(resolver) => match follow(server, &host, resolver, timeout, scope) {
+                    Ok(one) => followed.push(one),
+                    Err(fault) => scope.env.fault(fault),
+                },
                 None => scope.env.fault(no_resolver(server, raw)),
             }
             continue;
@@ -149,6 +158,7 @@ pub fn resolve(raw: &RawUpstream, resolver: Option<ResolverId>, timeout: Duratio
     let name = raw.name.text.as_str();
     let upstream = Upstream {
         name: name.into(),
+        protocol: scope.protocol,
         is_block: true,
         balance: Balance::RoundRobin,
         peers,
@@ -169,11 +179,17 @@ fn followed_host(raw: &RawPeer) -> Option<Host> {
     }
 }
 
-fn follow(raw: &RawPeer, host: &Host, resolver: ResolverId, timeout: Duration) -> Followed {
-    let port = host.port.unwrap_or(HTTP_PORT);
+fn follow(
+    raw: &RawPeer,
+    host: &Host,
+    resolver: ResolverId,
+    timeout: Duration,
+    scope: &Scope<'_>,
+) -> Result<Followed, Fault> {
+    let port = scope.port(host, &raw.address.text, raw.address.span)?;
     let nowhere = PeerAddress::Ip((std::net::Ipv4Addr::UNSPECIFIED, port).into());
     let peer = peer(raw, nowhere, &raw.address.text);
-    Followed { resolver, timeout, host: host.name.as_str().into(), port, peer, is_backup: raw.is_backup }
+    Ok(Followed { resolver, timeout, host: host.name.as_str().into(), port, peer, is_backup: raw.is_backup })
 }
 
 fn no_resolver(raw: &RawPeer, group: &RawUpstream) -> Fault {
@@ -198,6 +214,6 @@ fn resolve_peer(raw: &RawPeer, scope: &Scope<'_>) -> Result<Vec<Peer>, Fault> {
     let text = raw.address.text.as_str();
     let address =
         address::peer(text).map_err(|words| Fault::new(raw.address.span, format!("{words} in upstream \"{text}\"")))?;
-    let found = scope.addresses(&address, HTTP_PORT, text, raw.address.span)?;
+    let found = scope.addresses(&address, text, raw.address.span)?;
     Ok(found.into_iter().map(|(address, name)| peer(raw, address, &name)).collect())
 }

@@ -32,11 +32,11 @@ fn names_contexts_and_arguments_are_checked() {
 
 #[test]
 fn refusals_say_why_once_and_what_to_do() {
-    let text = "http { server { ssl_certificate a; ssl_certificate b; } }\nstream { anything { at all; } }\n";
+    let text = "http { server { ssl_certificate a; ssl_certificate b; } }\nmail { anything { at all; } }\n";
     let told = try_load(text).unwrap_err();
     assert_eq!(told.len(), 2);
     assert!(told[0].message.starts_with("\"ssl_certificate\" directive is refused: "));
-    assert!(told[1].message.starts_with("\"stream\" directive is refused: "));
+    assert!(told[1].message.starts_with("\"mail\" directive is refused: "));
     assert!(told.iter().all(|fault| fault.detail.contains("= help: ")));
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::limits::{PROCESS_IDLE_DESCRIPTORS, SHARD_IDLE_DESCRIPTORS};
 use crate::model::{
-    Content, Destination, ErrorLogTarget, Generation, ListenAddress, Location, Part, PeerAddress, Serving, Template,
-    UpstreamId, Variable,
+    Content, Destination, ErrorLogTarget, Generation, ListenAddress, Location, Part, PeerAddress, Serving, Stream,
+    StreamAnswer, Template, UpstreamId, Variable,
 };
 use crate::observe::access_log::AccessLogs;
 
@@ -103,26 +103,33 @@ impl Demand {
         };
         for server in serving.listeners.iter().flat_map(|listener| &listener.servers) {
             demand.walk(serving, &server.root);
+            if let Some(Stream { answer: StreamAnswer::Pass(destination), .. }) = &server.stream {
+                demand.note(serving, &server.root, destination);
+            }
         }
         demand
     }
 
     fn walk(&mut self, serving: &Serving, location: &Location) {
         if let Content::Proxy(pass) = &location.content {
-            match &pass.destination {
-                Destination::Group { upstream, .. } => {
-                    let followed = &serving.upstreams[usize::from(upstream.0)].followed;
-                    self.has_evaluated |= followed.iter().any(|name| !name.is_backup);
-                    let source = source(serving, location.proxy.request.bind.as_ref());
-                    let group = group(serving, *upstream, source);
-                    if !self.groups.contains(&group) {
-                        self.groups.push(group);
-                    }
-                }
-                Destination::Evaluated(_) => self.has_evaluated = true,
-            }
+            self.note(serving, location, &pass.destination);
         }
         location.inner().for_each(|inner| self.walk(serving, inner));
+    }
+
+    fn note(&mut self, serving: &Serving, location: &Location, destination: &Destination) {
+        match destination {
+            Destination::Group { upstream, .. } => {
+                let followed = &serving.upstreams[usize::from(upstream.0)].followed;
+                self.has_evaluated |= followed.iter().any(|name| !name.is_backup);
+                let source = source(serving, location.proxy.request.bind.as_ref());
+                let group = group(serving, *upstream, source);
+                if !self.groups.contains(&group) {
+                    self.groups.push(group);
+                }
+            }
+            Destination::Evaluated(_) => self.has_evaluated = true,
+        }
     }
 
     /// Descriptors that are open before the first connection comes.

@@ -79,18 +79,11 @@ pub const TABLE: &[Directive] = &[
         "Remove the block: longhaul reports to nobody.",
     ),
     refused(
-        "stream",
-        MAIN,
-        block(NO_ARGS),
-        "TCP and UDP without HTTP are not built yet",
-        "Remove the block, or keep it in an nginx beside longhaul.",
-    ),
-    refused(
         "tcp",
         MAIN,
         block(NO_ARGS),
-        "the block of the nginx_tcp_proxy module is not built yet",
-        "For WebSockets write an `http` block with `upstream` and `proxy_pass http://NAME;`: upgrades are tunnelled.",
+        "the block of the nginx_tcp_proxy module is not built",
+        "For WebSockets write an `http` block with `upstream` and `proxy_pass http://NAME;`, for all else a `stream` block.",
     ),
     refused(
         "mail",

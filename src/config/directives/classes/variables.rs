@@ -5,7 +5,7 @@
 const TLS: &str = "TLS is not built yet";
 const COMMERCIAL: &str = "it belongs to the commercial nginx and is not built";
 const GEOIP: &str = "GeoIP databases are not read";
-const STREAM: &str = "it exists in `stream` alone, which is not built yet";
+const STREAM: &str = "it exists in `stream` alone";
 const SCRIPT: &str = "the FastCGI protocol is not built";
 const CACHE: &str = "answers are not cached";
 const BROWSER: &str = "telling browsers apart is not built; use `map $http_user_agent`";

@@ -1,0 +1,175 @@
+//! A connection to a server of `stream`: whether it may go on, and then a text, or a peer and the tunnel between both.
+//!
+//! It goes the way of an exchange without a head: the client's address, `set`, limits and rules, the peer. What it may
+//! say it says by bytes alone: a failure closes it. No byte of the client is read before the tunnel, unless it came
+//! together with the header of the PROXY protocol.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::client::Client;
+use super::exchange::Exchange;
+use super::failure::{Cause, Failure, Phase};
+use super::handover::{Ends, Handover, Kept};
+use super::linger::linger;
+use super::peer::PeerConnection;
+use super::retry::Retry;
+use super::{Shard, admission, destination, pass, real_ip};
+use crate::http::{Fields, Method, RequestHead, Version};
+use crate::model::{Destination, LogLevel, Stream, StreamAnswer, Template};
+use crate::net::accept::ClientAddress;
+use crate::net::{moment, proxy_protocol};
+use crate::observe::outcome::{ConnectionEnd, ExchangeEnd};
+use crate::sys::errno::Errno;
+use crate::upstream::Tried;
+
+/// What a connection came to.
+enum Came {
+    /// The client has its text.
+    Answered,
+    Tunnel(Box<Handover>),
+}
+
+/// Serves a connection until it ends or becomes a tunnel. `raw` is what came behind the header of the PROXY protocol.
+pub async fn serve(shard: &Shard, client: Client, raw: Vec<u8>) -> Option<Ends> {
+    let came = run(shard, &client).await;
+    let end = match &came {
+        Ok(Came::Tunnel(_)) => ConnectionEnd::Tunnelled,
+        Ok(Came::Answered) => ConnectionEnd::Answered,
+        Err(Ended) => ConnectionEnd::Failed,
+    };
+    shard.own_metrics().connection_ended(end);
+    let Ok(Came::Tunnel(handover)) = came else { return None };
+    let (number, id) = (client.number, shard.default_server(client.listener).root.error_log);
+    match handover.join(client, raw) {
+        Ok(ends) => Some(ends),
+        Err(error) => {
+            let text = format_args!("tunnel could not be opened: no descriptor ({})", Errno(&error));
+            shard.logs.error.write(id, LogLevel::Crit, Some(number), text);
+            None
+        }
+    }
+}
+
+/// A failure that was told.
+struct Ended;
+
+async fn run(shard: &Shard, client: &Client) -> Result<Came, Ended> {
+    let mut exchange = Exchange::new(shard, client, no_head(), 0, client.accepted_at);
+    let came = Box::pin(go(&mut exchange)).await;
+    match came {
+        Ok(Came::Tunnel(handover)) => return Ok(Came::Tunnel(handover)),
+        Ok(Came::Answered) => {
+            shard.own_metrics().exchange_ended(ExchangeEnd::Answered);
+            exchange.sent.borrow_mut().status = 200;
+        }
+        Err(failure) => {
+            exchange.report(failure.level(), format_args!("{failure}"));
+            shard.own_metrics().exchange_ended(failure.end());
+            exchange.sent.borrow_mut().status = status_of(&failure);
+            exchange.write_access_log();
+            return Err(Ended);
+        }
+    }
+    exchange.write_access_log();
+    // What the client says unasked would turn the close into a reset, which takes the text away again.
+    if !client.stream.is_quiet() {
+        linger(client, exchange.location.client.lingering, Vec::new()).await;
+    }
+    Ok(Came::Answered)
+}
+
+/// nginx knows few statuses in `stream`.
+fn status_of(failure: &Failure) -> u16 {
+    match failure.status() {
+        504 => 502,
+        408 | 499 => 200,
+        status => status,
+    }
+}
+
+/// There is no request.
+fn no_head() -> RequestHead {
+    RequestHead {
+        method: Method::Other(Box::default()),
+        target: Box::default(),
+        version: Version::Http10,
+        fields: Fields::new(),
+        line: Box::default(),
+    }
+}
+
+async fn go(exchange: &mut Exchange<'_>) -> Result<Came, Failure> {
+    real_ip::apply(exchange);
+    exchange.run_steps(&Arc::clone(&exchange.location))?;
+    admission::check(exchange).await?;
+    let server = Arc::clone(&exchange.server);
+    let Some(stream) = &server.stream else {
+        return Err(Failure::new(Phase::ProcessingRequest, Cause::Refused(500, "a server of http in stream")));
+    };
+    match &stream.answer {
+        StreamAnswer::Return(text) => say(exchange, text).await.map(|()| Came::Answered),
+        StreamAnswer::Pass(to) => {
+            let peer = connect(exchange, to).await?;
+            hand_over(exchange, stream, peer).await.map(|handover| Came::Tunnel(Box::new(handover)))
+        }
+    }
+}
+
+/// `return`.
+async fn say(exchange: &Exchange<'_>, text: &Template) -> Result<(), Failure> {
+    let text = exchange.evaluate(text);
+    let stream = &exchange.client.stream;
+    let mut written = 0;
+    let result = stream.write_all(&text, exchange.location.client.send_timeout, &mut written).await;
+    exchange.sent.borrow_mut().bytes += written;
+    result.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
+    Ok(())
+}
+
+/// A connection to a peer, another one where the first cannot be connected.
+async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<PeerConnection, Failure> {
+    let destination = destination::of_stream(exchange, to).await?;
+    let proxy = Arc::clone(&exchange.location.proxy);
+    let mut tried = Tried::default();
+    let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &Method::Get);
+    let nothing: Rc<[u8]> = Rc::default();
+    loop {
+        match pass::choose(exchange, &destination, &mut tried, &proxy, &nothing, true).await {
+            Ok(peer) => return Ok(peer),
+            Err(failure) if retry.allows(&failure, false) => {
+                exchange.report(failure.level(), format_args!("{failure}"));
+                retry.used();
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+async fn hand_over(exchange: &mut Exchange<'_>, stream: &Stream, peer: PeerConnection) -> Result<Handover, Failure> {
+    exchange.phase = Phase::SendingRequest;
+    let PeerConnection { stream: upstream, raw, lease, .. } = peer;
+    if stream.proxy_protocol {
+        let header = proxy_protocol::write(source(exchange.remote), exchange.client.local());
+        let timeout = exchange.location.proxy.connect_timeout;
+        let mut written = 0;
+        let result = upstream.write_all(&header, timeout, &mut written).await;
+        exchange.note_sent(written, 0);
+        if let Err(error) = result {
+            lease.failed(moment::now());
+            return Err(Failure::upstream(Phase::SendingRequest, "send()", error));
+        }
+    }
+    exchange.sent.borrow_mut().status = 200;
+    let settings = Arc::clone(&exchange.location.tunnel);
+    let places = std::mem::take(&mut exchange.places);
+    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places);
+    Ok(Handover { upstream, to_client: raw, frames: false, settings, kept })
+}
+
+fn source(remote: ClientAddress) -> Option<std::net::SocketAddr> {
+    match remote {
+        ClientAddress::Ip(address) => Some(address),
+        ClientAddress::Unix => None,
+    }
+}
