@@ -53,7 +53,7 @@ const MODULES: &[Module] = &[
     on_request("http_stub_status_module", LOCATION, &["stub_status"]),
     on_request("http_perl_module", LOCATION, &["perl"]),
     default("http-cache", LOCATION, &["proxy_cache", "proxy_cache_key", "proxy_cache_valid"]),
-    default("http_charset_module", LOCATION, &["charset"]),
+    default("http_charset_module", LOCATION, &["charset", "charset_types"]),
     default("http_gzip_module", LOCATION, &["gzip", "gzip_types"]),
     default("http_ssi_module", LOCATION, &["ssi"]),
     default("http_userid_module", LOCATION, &["userid"]),

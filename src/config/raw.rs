@@ -70,6 +70,8 @@ pub struct RawLevel {
     pub logs: RawLogs,
     /// The rewrite phase in order.
     pub steps: Vec<RawStep>,
+    pub charset: Option<Word>,
+    pub charset_types: Option<Vec<String>>,
     pub limit_rate: Option<Word>,
     pub limit_rate_after: Option<Word>,
     pub rewrite_log: Option<bool>,

@@ -14,14 +14,15 @@ use super::directives::gzip::{self, GzipParts};
 use super::directives::real_ip::{self, RealIpParts};
 use super::directives::stream::{self, StreamParts};
 use super::directives::{
-    client, error_log, error_page, geo, limit, log, map, proxy, rate, resolver, rewrite, server, tunnel, upstream,
+    charset, client, error_log, error_page, geo, limit, log, map, media_types, proxy, rate, resolver, rewrite, server,
+    tunnel, upstream,
 };
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawServing, RawStep};
 use super::scope::Scope;
 use crate::model::{
     AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, If, LimitExcept, Limits, Location, LogCacheId,
-    Matching, Protocol, Proxy, ResolverId, Server, Serving, Step, Template, Tunnel,
+    Matching, MediaTypes, Protocol, Proxy, ResolverId, Server, Serving, Step, Template, Tunnel,
 };
 
 /// All settings of one level.
@@ -39,6 +40,8 @@ struct Level {
     error_log: Option<ErrorLogId>,
     added: AddedParts,
     gzip: GzipParts,
+    charset: Template,
+    charset_types: MediaTypes,
     limit_rate: Template,
     limit_rate_after: Template,
     error_pages: ErrorPages,
@@ -76,6 +79,8 @@ impl Level {
             error_log: None,
             added: AddedParts::default(),
             gzip: GzipParts::default(),
+            charset: Template::default(),
+            charset_types: charset::types(),
             limit_rate: Template::default(),
             limit_rate_after: Template::default(),
             error_pages: ErrorPages::default(),
@@ -107,6 +112,8 @@ impl Level {
             error_log: error_log::resolve(&raw.logs.error, self.error_log, scope),
             added: added_fields::resolve(&raw.added, &self.added, scope),
             gzip: gzip::resolve(&raw.gzip, &self.gzip),
+            charset: charset::resolve(raw.charset.as_ref(), &self.charset, scope),
+            charset_types: media_types::resolve(raw.charset_types.as_ref(), &self.charset_types),
             limit_rate: rate::resolve(raw.limit_rate.as_ref(), &self.limit_rate, scope),
             limit_rate_after: rate::resolve(raw.limit_rate_after.as_ref(), &self.limit_rate_after, scope),
             error_pages: error_page::resolve(raw, &self.error_pages, scope),
@@ -142,6 +149,8 @@ impl Level {
             error_log: self.error_log,
             added: self.added.fields,
             gzip: self.gzip.settings(),
+            charset: self.charset,
+            charset_types: self.charset_types,
             limit_rate: self.limit_rate,
             limit_rate_after: self.limit_rate_after,
             error_pages: self.error_pages,

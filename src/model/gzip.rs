@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Pattern;
+use super::{MediaTypes, Pattern};
 use crate::limits::{BODY_BUFFER_BYTES, GZIP_PIECE_BYTES_MIN};
 
 /// `gzip` and what goes with it.
@@ -10,8 +10,8 @@ use crate::limits::{BODY_BUFFER_BYTES, GZIP_PIECE_BYTES_MIN};
 pub struct Gzip {
     /// From 1 to 9.
     pub comp_level: u8,
-    /// `gzip_types` in lower case, `text/html` among them; `None` is every type.
-    pub types: Option<Arc<[Box<[u8]>]>>,
+    /// `gzip_types`.
+    pub types: MediaTypes,
     /// Answers that are known to be shorter leave as they are.
     pub min_length: u64,
     /// `gzip_http_version 1.0`.
@@ -31,7 +31,7 @@ impl Default for Gzip {
     fn default() -> Self {
         Self {
             comp_level: 1,
-            types: Some(Arc::new([(*b"text/html").into()])),
+            types: MediaTypes::default(),
             min_length: 20,
             http_1_0: false,
             proxied: GzipProxied { off: true, ..GzipProxied::default() },

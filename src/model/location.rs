@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Access, AccessLog, AddedFields, ErrorLogId, ErrorPages, Gzip, Limits, LogCacheId, Pattern, Proxy, ProxyPass,
-    RealIp, ResolverId, Step, Template, TryFiles, Tunnel,
+    Access, AccessLog, AddedFields, ErrorLogId, ErrorPages, Gzip, Limits, LogCacheId, MediaTypes, Pattern, Proxy,
+    ProxyPass, RealIp, ResolverId, Step, Template, TryFiles, Tunnel,
 };
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
@@ -35,6 +35,9 @@ pub struct Location {
     pub added: AddedFields,
     /// `None` where answers leave as they are.
     pub gzip: Option<Arc<Gzip>>,
+    /// `charset`: what the types of answers name; empty is none.
+    pub charset: Template,
+    pub charset_types: MediaTypes,
     /// `limit_rate`: bytes a second that an answer leaves with; empty is no limit.
     pub limit_rate: Template,
     /// `limit_rate_after`: bytes that leave before it acts.

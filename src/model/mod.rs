@@ -18,6 +18,7 @@ mod limit;
 mod listener;
 mod location;
 mod map;
+mod media_types;
 mod network;
 mod pattern;
 mod process;
@@ -53,6 +54,7 @@ pub use location::{
     Alias, BodyFile, Client, Content, IfModifiedSince, LimitExcept, Lingering, Location, Matching, MediaType,
 };
 pub use map::{Map, MapValue};
+pub use media_types::MediaTypes;
 pub use network::Network;
 pub use pattern::{NamedCapture, Pattern};
 pub use process::{Affinity, Process, Workers};

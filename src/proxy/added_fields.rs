@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::charset;
 use super::exchange::Exchange;
 use super::gzip;
 use super::responder::{Answer, Responder};
@@ -25,11 +26,13 @@ impl Exchange<'_> {
             BodyLength::Length(length) => Some(length),
             BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
         };
-        if self.shown_status.unwrap_or(answer.status) == 204 {
-            // There is nothing that would have a type.
+        let status = self.shown_status.unwrap_or(answer.status);
+        if status == 204 || answer.fields.first(b"content-type").is_some_and(<[u8]>::is_empty) {
+            // There is nothing that would have a type, or nobody knows it.
             answer.fields.remove(b"content-type");
         }
         self.add_headers(answer.status, length, &mut answer.fields);
+        charset::label(self, status, &mut answer.fields);
         if let Some(rules) = &self.location.gzip {
             gzip::choose(self, rules, responder, &mut answer);
         }

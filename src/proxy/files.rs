@@ -18,7 +18,7 @@ use self::ranges::Multipart;
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::responder::Answer;
-use super::{gzip, respond};
+use super::{charset, gzip, respond};
 use crate::http::Method;
 use crate::http::framing::BodyLength;
 use crate::model::Alias;
@@ -150,7 +150,10 @@ async fn send(
     let (status, parts) = match verdict {
         Verdict::Whole => (OK, vec![(0, version.length)]),
         Verdict::Parts(parts) => {
-            multipart = (parts.len() > 1).then(|| Multipart::new(&parts, version.length, content_type, boundary()));
+            multipart = (parts.len() > 1).then(|| {
+                let labelled = charset::labelled(exchange, content_type);
+                Multipart::new(&parts, version.length, labelled.as_deref().unwrap_or(content_type), boundary())
+            });
             (206, parts)
         }
         Verdict::NotModified => (304, Vec::new()),

@@ -11,6 +11,7 @@ mod answer_fields;
 mod answer_variables;
 mod backlog;
 mod body;
+mod charset;
 mod client;
 mod compressor;
 mod computed;

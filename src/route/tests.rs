@@ -28,6 +28,8 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         error_log: None,
         added: AddedFields::default(),
         gzip: None,
+        charset: Template::default(),
+        charset_types: crate::model::MediaTypes::default(),
         limit_rate: Template::default(),
         limit_rate_after: Template::default(),
         error_pages: ErrorPages::default(),

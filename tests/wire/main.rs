@@ -17,6 +17,7 @@ mod balance;
 mod bodies;
 mod broken_configurations;
 mod buffering;
+mod charset;
 mod command_line;
 mod computed;
 mod doctor;

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
+use super::media_types;
 use crate::config::diagnostic::Fault;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawGzip, RawLevel};
 use crate::config::table::*;
 use crate::config::value;
 use crate::model::{Gzip, GzipProxied};
-
-/// What every list of types holds without being told.
-const TYPE: &str = "text/html";
 
 pub const TABLE: &[Directive] = &[
     supported(
@@ -21,7 +19,12 @@ pub const TABLE: &[Directive] = &[
         "Answers with status 200, 403 or 404 are compressed for clients that say so, without `Cache-Control: no-transform` \
          (off).",
     ),
-    level("gzip_types", ONE_OR_MORE, types, "Types that are compressed besides `text/html`; `*` is every type."),
+    level(
+        "gzip_types",
+        ONE_OR_MORE,
+        |level, line| media_types::record(&mut level.gzip.types, line),
+        "Types that are compressed besides `text/html`; `*` is every type.",
+    ),
     level_size(
         "gzip_min_length",
         |level| &mut level.gzip.min_length,
@@ -59,24 +62,6 @@ pub const TABLE: &[Directive] = &[
         "Number and size of buffers for compressed bytes; together at most 32k leave at once (32 4k).",
     ),
 ];
-
-fn types(level: &mut RawLevel, line: &Line) -> Recorded {
-    let is_any = line.args().iter().any(|word| word.text == "*");
-    let known = level.gzip.types.get_or_insert_with(|| vec![TYPE.to_owned()]);
-    if is_any || known.is_empty() {
-        known.clear();
-        return Ok(());
-    }
-    for word in line.args() {
-        let name = word.text.to_ascii_lowercase();
-        if known.contains(&name) {
-            line.env.warn(Fault::new(word.span, format!("duplicate MIME type \"{}\"", word.text)));
-        } else {
-            known.push(name);
-        }
-    }
-    Ok(())
-}
 
 fn comp_level(level: &mut RawLevel, line: &Line) -> Recorded {
     let mut number = None;
@@ -174,11 +159,7 @@ pub fn resolve(raw: &RawGzip, around: &GzipParts) -> GzipParts {
     let outer = &around.rules;
     let rules = Gzip {
         comp_level: raw.comp_level.unwrap_or(outer.comp_level),
-        types: match &raw.types {
-            None => outer.types.clone(),
-            Some(names) if names.is_empty() => None,
-            Some(names) => Some(names.iter().map(|name| name.as_bytes().into()).collect()),
-        },
+        types: media_types::resolve(raw.types.as_ref(), &outer.types),
         min_length: raw.min_length.map_or(outer.min_length, |bytes| bytes as u64),
         http_1_0: raw.http_1_0.unwrap_or(outer.http_1_0),
         proxied: raw.proxied.unwrap_or(outer.proxied),

@@ -4,6 +4,7 @@ pub mod access;
 pub mod added_fields;
 pub mod body;
 pub mod buffering;
+pub mod charset;
 mod classes;
 pub mod client;
 pub mod content;
@@ -16,6 +17,7 @@ pub mod limit;
 pub mod location;
 pub mod log;
 pub mod map;
+pub mod media_types;
 pub mod proxy;
 pub mod proxy_answer;
 pub mod proxy_request;
@@ -54,6 +56,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     content::TABLE,
     added_fields::TABLE,
     gzip::TABLE,
+    charset::TABLE,
     rate::TABLE,
     rewrite::TABLE,
     error_page::TABLE,

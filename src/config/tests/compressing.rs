@@ -4,7 +4,7 @@ use super::*;
 use crate::model::{Gzip, GzipProxied};
 
 fn types(rules: &Gzip) -> String {
-    let names = rules.types.as_ref().map(|names| names.iter().map(|name| String::from_utf8_lossy(name)).collect());
+    let names = rules.types.0.as_ref().map(|names| names.iter().map(|name| String::from_utf8_lossy(name)).collect());
     names.map_or("*".to_owned(), |names: Vec<_>| names.join(" "))
 }
 

@@ -9,7 +9,8 @@ use crate::config::table::{
 const REPLACE: &str = "replacing text in answers is not built";
 const ONLY_SUB: &str = "it acts only together with `sub_filter`, which is refused";
 const ONLY_SSI: &str = "it acts only together with `ssi on`, which is refused";
-const ONLY_CHARSET: &str = "it acts only together with `charset`, which is refused unless it is off";
+const ONLY_CHARSET_MAP: &str =
+    "it acts only where one character set is changed into another, by `charset_map`, which is refused";
 const ONLY_USERID: &str = "it acts only together with `userid`, which is refused unless it is off";
 const ONLY_IMAGE: &str = "it acts only together with `image_filter`, which is refused unless it is off";
 const ONLY_XSLT: &str = "it acts only together with `xslt_stylesheet`, which is refused";
@@ -62,18 +63,8 @@ pub const TABLE: &[Directive] = &[
     accepted("ssi_value_length", HTTP_LEVELS, ONE, ONLY_SSI),
     accepted("ssi_types", HTTP_LEVELS, ONE_OR_MORE, ONLY_SSI),
     accepted("ssi_last_modified", HTTP_LEVELS, FLAG, ONLY_SSI),
-    by_value(
-        "charset",
-        HTTP_LEVELS | IF_IN_LOCATION,
-        ONE,
-        &["off"],
-        "it is the default",
-        "naming and changing the character set of answers is not built yet",
-        "Name it in the type: `default_type \"text/html; charset=utf-8\";` or so in `types`.",
-    ),
-    accepted("source_charset", HTTP_LEVELS | IF_IN_LOCATION, ONE, ONLY_CHARSET),
-    accepted("override_charset", HTTP_LEVELS | IF_IN_LOCATION, FLAG, ONLY_CHARSET),
-    accepted("charset_types", HTTP_LEVELS, ONE_OR_MORE, ONLY_CHARSET),
+    accepted("source_charset", HTTP_LEVELS | IF_IN_LOCATION, ONE, ONLY_CHARSET_MAP),
+    accepted("override_charset", HTTP_LEVELS | IF_IN_LOCATION, FLAG, ONLY_CHARSET_MAP),
     refused(
         "charset_map",
         HTTP,
