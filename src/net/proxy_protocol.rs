@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::limits::PROXY_HEADER_BYTES_MAX;
 
+const PROXY: &[u8; 6] = b"PROXY ";
+const FAMILIES: [&[u8]; 3] = [b"TCP4 ", b"TCP6 ", b"UNKNOWN"];
 const UNKNOWN: &[u8] = b"PROXY UNKNOWN\r\n";
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// The longest first version: the line of two IPv6 addresses.
@@ -40,7 +42,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Option<ProxyHeader>, usize)>, Broke
     if begins(bytes, SIGNATURE) {
         return binary(bytes);
     }
-    if begins(bytes, b"PROXY ") {
+    if begins(bytes, PROXY) {
         return line(bytes);
     }
     Err(Broken)
@@ -68,7 +70,10 @@ fn begins(bytes: &[u8], with: &[u8]) -> bool {
 fn line(bytes: &[u8]) -> Result<Option<(Option<ProxyHeader>, usize)>, Broken> {
     let head = &bytes[..bytes.len().min(LINE_BYTES_MAX)];
     let Some(end) = head.windows(2).position(|pair| pair == b"\r\n") else {
-        return if bytes.len() >= LINE_BYTES_MAX { Err(Broken) } else { Ok(None) };
+        // What can be no header any more is not waited for.
+        let rest = head.get(PROXY.len()..).unwrap_or_default();
+        let is_family = FAMILIES.iter().any(|family| begins(rest, family));
+        return if is_family && bytes.len() < LINE_BYTES_MAX { Ok(None) } else { Err(Broken) };
     };
     let text = std::str::from_utf8(&head[..end]).map_err(|_| Broken)?;
     let mut words = text.split(' ').skip(1);
@@ -231,10 +236,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_reads_back_the_same() {
+        for (source, destination) in [
+            ("192.0.2.1:123", "192.0.2.2:80"),
+            ("[2001:db8::1]:1", "[::1]:65535"),
+            ("[::ffff:192.0.2.1]:1", "10.0.0.1:2"),
+        ] {
+            let (source, destination): (SocketAddr, SocketAddr) =
+                (source.parse().unwrap(), destination.parse().unwrap());
+            let header = whole(&write(Some(source), Some(destination))).unwrap();
+            assert_eq!(header.source.ip(), source.ip().to_canonical());
+            assert_eq!((header.source.port(), header.destination), (source.port(), destination));
+        }
+        let (v4, v6) = (Some("192.0.2.1:1".parse().unwrap()), Some("[::1]:1".parse().unwrap()));
+        for (source, destination) in [(None, v4), (v4, None), (v4, v6), (v6, v4)] {
+            assert_eq!(write(source, destination), b"PROXY UNKNOWN\r\n");
+        }
+    }
+
+    #[test]
     fn what_is_no_header_is_broken() {
         for bad in [
             b"GET / HTTP/1.1\r\n\r\n".as_slice(),
             b"PROXY\r\n",
+            b"PROXY INVALID",
             b"PROXY TCP4 192.0.2.1 192.0.2.2 123\r\n",
             b"PROXY TCP4 192.0.2.1 192.0.2.2 123 99999\r\n",
             b"PROXY TCP4 192.0.2.1 192.0.2.2 123 5 6\r\n",

@@ -41,6 +41,13 @@ pub enum Hole {
     CloseBy,
 }
 
+/// Whether a variable has a value for each peer that was tried. In the line of a tunnel those before the last are final:
+/// their text stands before the hole.
+#[must_use]
+pub fn lists_attempts(variable: &Variable) -> bool {
+    matches!(variable, Variable::UpstreamBytesReceived | Variable::UpstreamBytesSent | Variable::UpstreamResponseTime)
+}
+
 /// The base of holes whose value may be absent: it says whether the format writes `-` for that.
 #[must_use]
 pub fn base_of_absent(escape: Escape) -> u64 {
@@ -59,7 +66,7 @@ pub struct Draft {
 /// The lines of one tunnel, with the location they belong to.
 ///
 /// For each line the place of its log, for a path with variables that path, and for each variable of the format its
-/// value or the base of its hole. Numbers have seven bits a byte, the high bit set on all but the last. A value is its
+/// value or the base of its hole (see [`lists_attempts`]). Numbers have seven bits a byte, the high bit set on all but the last. A value is its
 /// doubled length and its bytes, or the doubled number of a shared word and one.
 #[derive(Debug)]
 pub struct Lines {
@@ -214,7 +221,12 @@ fn render(parts: &[Part], rest: &mut &[u8], words: &mut Words, record: &TunnelRe
         match part {
             Part::Text(text) => out.extend_from_slice(text),
             Part::Variable(variable) => match Hole::of(variable) {
-                Some(hole) => hole.fill(read_number(rest)?, record, out),
+                Some(hole) => {
+                    if lists_attempts(variable) {
+                        read_value(rest, words, out)?;
+                    }
+                    hole.fill(read_number(rest)?, record, out);
+                }
                 None => read_value(rest, words, out)?,
             },
         }
@@ -296,11 +308,12 @@ mod tests {
         let mut draft = Draft::default();
         draft.leave(129);
         draft.value(b"GET", None);
+        draft.value(b"12, ", None);
         draft.leave(0);
         draft.leave(1);
         let variables =
             [Variable::BytesSent, Variable::RequestMethod, Variable::UpstreamBytesSent, Variable::RequestTime];
-        assert_eq!(rendered(&variables, draft).unwrap(), "<4000000129<GET<70<61.006");
+        assert_eq!(rendered(&variables, draft).unwrap(), "<4000000129<GET<12, 70<61.006");
     }
 
     #[test]
@@ -358,7 +371,7 @@ mod tests {
             for (value, base) in &values {
                 draft.value(value.as_bytes(), None);
                 draft.leave(*base);
-                variables.extend([Variable::Uri, Variable::UpstreamBytesSent]);
+                variables.extend([Variable::Uri, Variable::BytesReceived]);
                 expected += &format!("<{value}<{}", base + 70);
             }
             prop_assert_eq!(rendered(&variables, draft).unwrap(), expected);

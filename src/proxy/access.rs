@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::exchange::Exchange;
 use super::shard::Shard;
 use crate::model::{AccessLog, AccessLogTarget, Location, LogLevel, Part, Variable};
-use crate::observe::deferred::{Draft, Hole, Lines, base_of_absent};
+use crate::observe::deferred::{Draft, Hole, Lines, base_of_absent, lists_attempts};
 use crate::observe::escape;
 use crate::observe::path_logs::Failed;
 use crate::observe::words;
@@ -69,6 +69,10 @@ impl Exchange<'_> {
                 for part in &log.format.line.parts {
                     let Part::Variable(variable) = part else { continue };
                     if Hole::of(variable).is_some() {
+                        if lists_attempts(variable) {
+                            text.clear();
+                            draft.value(self.earlier(variable, text), None);
+                        }
                         draft.leave(self.base(log, variable));
                         continue;
                     }
@@ -80,6 +84,16 @@ impl Exchange<'_> {
             });
         }
         draft.seal(&self.location)
+    }
+
+    /// What stands in a list of attempts before the last one's value.
+    fn earlier<'t>(&self, variable: &Variable, text: &'t mut Vec<u8>) -> &'t [u8] {
+        if self.attempts.len() < 2 {
+            return b"";
+        }
+        self.append(variable, text);
+        let end = text.iter().rposition(|byte| *byte == b' ').map_or(0, |at| at + 1);
+        &text[..end]
     }
 
     /// The base of a variable's hole: what was counted before the tunnel in bytes or milliseconds, or what it says.

@@ -77,11 +77,15 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
         }
     };
     let mut raw = Vec::new();
+    let is_stream = shard.generation.serving.listeners[client.listener].protocol == Protocol::Stream;
     if !is_here && !preface::read(&shard, &mut client, &mut raw).await {
+        if is_stream {
+            stream_server::note_broken_header(&shard, &client);
+        }
         shard.own_metrics().connection_ended(ConnectionEnd::Failed);
         return None;
     }
-    if shard.generation.serving.listeners[client.listener].protocol == Protocol::Stream {
+    if is_stream {
         return boxed(|| stream_server::serve(&shard, client, raw)).await.map(Left::Tunnel);
     }
     loop {

@@ -51,6 +51,13 @@ pub async fn serve(shard: &Shard, client: Client, raw: Vec<u8>) -> Option<Ends> 
     }
 }
 
+/// A connection that did not begin with a header of the PROXY protocol, where one is asked for.
+pub fn note_broken_header(shard: &Shard, client: &Client) {
+    let exchange = Exchange::new(shard, client, no_head(), 0, client.accepted_at);
+    exchange.sent.borrow_mut().status = 400;
+    exchange.write_access_log();
+}
+
 /// A failure that was told.
 struct Ended;
 
@@ -81,6 +88,9 @@ async fn run(shard: &Shard, client: &Client) -> Result<Came, Ended> {
 
 /// nginx knows few statuses in `stream`.
 fn status_of(failure: &Failure) -> u16 {
+    if let Cause::Unresolved(_) = &failure.cause {
+        return 500;
+    }
     match failure.status() {
         504 => 502,
         408 | 499 => 200,
@@ -160,6 +170,8 @@ async fn hand_over(exchange: &mut Exchange<'_>, stream: &Stream, peer: PeerConne
             return Err(Failure::upstream(Phase::SendingRequest, "send()", error));
         }
     }
+    // That it could be connected is all that is known of a peer here.
+    lease.succeeded();
     exchange.sent.borrow_mut().status = 200;
     let settings = Arc::clone(&exchange.location.tunnel);
     let places = std::mem::take(&mut exchange.places);

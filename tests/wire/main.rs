@@ -52,6 +52,7 @@ mod signals;
 mod status_page;
 mod steps;
 mod stream;
+mod stream_endings;
 mod supervised;
 mod syslog;
 mod targets;

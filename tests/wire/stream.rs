@@ -1,21 +1,21 @@
-//! `stream`: connections that are passed on as they are.
+//! `stream`: connections that are passed on as they are, and texts.
 
 use std::os::unix::net::UnixStream;
 
 use super::support::{Longhaul, Peer, Setup, Socket};
 
-/// Starts on the body of a `stream` block, with lines behind it.
-#[track_caller]
-fn start_beside(setup: Setup, body: &str, behind: &str) -> Longhaul {
-    setup.start_file(&format!(
-        "daemon off;\nworker_processes 1;\n%user%\nerror_log error.log info;\npid pid;\nevents {{ }}\n\
-         stream {{\n{body}\n}}\n{behind}\n"
-    ))
+/// A whole file with this `stream` block, and lines behind it.
+pub fn file(body: &str, behind: &str) -> String {
+    format!(
+        "daemon off;\nworker_processes 1;\nworker_rlimit_nofile 4096;\n%user%\nerror_log error.log info;\npid pid;\n\
+         events {{ worker_connections 2048; }}\nstream {{\n{body}\n}}\n{behind}\n"
+    )
 }
 
+/// Starts on the body of a `stream` block.
 #[track_caller]
-fn start(setup: Setup, body: &str) -> Longhaul {
-    start_beside(setup, body, "")
+pub fn start(setup: Setup, body: &str) -> Longhaul {
+    setup.start_file(&file(body, ""))
 }
 
 /// All that a server says by itself.
@@ -169,7 +169,7 @@ fn the_client_s_address_passes_through_unix_sockets() {
              location / { return 200 $remote_addr,$proxy_protocol_addr; }
              location /trusted { set_real_ip_from unix:; error_page 404 =200 /answer; }
              location /answer { set_real_ip_from unix:; return 200 $remote_addr; } } }";
-    let longhaul = start_beside(setup, body, behind);
+    let longhaul = setup.start_file(&file(body, behind));
     assert_eq!(said(&longhaul, "untold"), "unix::127.0.0.1");
     assert_eq!(said(&longhaul, "told"), "127.0.0.1:127.0.0.1");
     for (target, expected) in [("/", "unix:,127.0.0.1"), ("/trusted", "127.0.0.1")] {
