@@ -152,6 +152,7 @@ const FIXED_IN_STREAM: &[(&str, Variable)] = &[
     ("upstream_bytes_received", Variable::UpstreamBytesReceived),
     ("upstream_bytes_sent", Variable::UpstreamBytesSent),
     ("upstream_connect_time", Variable::UpstreamConnectTime),
+    ("upstream_first_byte_time", Variable::UpstreamFirstByteTime),
     ("upstream_session_time", Variable::UpstreamResponseTime),
 ];
 

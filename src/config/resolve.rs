@@ -125,7 +125,7 @@ impl Level {
             log_subrequest: raw.logs.subrequests.unwrap_or(self.log_subrequest),
             resolver: resolver::resolve(raw.resolver.as_ref(), self.resolver, scope),
             resolver_timeout: raw.resolver_timeout.unwrap_or(self.resolver_timeout),
-            stream: stream::resolve(&raw.stream, &self.stream),
+            stream: stream::resolve(&raw.stream, &self.stream, scope),
             client,
             proxy,
         }

@@ -6,6 +6,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock;
 use super::outcome::TunnelRecord;
@@ -23,6 +24,8 @@ pub enum Hole {
     /// Base in milliseconds, to which the tunnel's duration is added: `$request_time`, `$connection_time`,
     /// `$upstream_response_time`, `$tunnel_time`.
     Time,
+    /// `$upstream_first_byte_time`: twice the base in milliseconds before the tunnel, and [`base_of_absent`].
+    FirstByte,
     /// `$msec`; no base.
     Msec,
     /// `$time_iso8601`; no base.
@@ -45,7 +48,13 @@ pub enum Hole {
 /// their text stands before the hole.
 #[must_use]
 pub fn lists_attempts(variable: &Variable) -> bool {
-    matches!(variable, Variable::UpstreamBytesReceived | Variable::UpstreamBytesSent | Variable::UpstreamResponseTime)
+    matches!(
+        variable,
+        Variable::UpstreamBytesReceived
+            | Variable::UpstreamBytesSent
+            | Variable::UpstreamFirstByteTime
+            | Variable::UpstreamResponseTime
+    )
 }
 
 /// The base of holes whose value may be absent: it says whether the format writes `-` for that.
@@ -90,6 +99,7 @@ impl Hole {
             | Variable::ConnectionTime
             | Variable::UpstreamResponseTime
             | Variable::TunnelTime => Some(Self::Time),
+            Variable::UpstreamFirstByteTime => Some(Self::FirstByte),
             Variable::TunnelEnd => Some(Self::End),
             Variable::TunnelMessagesToUpstream => Some(Self::MessagesToUpstream),
             Variable::TunnelMessagesToClient => Some(Self::MessagesToClient),
@@ -111,10 +121,11 @@ impl Hole {
         match self {
             Self::BytesToClient => number(base.saturating_add(record.bytes_to_client), out),
             Self::BytesToUpstream => number(base.saturating_add(record.bytes_to_upstream), out),
-            Self::Time => {
-                let ms = u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX).saturating_add(base);
-                let _ = write!(out, "{}.{:03}", ms / 1000, ms % 1000);
-            }
+            Self::Time => seconds(base, record.duration, out),
+            Self::FirstByte => match record.answered {
+                Some(answered) => seconds(base / 2, answered, out),
+                None => absent(base % 2, out),
+            },
             Self::Msec => out.extend_from_slice(clock::msec().as_bytes()),
             Self::TimeIso8601 => out.extend_from_slice(clock::time_iso8601().as_bytes()),
             Self::TimeLocal => out.extend_from_slice(clock::time_local().as_bytes()),
@@ -131,6 +142,13 @@ impl Hole {
             },
         }
     }
+}
+
+/// The base in milliseconds and a time, with three digits.
+fn seconds(base: u64, time: Duration, out: &mut Vec<u8>) {
+    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).saturating_add(base);
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{}.{:03}", ms / 1000, ms % 1000);
 }
 
 fn absent(base: u64, out: &mut Vec<u8>) {
@@ -272,7 +290,6 @@ mod tests {
     use super::*;
     use crate::observe::outcome::{TunnelClose, TunnelCloser, TunnelEnd};
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn record() -> TunnelRecord {
         TunnelRecord {
@@ -282,6 +299,7 @@ mod tests {
             messages_to_upstream: 3,
             messages_to_client: 5,
             close: Some(TunnelClose { by: TunnelCloser::Peer, code: 1000 }),
+            answered: Some(Duration::from_millis(250)),
             duration: Duration::from_millis(61_005),
         }
     }
@@ -333,6 +351,18 @@ mod tests {
         assert_eq!(line(Escape::Default, record()), "<client_closed<3<5<1000<peer");
         assert_eq!(line(Escape::Default, TunnelRecord { close: None, ..record() }), "<client_closed<3<5<-<-");
         assert_eq!(line(Escape::Json, TunnelRecord { close: None, ..record() }), "<client_closed<3<5<<");
+    }
+
+    #[test]
+    fn the_first_byte_has_its_time_or_none() {
+        let line = |record| {
+            let mut draft = Draft::default();
+            draft.value(b"-, ", None);
+            draft.leave(2 * 1005 + base_of_absent(Escape::Default));
+            rendered_of(&[Variable::UpstreamFirstByteTime], draft, &record).unwrap()
+        };
+        assert_eq!(line(record()), "<-, 1.255");
+        assert_eq!(line(TunnelRecord { answered: None, ..record() }), "<-, -");
     }
 
     #[test]

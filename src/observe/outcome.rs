@@ -118,6 +118,8 @@ pub struct TunnelRecord {
     pub messages_to_client: u32,
     /// The first Close frame.
     pub close: Option<TunnelClose>,
+    /// From the beginning of the tunnel to the first byte of the peer, where that is known.
+    pub answered: Option<Duration>,
     /// From the upgrade to the close of both sockets.
     pub duration: Duration,
 }

@@ -108,6 +108,9 @@ impl Exchange<'_> {
             Variable::ConnectionTime => ms(self.client.accepted_at.elapsed()),
             Variable::BytesReceived => self.request_bytes.get(),
             Variable::UpstreamResponseTime => ms(Instant::now() - self.attempt_started.get()),
+            Variable::UpstreamFirstByteTime => {
+                2 * ms(Instant::now() - self.attempt_started.get()) + base_of_absent(log.format.escape)
+            }
             Variable::TunnelCloseCode | Variable::TunnelCloseBy => base_of_absent(log.format.escape),
             // The others count from the upgrade on, or are no counts.
             _ => 0,

@@ -4,14 +4,18 @@
 //! say it says by bytes alone: a failure closes it. No byte of the client is read before the tunnel, unless it came
 //! together with the header of the PROXY protocol.
 
+mod rated;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::rated::{Moved, Rated};
 use super::client::Client;
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, Handover, Kept};
 use super::linger::linger;
+use super::pace::Pace;
 use super::peer::PeerConnection;
 use super::retry::Retry;
 use super::{Shard, admission, destination, pass, real_ip};
@@ -25,14 +29,15 @@ use crate::upstream::Tried;
 
 /// What a connection came to.
 enum Came {
-    /// The client has its text.
+    /// The client has its text, or all that the peer had to say.
     Answered,
     Tunnel(Box<Handover>),
 }
 
 /// Serves a connection until it ends or becomes a tunnel. `raw` is what came behind the header of the PROXY protocol.
 pub async fn serve(shard: &Shard, client: Client, raw: Vec<u8>) -> Option<Ends> {
-    let came = run(shard, &client).await;
+    let mut raw = raw;
+    let came = run(shard, &client, &mut raw).await;
     let end = match &came {
         Ok(Came::Tunnel(_)) => ConnectionEnd::Tunnelled,
         Ok(Came::Answered) => ConnectionEnd::Answered,
@@ -61,9 +66,9 @@ pub fn note_broken_header(shard: &Shard, client: &Client) {
 /// A failure that was told.
 struct Ended;
 
-async fn run(shard: &Shard, client: &Client) -> Result<Came, Ended> {
+async fn run(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Result<Came, Ended> {
     let mut exchange = Exchange::new(shard, client, no_head(), 0, client.accepted_at);
-    let came = Box::pin(go(&mut exchange)).await;
+    let came = Box::pin(go(&mut exchange, raw)).await;
     match came {
         Ok(Came::Tunnel(handover)) => return Ok(Came::Tunnel(handover)),
         Ok(Came::Answered) => {
@@ -109,7 +114,7 @@ fn no_head() -> RequestHead {
     }
 }
 
-async fn go(exchange: &mut Exchange<'_>) -> Result<Came, Failure> {
+async fn go(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Failure> {
     real_ip::apply(exchange);
     exchange.run_steps(&Arc::clone(&exchange.location))?;
     admission::check(exchange).await?;
@@ -120,8 +125,13 @@ async fn go(exchange: &mut Exchange<'_>) -> Result<Came, Failure> {
     match &stream.answer {
         StreamAnswer::Return(text) => say(exchange, text).await.map(|()| Came::Answered),
         StreamAnswer::Pass(to) => {
-            let peer = connect(exchange, to).await?;
-            hand_over(exchange, stream, peer).await.map(|handover| Came::Tunnel(Box::new(handover)))
+            let mut peer = connect(exchange, to).await?;
+            greet(exchange, stream, &mut peer).await?;
+            if let Some(rates) = rates(exchange, stream) {
+                carry(exchange, rates, &peer, std::mem::take(raw)).await;
+                return Ok(Came::Answered);
+            }
+            Ok(Came::Tunnel(Box::new(hand_over(exchange, peer))))
         }
     }
 }
@@ -156,27 +166,60 @@ async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<PeerCo
     }
 }
 
-async fn hand_over(exchange: &mut Exchange<'_>, stream: &Stream, peer: PeerConnection) -> Result<Handover, Failure> {
+/// The peer is connected: it is told who the client is, if it is to know.
+async fn greet(exchange: &mut Exchange<'_>, stream: &Stream, peer: &mut PeerConnection) -> Result<(), Failure> {
     exchange.phase = Phase::SendingRequest;
-    let PeerConnection { stream: upstream, raw, lease, .. } = peer;
     if stream.proxy_protocol {
         let header = proxy_protocol::write(source(exchange.remote), exchange.client.local());
         let timeout = exchange.location.proxy.connect_timeout;
         let mut written = 0;
-        let result = upstream.write_all(&header, timeout, &mut written).await;
+        let result = peer.stream.write_all(&header, timeout, &mut written).await;
         exchange.note_sent(written, 0);
         if let Err(error) = result {
-            lease.failed(moment::now());
+            peer.lease.failed(moment::now());
             return Err(Failure::upstream(Phase::SendingRequest, "send()", error));
         }
     }
     // That it could be connected is all that is known of a peer here.
-    lease.succeeded();
+    peer.lease.succeeded();
     exchange.sent.borrow_mut().status = 200;
+    Ok(())
+}
+
+fn hand_over(exchange: &mut Exchange<'_>, peer: PeerConnection) -> Handover {
+    let PeerConnection { stream: upstream, raw, lease, .. } = peer;
     let settings = Arc::clone(&exchange.location.tunnel);
     let places = std::mem::take(&mut exchange.places);
     let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places);
-    Ok(Handover { upstream, to_client: raw, frames: false, settings, kept })
+    Handover { upstream, to_client: raw, frames: false, settings, kept }
+}
+
+/// What holds the connection to a rate, if anything does.
+fn rates(exchange: &Exchange<'_>, stream: &Stream) -> Option<Rated> {
+    let began = moment::now();
+    let to_upstream = Pace::new(exchange.size(&stream.upload_rate), 0, began);
+    let to_client = Pace::new(exchange.size(&stream.download_rate), 0, began);
+    let tunnel = &exchange.location.tunnel;
+    let (timeout, ends_with_either) = (tunnel.timeout, tunnel.ends_with_either);
+    (to_upstream.is_some() || to_client.is_some()).then_some(Rated {
+        to_upstream,
+        to_client,
+        timeout,
+        ends_with_either,
+    })
+}
+
+async fn carry(exchange: &mut Exchange<'_>, rated: Rated, peer: &PeerConnection, raw: Vec<u8>) {
+    let moved = Moved::new();
+    rated.carry(&exchange.client.stream, &peer.stream, raw, &moved).await;
+    let started = exchange.attempt_started.get();
+    exchange.sent.borrow_mut().bytes += moved.to_client.get();
+    exchange.note_sent(moved.to_upstream.get(), moved.from_client.get());
+    if let Some(attempt) = exchange.attempts.last_mut() {
+        attempt.bytes_received += moved.from_upstream.get();
+        attempt.header_time = moved.answered.get().map(|answered| answered.duration_since(started));
+        attempt.response_time = Some(moment::now().duration_since(started));
+    }
 }
 
 fn source(remote: ClientAddress) -> Option<std::net::SocketAddr> {

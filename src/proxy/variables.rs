@@ -235,7 +235,9 @@ impl Exchange<'_> {
             }
             Variable::UpstreamCacheStatus => false,
             Variable::UpstreamConnectTime => list(out, attempts, |a, out| seconds(a.connect_time, out)),
-            Variable::UpstreamHeaderTime => list(out, attempts, |a, out| seconds(a.header_time, out)),
+            Variable::UpstreamHeaderTime | Variable::UpstreamFirstByteTime => {
+                list(out, attempts, |a, out| seconds(a.header_time, out))
+            }
             Variable::UpstreamResponseTime => list(out, attempts, |a, out| seconds(a.response_time, out)),
             Variable::UpstreamResponseLength => {
                 list(out, attempts, |a, out| print(out, format_args!("{}", a.response_bytes)))

@@ -173,6 +173,7 @@ impl Service for Proxying {
             messages_to_upstream: record.messages_to_upstream,
             messages_to_client: record.messages_to_client,
             close: record.close.map(|close| TunnelClose { by: closer_of(close.by), code: close.code }),
+            answered: record.answered,
             duration: record.duration,
         };
         kept.finish(&self.shard, &record);

@@ -104,7 +104,7 @@ fn receive(ring: &mut Ring, slot: &mut Slot, each: &mut Move, now: Moment) {
     if may_have_more(slot, source, taken < limits::TUNNEL_COPY_BYTES) {
         slot.set(source, Known::READABLE);
     }
-    slot.last_read[each.direction.index()] = now.ticks();
+    slot.note_read(each.direction, now);
     let bytes = ring.bytes(&each.lent, taken);
     let (whole, stop) = follow(slot, each.direction, bytes);
     (each.taken, each.whole) = (taken, whole);

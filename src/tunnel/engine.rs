@@ -21,7 +21,7 @@ use super::parked::Park;
 use super::pump;
 use super::record::{Counts, Keep, Reason};
 use super::side::Direction;
-use super::slot::{Moment, Slot};
+use super::slot::{Carried, Moment, Slot};
 use super::turns::{Over, Turns};
 
 /// Two connected sockets that become a tunnel. After that nobody else can write to them.
@@ -100,7 +100,7 @@ impl<K: Keep, P: Park> Engine<K, P> {
     pub fn adopt(&self, seed: Seed, kept: K) {
         let now = self.now();
         let mut slot = Slot::new(seed.client, seed.upstream, seed.settings, now);
-        slot.trackers = seed.frames.then(Default::default);
+        slot.carried = Carried::new(seed.frames);
         slot.keep(Direction::ToClient, &seed.head, now);
         pump::begin(&mut slot, Direction::ToUpstream, &seed.to_upstream, now);
         pump::begin(&mut slot, Direction::ToClient, &seed.to_client, now);

@@ -150,7 +150,7 @@ impl Pump {
                 None => self.copy(slot, direction, left.min(copy_bytes), now),
             };
             if taken > 0 {
-                slot.last_read[direction.index()] = now.ticks();
+                slot.note_read(direction, now);
                 self.moved += taken;
                 left -= taken;
             }
@@ -162,7 +162,7 @@ impl Pump {
         let Some(stride) = slot.stride(direction).splice_bytes(limits::TUNNEL_PIPE_BYTES) else {
             return (None, limits::TUNNEL_COPY_BYTES);
         };
-        let limit = match &slot.trackers {
+        let limit = match slot.trackers() {
             None => stride,
             // The next header has to be seen: only the rest of a payload passes unseen.
             Some(trackers) => {
@@ -224,8 +224,8 @@ impl Pump {
             self.pipes.give_back(pipe);
             return 0;
         };
-        if let Some(trackers) = &mut slot.trackers {
-            trackers[direction.index()].skip(taken as u64);
+        if let Some(tracker) = slot.tracker(direction) {
+            tracker.skip(taken as u64);
         }
         let is_drained = self.drain(slot, direction, pipe, now);
         slot.note_spliced(direction, taken, limit, is_drained);

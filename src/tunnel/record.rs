@@ -51,6 +51,8 @@ pub struct Record {
     pub messages_to_client: u32,
     /// The first Close frame, whoever sent it.
     pub close: Option<Close>,
+    /// From adoption to the first byte of the upstream, where it sent any and frames are not followed.
+    pub answered: Option<Duration>,
     /// From adoption to the close of both sockets.
     pub duration: Duration,
 }

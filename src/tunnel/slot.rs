@@ -90,6 +90,21 @@ impl Strides {
     }
 }
 
+/// What is known of the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// WebSocket frames, followed by direction.
+    Frames([Tracker; 2]),
+    /// Anything. The upstream first sent something so many ticks after adoption, less one; 0 before.
+    Blind { answered: u32 },
+}
+
+impl Carried {
+    pub fn new(frames: bool) -> Carried {
+        if frames { Carried::Frames(Default::default()) } else { Carried::Blind { answered: 0 } }
+    }
+}
+
 /// One tunnel.
 pub struct Slot {
     generation: u32,
@@ -102,8 +117,7 @@ pub struct Slot {
     /// When the source last sent something, by direction.
     pub last_read: [u32; 2],
     pub adopted: u32,
-    /// By direction; `None` where the bytes are not WebSocket frames.
-    pub trackers: Option<[Tracker; 2]>,
+    pub carried: Carried,
     pub settings: Arc<model::Tunnel>,
     pub rare: Option<Box<Rare>>,
 }
@@ -136,7 +150,7 @@ impl Slot {
             written: [U48::default(); 2],
             last_read: [now.ticks(); 2],
             adopted: now.ticks(),
-            trackers: None,
+            carried: Carried::Blind { answered: 0 },
             settings,
             rare: None,
         }
@@ -179,7 +193,7 @@ impl Slot {
     /// A copy is done. `is_full`: the source had all that was asked for, and the target took it.
     pub fn note_copied(&mut self, direction: Direction, is_full: bool) {
         let is_short = |tracker: &Tracker| tracker.payload_left() < limits::TUNNEL_COPY_BYTES as u64;
-        let stride = match &self.trackers {
+        let stride = match self.trackers() {
             _ if !is_full => Stride::COPIED,
             Some(trackers) if is_short(&trackers[direction.index()]) => Stride::MUCH,
             Some(_) | None => self.stride(direction).max(Stride::MUCH),
@@ -197,6 +211,30 @@ impl Slot {
             true => stride,
         };
         self.strides.set(direction, stride);
+    }
+
+    /// By direction; `None` where the bytes are not WebSocket frames.
+    pub fn trackers(&self) -> Option<&[Tracker; 2]> {
+        match &self.carried {
+            Carried::Frames(trackers) => Some(trackers),
+            Carried::Blind { .. } => None,
+        }
+    }
+
+    /// The source of a direction has sent something.
+    pub fn note_read(&mut self, direction: Direction, now: Moment) {
+        self.last_read[direction.index()] = now.ticks();
+        if let (Direction::ToClient, Carried::Blind { answered: answered @ 0 }) = (direction, &mut self.carried) {
+            *answered = now.ticks().wrapping_sub(self.adopted).saturating_add(1);
+        }
+    }
+
+    /// How long after adoption the upstream first sent something; only where frames are not followed.
+    fn answered(&self) -> Option<Duration> {
+        match self.carried {
+            Carried::Frames(_) | Carried::Blind { answered: 0 } => None,
+            Carried::Blind { answered } => Some(between(0, answered - 1)),
+        }
     }
 
     pub fn add_written(&mut self, direction: Direction, count: usize) {
@@ -348,7 +386,10 @@ impl Slot {
     }
 
     pub fn tracker(&mut self, direction: Direction) -> Option<&mut Tracker> {
-        self.trackers.as_mut().map(|trackers| &mut trackers[direction.index()])
+        match &mut self.carried {
+            Carried::Frames(trackers) => Some(&mut trackers[direction.index()]),
+            Carried::Blind { .. } => None,
+        }
     }
 
     fn drop_empty(&mut self) {
@@ -360,7 +401,7 @@ impl Slot {
     /// Closes both sockets.
     pub fn into_record(self, ended: Ending, now: Moment) -> Record {
         let written = |direction: Direction| self.written[direction.index()].value();
-        let messages = |direction: Direction| self.trackers.map_or(0, |all| all[direction.index()].messages());
+        let messages = |direction: Direction| self.trackers().map_or(0, |all| all[direction.index()].messages());
         Record {
             ended,
             bytes_to_upstream: written(Direction::ToUpstream),
@@ -368,6 +409,7 @@ impl Slot {
             messages_to_upstream: messages(Direction::ToUpstream),
             messages_to_client: messages(Direction::ToClient),
             close: self.close(),
+            answered: self.answered(),
             duration: between(self.adopted, now.ticks()),
         }
     }

@@ -67,7 +67,7 @@ pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) ->
         settings.timeout.map(|time| left(silent_since, time)),
         settings.lifetime.map(|lifetime| left(slot.adopted, longest(slot, salt, lifetime))),
         draining_since.zip(settings.drain).map(|(since, drain)| left(since, drain.mul_f64(part(slot, salt)))),
-        settings.ping.filter(|_| is_heard && slot.trackers.is_some()).map(|ping| match slot.ping() {
+        settings.ping.filter(|_| is_heard && slot.trackers().is_some()).map(|ping| match slot.ping() {
             None => left(to_upstream, ping.interval),
             Some(sent) => left(sent.sent, ping.timeout),
         }),
@@ -145,7 +145,7 @@ fn part(slot: &Slot, salt: u32) -> f64 {
 
 fn ping(slot: &Slot, now: Moment) -> Option<Due> {
     let settings = slot.settings.ping?;
-    let trackers = slot.trackers.as_ref()?;
+    let trackers = slot.trackers()?;
     let Some(ping) = slot.ping() else {
         let has_place = trackers[Direction::ToClient.index()].is_between_frames()
             && !trackers[Direction::ToClient.index()].has_closed()
@@ -167,6 +167,7 @@ fn ping(slot: &Slot, now: Moment) -> Option<Due> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tunnel::slot::Carried;
     use proptest::prelude::*;
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
@@ -207,7 +208,7 @@ mod tests {
                 ..Default::default()
             });
             slot.last_read = last_read.map(|second| Moment(second * 1000).ticks());
-            slot.trackers = (ended & 1 == 0).then(Default::default);
+            slot.carried = Carried::new(ended & 1 == 0);
             slot.set_young(slot.is_young() && is_young);
             if ended & 2 != 0 {
                 slot.set(Side::Upstream, Known::ENDED);

@@ -13,7 +13,7 @@ use rustix::net::sockopt::socket_keepalive;
 use super::frames::{close_frame, ping_frame};
 use super::record::{Close, Closer, Ending, Reason, Record};
 use super::side::Side;
-use super::slot::{Moment, Slot};
+use super::slot::{Carried, Moment, Slot};
 use super::turns::Turns;
 use crate::limits;
 use crate::model::{Tunnel, TunnelKeepalive, TunnelLifetime, TunnelPing};
@@ -50,7 +50,7 @@ impl Bench {
         let now = Moment(1_000_000);
         let settings = Arc::new(settings);
         let mut slot = Slot::new(client_near.into(), upstream_near.into(), Arc::clone(&settings), now);
-        slot.trackers = frames.then(Default::default);
+        slot.carried = Carried::new(frames);
         let told = Rc::clone(&record);
         let on_end: OnEnd = Box::new(move |record| *told.borrow_mut() = Some(record.clone()));
         turns.adopt(slot, on_end, now);

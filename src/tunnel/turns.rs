@@ -321,7 +321,7 @@ impl<K, P> Turns<K, P> {
     /// Ends a tunnel by Close frames, where it knows frames.
     fn take_leave(&mut self, index: u32, ending: Ending, now: Moment) {
         match self.slots.at(index) {
-            Some(slot) if slot.trackers.is_some() => {
+            Some(slot) if slot.trackers().is_some() => {
                 if slot.farewell().is_none() {
                     take_leave(slot, ending, now);
                     enqueue(&mut self.queue, slot, index);

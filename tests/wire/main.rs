@@ -53,6 +53,7 @@ mod status_page;
 mod steps;
 mod stream;
 mod stream_endings;
+mod stream_rates;
 mod supervised;
 mod syslog;
 mod targets;

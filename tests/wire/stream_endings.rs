@@ -136,6 +136,35 @@ fn another_peer_is_tried_and_each_has_its_figures() {
 }
 
 #[test]
+fn the_times_of_a_connection_are_logged() {
+    let peer = Peer::start(|connections| {
+        let mut socket = connections.accept();
+        socket.expect("x");
+        socket.send("y");
+        drop(socket);
+        connections.accept().expect_end();
+    });
+    let longhaul = start(
+        Setup::new().peer(&peer),
+        "log_format times '$upstream_connect_time $upstream_first_byte_time $upstream_session_time $session_time';
+         access_log times.log times; server { listen %listen%; proxy_pass %peer%; }",
+    );
+    let mut client = longhaul.connect();
+    client.send("x");
+    client.expect("y");
+    client.expect_end();
+    let is_time = |text: &str| text.parse::<f64>().is_ok_and(|time| (0.0..60.0).contains(&time));
+    let line = longhaul.wait_for_lines("times.log", 1);
+    let times: Vec<&str> = line.split_ascii_whitespace().collect();
+    assert!(times.len() == 4 && times.iter().all(|time| is_time(time)), "{line}");
+    // A peer that says nothing has no first byte.
+    longhaul.connect().half_close();
+    let lines = longhaul.wait_for_lines("times.log", 2);
+    let silent: Vec<&str> = lines.lines().nth(1).unwrap_or_default().split(' ').collect();
+    assert!(is_time(silent[0]) && silent[1] == "-" && is_time(silent[2]), "{lines}");
+}
+
+#[test]
 fn who_may_not_connect_is_closed_and_logged() {
     let peer = Peer::start(|connections| {
         let mut socket = connections.accept();
@@ -165,6 +194,7 @@ fn who_may_not_connect_is_closed_and_logged() {
     let mut second = longhaul.connect_to("listen2");
     second.expect("again");
     second.expect_end();
+    longhaul.wait_for_lines("status.log", 4);
     let mut broken = longhaul.connect_to("listen3");
     broken.send("no header\r\n");
     broken.expect_no_bytes();
@@ -190,12 +220,14 @@ fn a_value_leads_to_a_group_an_address_or_nowhere() {
          server { listen %listen3%; proxy_pass $hostname; }
          server { listen %listen4%; proxy_pass name.example:$server_port; }",
     );
-    for listener in ["listen", "listen2"] {
+    for (number, listener) in ["listen", "listen2"].into_iter().enumerate() {
         let mut client = longhaul.connect_to(listener);
         client.expect("here");
         client.expect_end();
+        longhaul.wait_for_lines("status.log", number + 1);
     }
     longhaul.connect_to("listen3").expect_no_bytes();
+    longhaul.wait_for_lines("status.log", 3);
     longhaul.wait_for_log("no port in upstream");
     longhaul.connect_to("listen4").expect_no_bytes();
     longhaul.wait_for_log("no resolver defined to resolve name.example");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{proxy, server};
+use super::{proxy, rate, server};
 use crate::config::address;
 use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
@@ -11,7 +11,7 @@ use crate::config::names::has_variables;
 use crate::config::raw::{RawLevel, RawServer, RawStream};
 use crate::config::scope::Scope;
 use crate::config::table::*;
-use crate::model::{Destination, Proxy, Stream, StreamAnswer, Tunnel};
+use crate::model::{Destination, Proxy, Stream, StreamAnswer, Template, Tunnel};
 
 pub const TABLE: &[Directive] = &[
     supported(
@@ -55,6 +55,20 @@ pub const TABLE: &[Directive] = &[
         FLAG,
         Setter::Flag(|level| &mut level.stream.proxy_protocol),
         "Tells the peer in a header of the PROXY protocol who the client is (off).",
+    ),
+    supported(
+        "proxy_upload_rate",
+        STREAM_LEVELS,
+        ONE,
+        Setter::Level(|level, line| line.once(&mut level.stream.upload_rate, rate::size)),
+        "Bytes a second that are read from a client (0, no limit): such a connection has a task, and memory.",
+    ),
+    supported(
+        "proxy_download_rate",
+        STREAM_LEVELS,
+        ONE,
+        Setter::Level(|level, line| line.once(&mut level.stream.download_rate, rate::size)),
+        "The same for its peer.",
     ),
     supported(
         "proxy_next_upstream",
@@ -115,20 +129,30 @@ pub struct StreamParts {
     timeout: Duration,
     half_close: bool,
     proxy_protocol: bool,
+    upload_rate: Template,
+    download_rate: Template,
 }
 
 impl Default for StreamParts {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(600), half_close: false, proxy_protocol: false }
+        Self {
+            timeout: Duration::from_secs(600),
+            half_close: false,
+            proxy_protocol: false,
+            upload_rate: Template::default(),
+            download_rate: Template::default(),
+        }
     }
 }
 
 /// A level's settings over those around it.
-pub fn resolve(raw: &RawStream, around: &StreamParts) -> StreamParts {
+pub fn resolve(raw: &RawStream, around: &StreamParts, scope: &Scope<'_>) -> StreamParts {
     StreamParts {
         timeout: raw.timeout.unwrap_or(around.timeout),
         half_close: raw.half_close.unwrap_or(around.half_close),
         proxy_protocol: raw.proxy_protocol.unwrap_or(around.proxy_protocol),
+        upload_rate: rate::resolve(raw.upload_rate.as_ref(), &around.upload_rate, scope),
+        download_rate: rate::resolve(raw.download_rate.as_ref(), &around.download_rate, scope),
     }
 }
 
@@ -162,7 +186,12 @@ impl StreamParts {
                 return None;
             }
         };
-        Some(Stream { answer, proxy_protocol: self.proxy_protocol })
+        Some(Stream {
+            answer,
+            proxy_protocol: self.proxy_protocol,
+            upload_rate: self.upload_rate.clone(),
+            download_rate: self.download_rate.clone(),
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{RawGeo, RawLevel, RawLogFormat, RawMap, RawServer, RawSplit, RawUpstream, RawZone};
+use crate::config::lexer::Word;
 use crate::config::names::Names;
 use crate::config::source::Span;
 use crate::model::Protocol;
@@ -58,4 +59,6 @@ pub struct RawStream {
     pub timeout: Option<Duration>,
     pub half_close: Option<bool>,
     pub proxy_protocol: Option<bool>,
+    pub upload_rate: Option<Word>,
+    pub download_rate: Option<Word>,
 }

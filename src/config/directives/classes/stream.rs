@@ -12,8 +12,6 @@ const BUFFER: &str = "connections share buffers, and a quiet one has none";
 const SOCKET_BUFFER: &str = "the kernel sizes the buffers of a socket by what it carries";
 const UDP: &str = "it acts on UDP alone, which is refused";
 const ZONE: &str = "the state of peers is shared by all shards, with or without it";
-const RATE: &str = "holding a connection to a rate is not built";
-const RATE_INSTEAD: &str = "Remove the line; `limit_conn` bounds how many connections a client has.";
 const TLS: &str = "TLS towards peers is not built in `stream`";
 const TLS_INSTEAD: &str = "Let the client's TLS pass as it is, or speak to a peer on a trusted network.";
 const ONLY_PROXY_SSL: &str = "it acts only together with `proxy_ssl`, which is refused unless it is off";
@@ -71,8 +69,6 @@ pub const TABLE: &[Directive] = &[
     accepted("proxy_buffer_size", STREAM_LEVELS, ONE, BUFFER),
     accepted("proxy_downstream_buffer", STREAM_LEVELS, ONE, BUFFER),
     accepted("proxy_upstream_buffer", STREAM_LEVELS, ONE, BUFFER),
-    by_value("proxy_upload_rate", STREAM_LEVELS, ONE, &["0"], DEFAULT, RATE, RATE_INSTEAD),
-    by_value("proxy_download_rate", STREAM_LEVELS, ONE, &["0"], DEFAULT, RATE, RATE_INSTEAD),
     accepted("proxy_requests", STREAM_LEVELS, ONE, UDP),
     accepted("proxy_responses", STREAM_LEVELS, ONE, UDP),
     by_value("proxy_ssl", STREAM_LEVELS, FLAG, &["off"], DEFAULT, TLS, TLS_INSTEAD),
