@@ -79,6 +79,26 @@ pub const GZIP_HOLD_TIME: Duration = Duration::from_millis(50);
 /// Least room for compressed bytes, whatever `gzip_buffers` says: what marks a pause takes some.
 pub const GZIP_PIECE_BYTES_MIN: usize = 512;
 
+/// Names of server side includes and of their parameters, and how many parameters one has, as in nginx.
+pub const SSI_COMMAND_BYTES_MAX: usize = 32;
+pub const SSI_PARAMETER_BYTES_MAX: usize = 32;
+pub const SSI_PARAMETERS_MAX: usize = 16;
+
+/// Includes in includes, as in nginx: a document that includes itself ends here.
+pub const SSI_DEPTH_MAX: usize = 50;
+
+/// Includes of one request, as many as nginx can count: documents that each include the next one twice end here.
+pub const SSI_INCLUDES_MAX: usize = 64_535;
+
+/// A date in the form of `timefmt`, as in nginx.
+pub const SSI_DATE_BYTES_MAX: usize = 2048;
+
+/// Variables and blocks of one request. nginx has no bound, and `set` can double a value with each line.
+pub const SSI_MEMORY_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that commands have made before they leave: as much as leaves at once of everything else.
+pub const SSI_MADE_BYTES_MAX: usize = BODY_BUFFER_BYTES;
+
 /// Pieces of a message that are together no longer than this are copied into one, which leaves by a plain call: the call
 /// that takes several costs more than such a copy.
 pub const JOINED_BYTES_MAX: usize = 4 << 10;

@@ -22,6 +22,7 @@ pub mod method;
 pub mod parse;
 pub mod request_line;
 pub mod scan;
+pub mod ssi;
 pub mod status;
 pub mod status_line;
 pub mod target;
