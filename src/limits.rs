@@ -85,7 +85,11 @@ pub const SSI_PARAMETER_BYTES_MAX: usize = 32;
 pub const SSI_PARAMETERS_MAX: usize = 16;
 
 /// Includes in includes, as in nginx: a document that includes itself ends here.
-pub const SSI_DEPTH_MAX: usize = 50;
+pub const SSI_DEPTH_MAX: usize = 51;
+
+/// Stack of a shard: each of those includes runs on it, with 64 KiB a page in a build that is not optimized. What was never
+/// used of it takes no memory.
+pub const SHARD_STACK_BYTES: usize = 16 << 20;
 
 /// Includes of one request, as many as nginx can count: documents that each include the next one twice end here.
 pub const SSI_INCLUDES_MAX: usize = 64_535;

@@ -10,7 +10,8 @@ use super::lexer::Word;
 use super::source::Span;
 use crate::limits;
 use crate::model::{
-    MapId, NamedCapture, Part, Pattern, Protocol, SetTarget, Slot, SlotId, TcpFigure, Template, Variable,
+    MapId, NamedCapture, OfRest, Part, Pattern, Protocol, SetTarget, Slot, SlotId, TcpFigure, Template, Variable,
+    VariableNames,
 };
 
 /// All variables of one configuration that are not nginx's own.
@@ -42,6 +43,8 @@ const FIXED: &[(&str, Variable)] = &[
     ("connections_writing", Variable::ConnectionsWriting),
     ("content_length", Variable::ContentLength),
     ("content_type", Variable::ContentType),
+    ("date_gmt", Variable::DateGmt),
+    ("date_local", Variable::DateLocal),
     ("document_root", Variable::DocumentRoot),
     ("document_uri", Variable::Uri),
     ("gzip_ratio", Variable::GzipRatio),
@@ -156,9 +159,6 @@ const FIXED_IN_STREAM: &[(&str, Variable)] = &[
     ("upstream_session_time", Variable::UpstreamResponseTime),
 ];
 
-/// Makes the variable for the rest of a name.
-type OfRest = fn(Box<[u8]>) -> Variable;
-
 /// Variables that carry a name of the message in theirs.
 const PREFIXED: &[(&str, OfRest)] = &[
     ("arg_", Variable::Arg),
@@ -241,6 +241,19 @@ impl Names {
         by_number.sort_unstable_by_key(|(_, id)| id.0);
         let one = |(name, _): (&String, &SlotId)| Slot { name: name.as_str().into(), is_set: self.set.contains(name) };
         by_number.into_iter().map(one).collect()
+    }
+
+    /// All variables by their names.
+    #[must_use]
+    pub fn all(&self) -> VariableNames {
+        let fixed = fixed(self.protocol).iter().map(|(name, variable)| ((*name).to_owned(), variable.clone()));
+        let slots = self.slots.iter().map(|(name, id)| (name.to_ascii_lowercase(), Variable::Slot(*id)));
+        let computed = self.computed.iter().map(|(name, variable)| (name.to_ascii_lowercase(), variable.clone()));
+        let whole = slots.chain(computed).chain(fixed);
+        VariableNames {
+            whole: whole.map(|(name, variable)| (name.into_bytes().into(), variable)).collect(),
+            prefixed: prefixed(self.protocol).into(),
+        }
     }
 
     /// Registers the variable of a `set`.

@@ -7,6 +7,7 @@ mod gzip;
 mod log;
 mod proxy;
 mod serving;
+mod ssi;
 
 pub use self::added::{RawAddHeader, RawAdded, RawExpires, RawInherit};
 pub use self::gzip::RawGzip;
@@ -15,6 +16,7 @@ pub use self::proxy::{
     RawBuffering, RawCookieFlags, RawFind, RawProxyAnswer, RawProxyRequest, RawProxyRetry, RawRedirect, RawReplace,
 };
 pub use self::serving::{RawServing, RawStream};
+pub use self::ssi::RawSsi;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -67,6 +69,8 @@ pub struct RawLevel {
     pub files: RawFiles,
     pub added: RawAdded,
     pub gzip: RawGzip,
+    pub ssi: RawSsi,
+    pub subrequest_buffer_bytes: Option<usize>,
     pub logs: RawLogs,
     /// The rewrite phase in order.
     pub steps: Vec<RawStep>,

@@ -12,6 +12,7 @@ use super::directives::added_fields::{self, AddedParts};
 use super::directives::content::{self, Files};
 use super::directives::gzip::{self, GzipParts};
 use super::directives::real_ip::{self, RealIpParts};
+use super::directives::ssi::{self, SsiParts};
 use super::directives::stream::{self, StreamParts};
 use super::directives::{
     charset, client, error_log, error_page, geo, limit, log, map, media_types, proxy, rate, resolver, rewrite, server,
@@ -42,6 +43,7 @@ struct Level {
     gzip: GzipParts,
     charset: Template,
     charset_types: MediaTypes,
+    ssi: SsiParts,
     limit_rate: Template,
     limit_rate_after: Template,
     error_pages: ErrorPages,
@@ -81,6 +83,7 @@ impl Level {
             gzip: GzipParts::default(),
             charset: Template::default(),
             charset_types: charset::types(),
+            ssi: SsiParts::default(),
             limit_rate: Template::default(),
             limit_rate_after: Template::default(),
             error_pages: ErrorPages::default(),
@@ -114,6 +117,7 @@ impl Level {
             gzip: gzip::resolve(&raw.gzip, &self.gzip),
             charset: charset::resolve(raw.charset.as_ref(), &self.charset, scope),
             charset_types: media_types::resolve(raw.charset_types.as_ref(), &self.charset_types),
+            ssi: ssi::resolve(&raw.ssi, raw.subrequest_buffer_bytes, &self.ssi),
             limit_rate: rate::resolve(raw.limit_rate.as_ref(), &self.limit_rate, scope),
             limit_rate_after: rate::resolve(raw.limit_rate_after.as_ref(), &self.limit_rate_after, scope),
             error_pages: error_page::resolve(raw, &self.error_pages, scope),
@@ -151,6 +155,8 @@ impl Level {
             gzip: self.gzip.settings(),
             charset: self.charset,
             charset_types: self.charset_types,
+            ssi: self.ssi.settings(),
+            subrequest_buffer_bytes: self.ssi.subrequest_buffer_bytes,
             limit_rate: self.limit_rate,
             limit_rate_after: self.limit_rate_after,
             error_pages: self.error_pages,
@@ -196,6 +202,9 @@ pub fn block(mut raw: RawServing, scope: &mut Scope<'_>, serving: &mut Serving) 
     let listeners = listeners::resolve(servers, &serving.listeners, scope);
     serving.listeners.extend(listeners);
     serving.slots.extend(scope.env.names.borrow().slots());
+    if raw.protocol == Protocol::Http {
+        serving.variable_names = scope.env.names.borrow().all();
+    }
 }
 
 /// What all blocks together have come to.

@@ -13,6 +13,7 @@ mod messages;
 mod proxying;
 mod real_addresses;
 mod resolving;
+mod ssi;
 mod steps;
 mod streams;
 mod tunnels;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{AccessFile, ErrorLog, Geo, Listener, LogCache, Map, Process, Resolver, Split, Syslog, Upstream, Zone};
+use super::{
+    AccessFile, ErrorLog, Geo, Listener, LogCache, Map, Process, Resolver, Split, Syslog, Upstream, VariableNames, Zone,
+};
 
 /// Everything one configuration says. Built once, shared by all shards, replaced as a whole on reload.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Serving {
     pub error_logs: Vec<Arc<[ErrorLog]>>,
     /// Indexed by [`super::SlotId`]: names of the variables that a request gives a value.
     pub slots: Vec<Slot>,
+    /// Of the variables that server side includes may name.
+    pub variable_names: VariableNames,
 }
 
 /// A variable that a request gives a value: a named capture, or one that `set` names.

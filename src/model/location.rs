@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     Access, AccessLog, AddedFields, ErrorLogId, ErrorPages, Gzip, Limits, LogCacheId, MediaTypes, Pattern, Proxy,
-    ProxyPass, RealIp, ResolverId, Step, Template, TryFiles, Tunnel,
+    ProxyPass, RealIp, ResolverId, Ssi, Step, Template, TryFiles, Tunnel,
 };
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
@@ -38,6 +38,10 @@ pub struct Location {
     /// `charset`: what the types of answers name; empty is none.
     pub charset: Template,
     pub charset_types: MediaTypes,
+    /// `None` where answers are not read for commands.
+    pub ssi: Option<Arc<Ssi>>,
+    /// `subrequest_output_buffer_size`: the longest answer that an include keeps for a variable.
+    pub subrequest_buffer_bytes: usize,
     /// `limit_rate`: bytes a second that an answer leaves with; empty is no limit.
     pub limit_rate: Template,
     /// `limit_rate_after`: bytes that leave before it acts.

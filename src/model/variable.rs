@@ -55,6 +55,9 @@ pub enum Variable {
     ConnectionsWriting,
     ContentLength,
     ContentType,
+    /// In the form that `timefmt` of a server side include gives.
+    DateGmt,
+    DateLocal,
     /// `$cookie_NAME`.
     Cookie(Box<[u8]>),
     DocumentRoot,

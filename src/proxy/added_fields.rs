@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::charset;
 use super::exchange::Exchange;
-use super::gzip;
 use super::responder::{Answer, Responder};
+use super::{gzip, ssi};
 use crate::http::framing::BodyLength;
 use crate::http::{Fields, Version};
 use crate::model::{AddHeader, Expires, Expiry};
@@ -21,7 +21,7 @@ const REPLACED: [&[u8]; 2] = [b"Last-Modified", b"ETag"];
 impl Exchange<'_> {
     /// Chooses the answer, with what the location adds. A stop that began while it was made closes the connection
     /// after it.
-    pub fn begin(&self, responder: &mut Responder<'_>, mut answer: Answer) {
+    pub fn begin(&mut self, responder: &mut Responder<'_>, mut answer: Answer) {
         let length = match answer.length {
             BodyLength::Length(length) => Some(length),
             BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
@@ -33,6 +33,10 @@ impl Exchange<'_> {
         }
         self.add_headers(answer.status, length, &mut answer.fields);
         charset::label(self, status, &mut answer.fields);
+        if self.location.ssi.is_some() {
+            ssi::choose(self, responder, &mut answer);
+        }
+        responder.keep_at_most(self.location.subrequest_buffer_bytes);
         if let Some(rules) = &self.location.gzip {
             gzip::choose(self, rules, responder, &mut answer);
         }

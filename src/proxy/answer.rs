@@ -226,8 +226,9 @@ impl Reading<'_, '_, '_> {
         let fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, response.status);
         let reason = Some(response.reason).filter(|reason| !reason.is_empty());
         exchange.begin(self.responder, Answer { status: response.status, reason, fields, length: shown });
-        self.is_buffered = is_buffered;
-        if !self.is_buffered {
+        // What goes through commands, or into another answer, goes at that one's pace.
+        self.is_buffered = is_buffered && !exchange.has_page() && !self.responder.is_inside();
+        if !is_buffered {
             // As in nginx: what is not held cannot be held back.
             self.responder.pace = None;
         }

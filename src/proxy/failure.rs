@@ -64,6 +64,8 @@ pub enum Cause {
     Redirect(u16, Vec<u8>),
     /// A peer sends the request on to another place inside (`X-Accel-Redirect`).
     Inside(Box<[u8]>),
+    /// What ended an answer that is a part of this one ends the connection. It has told so itself.
+    Included,
     /// A named location that is not there.
     NoSuchLocation(Box<str>),
     /// `client_max_body_size`.
@@ -112,6 +114,8 @@ impl Failure {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 Cause::ClientGone
             }
+            // Not the client's: see `Responder::kept`.
+            io::ErrorKind::FileTooLarge => Cause::Refused(500, "too big subrequest response"),
             _ => Cause::Client(call, error),
         };
         Self { phase, cause }
@@ -153,7 +157,9 @@ impl Failure {
             | Cause::UpstreamMalformed(_)
             | Cause::UpgradeMismatch(_)
             | Cause::Upstream(..) => 502,
-            Cause::NoSuchPeer(_) | Cause::NoSuchLocation(_) | Cause::Inside(_) | Cause::Own(..) => 500,
+            Cause::NoSuchPeer(_) | Cause::NoSuchLocation(_) | Cause::Inside(_) | Cause::Included | Cause::Own(..) => {
+                500
+            }
         }
     }
 
@@ -165,6 +171,7 @@ impl Failure {
             | Cause::Status(_)
             | Cause::Redirect(..)
             | Cause::Inside(_)
+            | Cause::Included
             | Cause::BodyMalformed(_)
             | Cause::ClientGone
             | Cause::ClientTimedOut
@@ -211,6 +218,7 @@ impl Failure {
             | Cause::Status(_)
             | Cause::Redirect(..)
             | Cause::Inside(_)
+            | Cause::Included
             | Cause::Client(..)
             | Cause::Own(..) => false,
         }
@@ -231,7 +239,7 @@ impl Failure {
             Cause::ClientTimedOut => ExchangeEnd::ClientTimeout,
             Cause::NoPeer | Cause::NoSuchPeer(_) | Cause::Unresolved(_) => ExchangeEnd::NoPeer,
             Cause::UpstreamTimedOut => ExchangeEnd::PeerTimeout,
-            Cause::UpstreamClosed | Cause::Upstream(..) => ExchangeEnd::PeerFailed,
+            Cause::UpstreamClosed | Cause::Upstream(..) | Cause::Included => ExchangeEnd::PeerFailed,
             Cause::UpstreamMalformed(_) | Cause::UpgradeMismatch(_) => ExchangeEnd::PeerMalformed,
             Cause::Own(..) | Cause::NoSuchLocation(_) => ExchangeEnd::Internal,
         }
@@ -240,7 +248,7 @@ impl Failure {
     /// Whether the client can still be answered.
     #[must_use]
     pub fn leaves_client(&self) -> bool {
-        !matches!(self.cause, Cause::ClientGone | Cause::ClientTimedOut | Cause::Client(..))
+        !matches!(self.cause, Cause::ClientGone | Cause::ClientTimedOut | Cause::Client(..) | Cause::Included)
     }
 }
 
@@ -251,6 +259,7 @@ impl fmt::Display for Failure {
             Cause::Refused(_, words) => f.write_str(words)?,
             Cause::File(_, words) | Cause::Denied { words, .. } => return f.write_str(words),
             Cause::Status(status) | Cause::Redirect(status, _) => write!(f, "status {status}")?,
+            Cause::Included => f.write_str("an included answer failed")?,
             Cause::Inside(to) => write!(f, "X-Accel-Redirect: {}", Quoted(to))?,
             Cause::NoSuchLocation(name) => write!(f, "could not find named location \"@{name}\"")?,
             Cause::BodyTooLarge(Some(n)) => write!(f, "client intended to send too large body: {n} bytes")?,

@@ -18,7 +18,7 @@ use self::ranges::Multipart;
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::responder::Answer;
-use super::{charset, gzip, respond};
+use super::{charset, gzip, respond, ssi};
 use crate::http::Method;
 use crate::http::framing::BodyLength;
 use crate::model::Alias;
@@ -199,14 +199,15 @@ async fn send(
 
 /// What of the file is sent.
 fn verdict(exchange: &Exchange<'_>, version: &Version, content_type: &[u8]) -> Verdict {
-    // The page of an error has the error's status: no condition of the request is about it.
-    if exchange.shown_status.is_some() {
+    // The page of an error has the error's status: no condition of the request is about it, nor about what is made inside.
+    if exchange.shown_status.is_some() || exchange.is_subrequest() {
         return Verdict::Whole;
     }
     let verdict = conditions::judge(&exchange.head.fields, version, &exchange.location.client);
     match verdict {
         Verdict::Parts(_) | Verdict::NotSatisfiable
-            if gzip::is_chosen_for_file(exchange, content_type, version.length) =>
+            if gzip::is_chosen_for_file(exchange, content_type, version.length)
+                || ssi::is_chosen_for_file(exchange, content_type, version.length) =>
         {
             Verdict::Whole
         }
@@ -229,12 +230,15 @@ fn boundary() -> u64 {
 }
 
 async fn body(
-    exchange: &Exchange<'_>,
+    exchange: &mut Exchange<'_>,
     side: &mut ClientSide<'_>,
     file: &File,
     offset: u64,
     length: u64,
 ) -> Result<(), Failure> {
+    if exchange.has_page() {
+        return Box::pin(page(exchange, side, file, offset, length)).await;
+    }
     let responder = &mut side.responder;
     if length > crate::limits::BODY_BUFFER_BYTES as u64 {
         part(exchange, side, file, offset, length).await?;
@@ -244,6 +248,24 @@ async fn body(
     let mut piece = buffer::take();
     read(exchange, file, offset, length, &mut piece)?;
     responder.whole(&piece).await.map_err(lost)
+}
+
+/// Sends a file that is read for commands.
+async fn page(
+    exchange: &mut Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    file: &File,
+    mut offset: u64,
+    mut length: u64,
+) -> Result<(), Failure> {
+    while length > 0 {
+        let step = length.min(crate::limits::BODY_BUFFER_BYTES as u64);
+        let mut piece = buffer::take();
+        read(exchange, file, offset, step, &mut piece)?;
+        exchange.take_piece(&mut side.responder, &piece).await?;
+        (offset, length) = (offset + step, length - step);
+    }
+    exchange.take_end(&mut side.responder).await
 }
 
 async fn body_of_parts(

@@ -27,6 +27,7 @@ use crate::upstream::idle::Age;
 /// # Errors
 /// When no peer could answer, or the client does not take it.
 pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &ProxyPass) -> Result<Next, Failure> {
+    send_before(side).await?;
     let destination = destination::find(exchange, to).await?;
     let proxy = std::sync::Arc::clone(&exchange.location.proxy);
     let asked = upgrade::asked(exchange);
@@ -93,6 +94,15 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
             }
         }
     }
+}
+
+/// What stands before a part of a page need not wait for the peer of the part.
+async fn send_before(side: &mut ClientSide<'_>) -> Result<(), Failure> {
+    if !side.responder.is_inside() {
+        return Ok(());
+    }
+    let sent = Box::pin(side.responder.flush()).await;
+    sent.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))
 }
 
 /// The peer's standing takes note of a status that another one may do better than.

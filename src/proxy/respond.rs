@@ -26,7 +26,7 @@ pub fn closes_without_answer(code: u16) -> bool {
 /// # Errors
 /// When the client does not take it.
 pub async fn send(
-    exchange: &Exchange<'_>,
+    exchange: &mut Exchange<'_>,
     side: &mut ClientSide<'_>,
     code: u16,
     fields: Fields,
@@ -35,6 +35,11 @@ pub async fn send(
     let length = BodyLength::Length(body.len() as u64);
     exchange.begin(&mut side.responder, Answer { status: code, reason: None, fields, length });
     exchange.add_trailers(&mut side.responder);
+    if exchange.has_page() {
+        Box::pin(exchange.take_piece(&mut side.responder, body)).await?;
+        Box::pin(exchange.take_end(&mut side.responder)).await?;
+        return Ok(after(side));
+    }
     side.responder.whole(body).await.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
     Ok(after(side))
 }
@@ -68,7 +73,7 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
 ///
 /// # Errors
 /// When the client does not take it.
-pub async fn error_page(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, code: u16) -> Result<Next, Failure> {
+pub async fn error_page(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, code: u16) -> Result<Next, Failure> {
     let mut fields = standard_fields(exchange);
     let page = status::page(code, status::product(exchange.location.client.server_tokens));
     if !page.is_empty() {
@@ -92,7 +97,11 @@ pub fn closes_connection(code: u16) -> bool {
 ///
 /// # Errors
 /// The status or redirect, which may have an error page. When the client does not take the answer.
-pub async fn returned(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, answer: &Return) -> Result<Next, Failure> {
+pub async fn returned(
+    exchange: &mut Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    answer: &Return,
+) -> Result<Next, Failure> {
     let text = answer.text.as_ref().map(|template| exchange.evaluate(template));
     match (answer.status, text) {
         (CLOSE_WITHOUT_ANSWER, _) => {

@@ -1,6 +1,7 @@
 //! The answer on its way to the client: head, body in the framing the client can read, and what was sent for the log.
 
 mod compressed;
+mod inside;
 mod late;
 
 pub use self::late::{LateError, Patience};
@@ -40,10 +41,20 @@ enum Framing {
     Chunked,
 }
 
+/// Where the body of a request that is made inside goes.
+enum Inside<'c> {
+    /// Into the client's answer.
+    Within(Box<Responder<'c>>),
+    /// Into memory, up to so many bytes.
+    Kept { bytes: Vec<u8>, bytes_max: usize },
+}
+
 /// Writes one answer.
 pub struct Responder<'c> {
-    /// `None` where nobody reads the answer.
+    /// `None` where no client reads the answer.
     stream: Option<&'c Transport>,
+    /// Where the body goes then, if it goes anywhere.
+    inside: Option<Box<Inside<'c>>>,
     version: Version,
     is_head: bool,
     /// Encoded head that goes out with the first bytes of the body.
@@ -82,6 +93,7 @@ impl<'c> Responder<'c> {
     pub fn for_nobody(version: Version, is_head: bool) -> Self {
         Self {
             stream: None,
+            inside: None,
             version,
             is_head,
             pending: Vec::new(),
@@ -103,7 +115,7 @@ impl<'c> Responder<'c> {
     /// Whether the answer goes nowhere.
     #[must_use]
     pub fn is_for_nobody(&self) -> bool {
-        self.stream.is_none()
+        self.stream.is_none() && self.inside.is_none()
     }
 
     /// Whether a head was given: from then on no other answer can be sent.
@@ -121,6 +133,8 @@ impl<'c> Responder<'c> {
         };
         let bodyless = self.is_head || matches!(status, 204 | 304);
         self.framing = match length {
+            // What frames the client's answer frames its parts.
+            _ if self.is_inside() => Framing::Plain,
             _ if bodyless => Framing::None,
             _ if self.expects_trailers && self.takes_chunks => Framing::Chunked,
             BodyLength::None | BodyLength::Length(_) => Framing::Plain,
@@ -145,7 +159,7 @@ impl<'c> Responder<'c> {
             BodyLength::Length(length) if !self.sent.is_chunked => Some(length),
             BodyLength::None | BodyLength::Length(_) | BodyLength::Chunked | BodyLength::UntilClose => None,
         };
-        if self.version != Version::Http09 {
+        if self.version != Version::Http09 && !self.is_inside() {
             self.encode_head(status, reason.as_deref(), &fields, length);
             self.sent.head_bytes += self.pending.len() as u64;
         }
@@ -183,7 +197,7 @@ impl<'c> Responder<'c> {
     /// Whether the body leaves as it is, so that a file can be sent without its bytes being read.
     #[must_use]
     pub fn sends_files(&self) -> bool {
-        self.framing != Framing::Chunked && self.compressor.is_none()
+        self.framing != Framing::Chunked && self.compressor.is_none() && !self.is_inside()
     }
 
     /// Writes an interim answer (1xx) as it is.
@@ -199,6 +213,7 @@ impl<'c> Responder<'c> {
         match (self.stream, self.pace) {
             (Some(stream), None) => stream.write_parts(parts, self.timeout, &mut self.sent.bytes).await,
             (Some(stream), Some(pace)) => Box::pin(self.write_paced(stream, pace, parts)).await,
+            (None, _) if self.is_inside() => Box::pin(self.write_inside(parts)).await,
             (None, _) => Ok(()),
         }
     }
@@ -284,7 +299,7 @@ impl<'c> Responder<'c> {
     /// As [`Responder::data`].
     pub async fn flush(&mut self) -> io::Result<()> {
         if self.pending.is_empty() {
-            return Ok(());
+            return if self.is_inside() { Box::pin(self.flush_inside()).await } else { Ok(()) };
         }
         let head = std::mem::take(&mut self.pending);
         self.write(&[&head]).await

@@ -10,7 +10,7 @@ use crate::observe::metrics::Totals;
 ///
 /// # Errors
 /// 405 for methods other than GET and HEAD, or when the client does not take it.
-pub async fn run(exchange: &Exchange<'_>, side: &mut ClientSide<'_>) -> Result<Next, Failure> {
+pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>) -> Result<Next, Failure> {
     if !matches!(exchange.head.method, Method::Get | Method::Head) {
         return Err(exchange.failure(Cause::Status(405)));
     }

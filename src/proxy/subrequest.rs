@@ -1,5 +1,6 @@
 //! A request that is made inside for another one. It goes through the phases like a client's, but asks nobody for leave,
-//! has no body, and its answer is chosen and then dropped: what counts is its status and its fields.
+//! has no body, and its answer is chosen and then dropped (what counts is its status and its fields) or becomes a part of
+//! the other's.
 //!
 //! Values that variables were given are one set for both requests, as in nginx; expressions that match have groups of
 //! their own.
@@ -9,13 +10,22 @@ use std::time::Instant;
 
 use super::body::Body;
 use super::exchange::{ClientSide, Exchange, Next};
+use super::includes::Includes;
 use super::responder::Responder;
 use crate::http::framing::BodyLength;
 use crate::http::{Method, Version};
 
-/// Runs a GET of `path`, and gives back how it ended. Its values are those of `main` until [`end`] returns them.
+/// What is asked for.
+pub struct Asked<'a> {
+    pub path: &'a [u8],
+    pub args: Option<Vec<u8>>,
+    /// What an `include` goes on with.
+    pub includes: Option<Box<Includes>>,
+}
+
+/// Runs a GET of `path` whose answer goes nowhere, and gives back how it ended. Its values are those of `main` until
+/// [`end`] returns them.
 pub async fn run<'c>(main: &mut Exchange<'c>, path: &[u8]) -> Exchange<'c> {
-    let mut inner = begin(main, path);
     let mut raw = Vec::new();
     let mut side = ClientSide {
         body: Body::new(BodyLength::None),
@@ -23,17 +33,28 @@ pub async fn run<'c>(main: &mut Exchange<'c>, path: &[u8]) -> Exchange<'c> {
         responder: Responder::for_nobody(Version::Http11, false),
         expects_continue: false,
     };
+    run_into(main, Asked { path, args: None, includes: None }, &mut side).await.0
+}
+
+/// The same with an answer that goes there.
+pub async fn run_into<'c>(
+    main: &mut Exchange<'c>,
+    asked: Asked<'_>,
+    side: &mut ClientSide<'_>,
+) -> (Exchange<'c>, Next) {
+    let mut inner = begin(main, asked);
     // Boxed, since the phases it goes through are those that led here.
-    let next: Next = Box::pin(inner.go(&mut side, Ok(()))).await;
+    let next = Box::pin(inner.go(side, Ok(()))).await;
+    let next = Box::pin(inner.fill(side, next)).await;
     inner.is_complete = !matches!(next, Next::Drop | Next::Cut);
     inner.sent.swap_with(&mut side.responder.sent);
     if inner.location.log_subrequest {
         inner.write_access_log();
     }
-    inner
+    (inner, next)
 }
 
-fn begin<'c>(main: &mut Exchange<'c>, path: &[u8]) -> Exchange<'c> {
+fn begin<'c>(main: &mut Exchange<'c>, asked: Asked<'_>) -> Exchange<'c> {
     let mut inner = Exchange::new(main.shard, main.client, main.head.clone(), 0, Instant::now());
     let method = mem::replace(&mut inner.head.method, Method::Get);
     inner.main_method = Some(main.main_method.clone().unwrap_or(method));
@@ -42,7 +63,9 @@ fn begin<'c>(main: &mut Exchange<'c>, path: &[u8]) -> Exchange<'c> {
     inner.remote = main.remote;
     inner.has_real_ip = main.has_real_ip;
     inner.host = main.host.clone();
-    inner.path = path.to_vec();
+    inner.path = asked.path.to_vec();
+    inner.args = asked.args;
+    inner.includes = asked.includes;
     inner.is_internal = true;
     inner.pipelined = main.pipelined;
     // There is none, and the client's is not read for it.

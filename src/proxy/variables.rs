@@ -190,6 +190,8 @@ impl Exchange<'_> {
             Variable::Hostname => put(out, self.shard.hostname.as_bytes()),
             Variable::NginxVersion => put(out, crate::http::status::DIALECT_VERSION.as_bytes()),
             Variable::Msec => put(out, clock::msec().as_bytes()),
+            Variable::DateGmt => self.append_date(false, out),
+            Variable::DateLocal => self.append_date(true, out),
             Variable::TimeIso8601 => put(out, clock::time_iso8601().as_bytes()),
             Variable::TimeLocal => put(out, clock::time_local().as_bytes()),
             Variable::Shard => print(out, format_args!("{}", self.shard.number)),

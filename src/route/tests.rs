@@ -30,6 +30,8 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         gzip: None,
         charset: Template::default(),
         charset_types: crate::model::MediaTypes::default(),
+        ssi: None,
+        subrequest_buffer_bytes: 0,
         limit_rate: Template::default(),
         limit_rate_after: Template::default(),
         error_pages: ErrorPages::default(),

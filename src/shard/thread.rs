@@ -7,6 +7,7 @@ use super::local::run;
 use super::mailbox::Mailbox;
 use super::messages::{Command, Plan, Report};
 use super::service::Service;
+use crate::limits::SHARD_STACK_BYTES;
 
 /// The mailboxes of a running shard.
 pub struct Shard<P> {
@@ -23,6 +24,7 @@ pub fn start<S: Service>(plan: Plan, reports: Arc<Mailbox<Report>>) -> io::Resul
     let shard = Shard { number: plan.number, commands: Arc::clone(&commands) };
     std::thread::Builder::new()
         .name(format!("shard {}", plan.number))
+        .stack_size(SHARD_STACK_BYTES)
         .spawn(move || run::<S>(plan, commands, reports))?;
     Ok(shard)
 }

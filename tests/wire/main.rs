@@ -49,6 +49,8 @@ mod request_bodies;
 mod retries;
 mod rewrite;
 mod signals;
+mod ssi;
+mod ssi_includes;
 mod status_page;
 mod steps;
 mod stream;

@@ -27,6 +27,7 @@ pub mod real_ip;
 pub mod resolver;
 pub mod rewrite;
 pub mod server;
+pub mod ssi;
 pub mod stream;
 mod syslog;
 pub mod tunnel;
@@ -56,6 +57,7 @@ pub const SUPPORTED: &[&[Directive]] = &[
     content::TABLE,
     added_fields::TABLE,
     gzip::TABLE,
+    ssi::TABLE,
     charset::TABLE,
     rate::TABLE,
     rewrite::TABLE,

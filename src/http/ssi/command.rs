@@ -86,9 +86,7 @@ impl Command {
             }
         }
         match taken.iter().find(|(name, is_mandatory)| *is_mandatory && self.value(name).is_none()) {
-            Some((absent, _)) => {
-                Err(format!("mandatory \"{absent}\" parameter is absent in \"{name}\" SSI command"))
-            }
+            Some((absent, _)) => Err(format!("mandatory \"{absent}\" parameter is absent in \"{name}\" SSI command")),
             None => Ok(()),
         }
     }

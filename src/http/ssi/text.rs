@@ -22,11 +22,7 @@ pub fn expand_path(text: &[u8], folder: &[u8], value: impl FnMut(&[u8], &mut Vec
     Ok(if matches!(first, None | Some(b'/')) { path } else { [folder, &path].concat() })
 }
 
-fn append_expanded(
-    text: &[u8],
-    mut value: impl FnMut(&[u8], &mut Vec<u8>),
-    out: &mut Vec<u8>,
-) -> Result<(), String> {
+fn append_expanded(text: &[u8], mut value: impl FnMut(&[u8], &mut Vec<u8>), out: &mut Vec<u8>) -> Result<(), String> {
     let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
         rest = after;

@@ -67,7 +67,8 @@ fn fault(words: &str) -> Told {
 
 #[test]
 fn commands_stand_between_text() {
-    let expected = [text("a"), command("<!--#echo var=\"x\" default=\"y z\" -->"), text("b"), command("<!--#endif -->")];
+    let expected =
+        [text("a"), command("<!--#echo var=\"x\" default=\"y z\" -->"), text("b"), command("<!--#endif -->")];
     assert_eq!(whole("a<!--#echo var=\"x\"\n\tdefault = 'y z'-->b<!--#  endif-->"), expected);
 }
 
@@ -138,7 +139,10 @@ fn more_parameters_than_a_command_may_have_are_not_kept() {
 fn parameters_are_those_of_the_command() {
     let made = |name: &str, parameters: &[&str]| Command {
         name: name.into(),
-        parameters: parameters.iter().map(|name| Parameter { name: (*name).into(), value: name.to_uppercase().into() }).collect(),
+        parameters: parameters
+            .iter()
+            .map(|name| Parameter { name: (*name).into(), value: name.to_uppercase().into() })
+            .collect(),
     };
     let check = |name, parameters: &[&str]| {
         let command = made(name, parameters);
@@ -274,8 +278,26 @@ fn naive_end(rest: &mut &[u8], mut out: Vec<u8>) -> Option<Told> {
 /// Parts that documents are made of: those that commands have, and what does not belong there.
 fn part() -> impl Strategy<Value = Vec<u8>> {
     let known: Vec<&[u8]> = vec![
-        b"<!--#", b"-->", b"<!--", b"<", b"!", b"-", b"#", b"echo", b" ", b"\n", b"var", b"=", b"\"", b"'", b"\\", b"$x",
-        b" var=\"a\"", b" -->", b"x", b"<!--#include virtual=\"/a\" -->",
+        b"<!--#",
+        b"-->",
+        b"<!--",
+        b"<",
+        b"!",
+        b"-",
+        b"#",
+        b"echo",
+        b" ",
+        b"\n",
+        b"var",
+        b"=",
+        b"\"",
+        b"'",
+        b"\\",
+        b"$x",
+        b" var=\"a\"",
+        b" -->",
+        b"x",
+        b"<!--#include virtual=\"/a\" -->",
     ];
     prop_oneof![4 => prop::sample::select(known).prop_map(<[u8]>::to_vec), 1 => vec(any::<u8>(), 1..40)]
 }

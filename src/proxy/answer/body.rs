@@ -58,6 +58,9 @@ impl Reading<'_, '_, '_> {
             self.tell_file(is_first);
             return Ok(());
         }
+        if self.exchange.has_page() {
+            return Box::pin(self.exchange.take_end(self.responder)).await;
+        }
         self.responder.finish().await.map_err(lost)
     }
 
@@ -70,6 +73,10 @@ impl Reading<'_, '_, '_> {
                 drop(piece);
                 self.catch_up(intake).await?;
                 self.responder.give_way().await;
+            }
+            Some(true) if self.is_page() => {
+                Box::pin(self.exchange.take_piece(self.responder, &piece)).await?;
+                drop(piece);
             }
             Some(true) => {
                 self.responder.data_at_once(&piece).await.map_err(lost)?;
@@ -86,6 +93,9 @@ impl Reading<'_, '_, '_> {
                     }
                 } else {
                     self.responder.flush().await.map_err(lost)?;
+                    if self.is_page() && self.is_held_up().await? {
+                        return Ok(true);
+                    }
                 }
                 self.wait(Phase::ReadingResponse).await?;
             }
@@ -100,15 +110,24 @@ impl Reading<'_, '_, '_> {
 
     /// Waits a little for a peer whose bytes the compressor keeps, then lets them go. Whether there were such bytes.
     async fn is_held_up(&mut self) -> Result<bool, Failure> {
-        if !self.responder.holds_bytes() {
+        if !self.responder.outer_holds_bytes() {
             return Ok(false);
         }
         let waits = Box::pin(async { timer::limited(GZIP_HOLD_TIME, pin!(self.stream.readable())).await });
         if waits.await.is_err() {
-            let is_first = self.responder.offer_held(&self.passed.proxy.buffering).map_err(late)?;
-            self.tell_file(is_first);
+            if self.is_buffered {
+                let is_first = self.responder.offer_held(&self.passed.proxy.buffering).map_err(late)?;
+                self.tell_file(is_first);
+            } else {
+                Box::pin(self.responder.give_held()).await.map_err(lost)?;
+            }
         }
         Ok(true)
+    }
+
+    /// Whether the body is read for commands, or a part of one that is.
+    fn is_page(&self) -> bool {
+        self.exchange.has_page() || self.responder.is_inside()
     }
 
     /// Appends what has come to `piece`; `Some(false)` is the end, `None` that nothing is there yet.

@@ -12,7 +12,7 @@ use crate::proxy::answer::late;
 use crate::proxy::failure::{Cause, Failure};
 use crate::proxy::peer::of_client;
 use crate::proxy::steps::{Given, Ran};
-use crate::proxy::{admission, files, pass, real_ip, respond, status_page};
+use crate::proxy::{admission, files, pass, real_ip, respond, ssi, status_page};
 use crate::route;
 
 /// Where the phases begin again.
@@ -216,6 +216,9 @@ impl Exchange<'_> {
         if let Cause::Redirect(_, to) = &failure.cause {
             self.redirect_to = Some(respond::absolute(self, to));
         }
+        if let Some(given) = ssi::give_stub(self, side).await {
+            return given.map(Turn::Done);
+        }
         let location = Arc::clone(&self.location);
         if self.may_have_error_page()
             && let Some(page) = error_page_of(&location, status)
@@ -242,7 +245,7 @@ impl Exchange<'_> {
 
     fn is_worth_a_line(&self, failure: &Failure) -> bool {
         match &failure.cause {
-            Cause::Status(_) | Cause::Redirect(..) | Cause::Inside(_) => false,
+            Cause::Status(_) | Cause::Redirect(..) | Cause::Inside(_) | Cause::Included => false,
             Cause::File(404, _) => self.location.log_not_found,
             _ => true,
         }

@@ -20,6 +20,7 @@ use crate::proxy::client::Client;
 use crate::proxy::facts::Facts;
 use crate::proxy::failure::{Cause, Failure, Phase};
 use crate::proxy::handover::Handover;
+use crate::proxy::includes::Includes;
 use crate::proxy::limit_status::LimitStatus;
 use crate::proxy::responder::Responder;
 use crate::proxy::sent::Shown;
@@ -154,6 +155,8 @@ pub struct Exchange<'c> {
     /// What came of the limits, once they were asked.
     pub limit_conn_status: Option<LimitStatus>,
     pub limit_req_status: Option<LimitStatus>,
+    /// Where an answer is read for commands, or is for one that is.
+    pub includes: Option<Box<Includes>>,
     /// Of `limit_conn`; given back with the exchange or with its tunnel.
     pub places: Vec<Place>,
 }
@@ -220,6 +223,7 @@ impl<'c> Exchange<'c> {
             end: None,
             limit_conn_status: None,
             limit_req_status: None,
+            includes: None,
             places: Vec::new(),
         }
     }

@@ -36,7 +36,6 @@ pub const TABLE: &[Directive] = &[
     accepted("directio", HTTP_LEVELS, ONE, FILES),
     accepted("directio_alignment", HTTP_LEVELS, ONE, FILES),
     accepted("output_buffers", HTTP_LEVELS, TWO, FILES),
-    accepted("subrequest_output_buffer_size", HTTP_LEVELS, ONE, "there are no subrequests here"),
     accepted("open_file_cache", HTTP_LEVELS, ONE_OR_TWO, OPEN_FILES),
     accepted("open_file_cache_valid", HTTP_LEVELS, ONE, OPEN_FILES),
     accepted("open_file_cache_min_uses", HTTP_LEVELS, ONE, OPEN_FILES),

@@ -8,7 +8,6 @@ use crate::config::table::{
 
 const REPLACE: &str = "replacing text in answers is not built";
 const ONLY_SUB: &str = "it acts only together with `sub_filter`, which is refused";
-const ONLY_SSI: &str = "it acts only together with `ssi on`, which is refused";
 const ONLY_CHARSET_MAP: &str =
     "it acts only where one character set is changed into another, by `charset_map`, which is refused";
 const ONLY_USERID: &str = "it acts only together with `userid`, which is refused unless it is off";
@@ -48,21 +47,18 @@ pub const TABLE: &[Directive] = &[
         ONE_OR_MORE,
         "it acts only together with `add_before_body` and `add_after_body`, which are refused",
     ),
-    by_value(
-        "ssi",
-        HTTP_LEVELS | IF_IN_LOCATION,
+    accepted(
+        "ssi_ignore_recycled_buffers",
+        HTTP_LEVELS,
         FLAG,
-        &["off"],
-        "it is the default",
-        "server side includes are not built",
-        SERVICE,
+        "it tunes when nginx hands buffers back; the bytes are the same",
     ),
-    accepted("ssi_silent_errors", HTTP_LEVELS, FLAG, ONLY_SSI),
-    accepted("ssi_ignore_recycled_buffers", HTTP_LEVELS, FLAG, ONLY_SSI),
-    accepted("ssi_min_file_chunk", HTTP_LEVELS, ONE, ONLY_SSI),
-    accepted("ssi_value_length", HTTP_LEVELS, ONE, ONLY_SSI),
-    accepted("ssi_types", HTTP_LEVELS, ONE_OR_MORE, ONLY_SSI),
-    accepted("ssi_last_modified", HTTP_LEVELS, FLAG, ONLY_SSI),
+    accepted(
+        "ssi_min_file_chunk",
+        HTTP_LEVELS,
+        ONE,
+        "parts of a file that was read for commands leave from memory; the bytes are the same",
+    ),
     accepted("source_charset", HTTP_LEVELS | IF_IN_LOCATION, ONE, ONLY_CHARSET_MAP),
     accepted("override_charset", HTTP_LEVELS | IF_IN_LOCATION, FLAG, ONLY_CHARSET_MAP),
     refused(

@@ -21,8 +21,6 @@ pub const UNBUILT_VARIABLES: &[(&str, &str)] = &[
     ("acme_certificate_key", ACME),
     ("ancient_browser", BROWSER),
     ("bytes_received", STREAM),
-    ("date_gmt", "server side includes are not built; use `$time_iso8601`"),
-    ("date_local", "server side includes are not built; use `$time_iso8601`"),
     ("fastcgi_path_info", SCRIPT),
     ("fastcgi_script_name", SCRIPT),
     ("geoip_area_code", GEOIP),
