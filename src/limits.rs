@@ -52,6 +52,13 @@ pub const BODY_BUFFERS_KEPT: usize = 64;
 /// Bytes of a body that are moved before others of the shard have their turn: a tenth of a millisecond.
 pub const BODY_TURN_BYTES: u64 = 256 << 10;
 
+/// Edges that a shard takes from the kernel in one call: more come with the next, after those who were woken.
+pub const READY_BATCH_COUNT: usize = 512;
+
+/// How often in a row a socket that has never been found drained or full is said to be ready before it takes its turn with
+/// the others: each time means a buffer or less.
+pub const READY_ANSWERS_MAX: u8 = 8;
+
 /// How long such a turn is waited for at most: a socket without room is waited for elsewhere.
 pub const TURN_WAIT: Duration = Duration::from_millis(1);
 
@@ -109,11 +116,6 @@ pub const JOINED_BYTES_MAX: usize = 4 << 10;
 
 /// Bytes that one call moves before the time that a task goes by is read anew: fewer take less than a millisecond.
 pub const MOMENT_BYTES_MAX: usize = 16 << 10;
-
-/// Pause after a wake-up that brought no room to write, and the longest such pause. The kernel wakes a writer at once
-/// when the other side has shut down its sending half, full or not: without the pause that is a busy loop.
-pub const WRITE_BACKOFF_MIN: Duration = Duration::from_millis(1);
-pub const WRITE_BACKOFF_MAX: Duration = Duration::from_millis(64);
 
 /// Lengths of time-outs a shard has queues for before it gives the unused ones away: more than configurations name.
 pub const TIMER_LENGTHS_KEPT: usize = 32;
@@ -220,9 +222,9 @@ pub const SHARD_REST_CONNECTIONS: usize = 64;
 /// Descriptors of a shard that are no connections: two rings, bells, reserve, some listeners and pipes.
 pub const SHARD_OWN_DESCRIPTORS: u64 = 32;
 
-/// Descriptors of a shard that has no connection and no listener: its mailbox twice, two rings twice, the reserve. For
-/// predictions; counted in /proc.
-pub const SHARD_IDLE_DESCRIPTORS: u64 = 7;
+/// Descriptors of a shard that has no connection and no listener: its mailbox twice, two rings twice, the epoll instance, the
+/// reserve. For predictions; counted in /proc.
+pub const SHARD_IDLE_DESCRIPTORS: u64 = 8;
 
 /// Descriptors of the process besides its shards, listeners and logs: three of the terminal, eight for signals, the
 /// mailbox of reports, the `pid` file. Counted in /proc.

@@ -6,6 +6,7 @@ pub mod connect;
 pub mod listener;
 pub mod moment;
 pub mod proxy_protocol;
+pub mod readiness;
 pub mod stream;
 pub mod timer;
 pub mod turn;

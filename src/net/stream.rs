@@ -1,25 +1,23 @@
 //! One connected socket of a shard, TCP or unix.
 //!
-//! Reads and writes are direct non-blocking calls after readiness: while a stream waits it holds no buffer, dropping
-//! a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the hand-over to a
+//! Reads and writes are direct non-blocking calls after readiness, which `readiness` knows: while a stream waits it holds no
+//! buffer, dropping a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the hand-over to a
 //! tunnel all go through [`Stream`], so a transport that encrypts has this one place to stand in.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
-use std::os::fd::OwnedFd;
-use std::pin::{Pin, pin};
-use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
 use std::time::Duration;
 
-use monoio::net::TcpStream;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use super::moment;
-use super::timer::{self, within};
-use crate::limits::{FILE_STEP_BYTES, JOINED_BYTES_MAX, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
+use super::readiness::{Registration, Side};
+use super::timer::within;
+use crate::limits::{FILE_STEP_BYTES, JOINED_BYTES_MAX};
 use crate::sys;
 
 /// Pieces that one call sends: a head, the three of a chunk, and the end.
@@ -31,82 +29,80 @@ thread_local! {
 }
 
 /// A connected, non-blocking stream socket that lives on one shard.
+#[derive(Debug)]
 pub struct Stream {
-    /// A wait for something to read that the ring knows of. It outlives who waits: whoever comes next finds it, and the
-    /// ring is told once for an idle time and the answer that ends it. Dropped before the socket, which it refers to.
-    armed: RefCell<Option<Wait>>,
-    socket: Rc<TcpStream>,
-    /// Waits that were dropped before their end: the ring may hold the descriptor for them a while longer.
-    dropped_waits: Cell<u32>,
-}
-
-type Wait = Pin<Box<dyn Future<Output = io::Result<()>>>>;
-
-/// A wait that has begun, until it is forgotten at its end.
-struct Waiting<'s>(&'s Cell<u32>);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_add(1));
-    }
+    /// Dropped before the socket.
+    registration: Registration,
+    socket: OwnedFd,
 }
 
 impl Stream {
     /// Takes over a connected socket. It must be non-blocking.
-    ///
-    /// # Errors
-    /// When the runtime cannot register the descriptor.
-    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        // The runtime's type for TCP carries any stream socket: only its readiness is used.
-        let socket = TcpStream::from_std(std::net::TcpStream::from(fd))?;
-        Ok(Self { armed: RefCell::new(None), socket: Rc::new(socket), dropped_waits: Cell::new(0) })
+    #[must_use]
+    pub const fn new(socket: OwnedFd) -> Self {
+        Self { registration: Registration::new(), socket }
     }
 
-    /// Gives the socket up, for a tunnel. After a wait that was dropped this is a duplicate: the old descriptor closes
-    /// by itself, once the ring has given it back.
+    /// The same for those who can fail.
     ///
     /// # Errors
-    /// `EMFILE` when no descriptor is left for a duplicate.
-    pub fn into_fd(self) -> io::Result<OwnedFd> {
-        let is_free = self.armed.into_inner().is_none() && self.dropped_waits.get() == 0;
-        match Rc::try_unwrap(self.socket) {
-            Ok(socket) if is_free => Ok(sys::fd::of_owned_stream(socket)),
-            Ok(socket) => Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&socket), 0)?),
-            Err(socket) => Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&socket), 0)?),
-        }
+    /// None.
+    pub fn from_fd(socket: OwnedFd) -> io::Result<Self> {
+        Ok(Self::new(socket))
     }
 
-    /// The same connection by another descriptor.
+    #[cfg(test)]
+    pub(super) fn slot(&self) -> u32 {
+        self.registration.slot()
+    }
+
+    #[cfg(test)]
+    pub(super) fn raw(&self) -> &OwnedFd {
+        &self.socket
+    }
+
+    /// Gives the socket up, for a tunnel or a rest.
+    #[must_use]
+    pub fn into_fd(self) -> OwnedFd {
+        let Self { registration, socket } = self;
+        registration.end(socket.as_fd());
+        socket
+    }
+
+    /// The same connection by another descriptor, for whoever goes on with it.
     ///
     /// # Errors
     /// `EMFILE` when none is left.
     pub fn duplicate(&self) -> io::Result<OwnedFd> {
-        Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&self.socket), 0)?)
+        let other = rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)?;
+        // It would hold the registration.
+        self.registration.end(self.socket.as_fd());
+        Ok(other)
     }
 
-    /// Waits until bytes, an end or an error can be read.
+    /// Waits until bytes, an end or an error can be read. There may turn out to be nothing: then it is waited for again.
     ///
     /// # Errors
-    /// When the ring refuses the wait.
+    /// When the kernel refuses the wait.
     pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
-        poll_fn(|cx| {
-            let mut armed = self.armed.borrow_mut();
-            let wait = armed.get_or_insert_with(|| {
-                let socket = Rc::clone(&self.socket);
-                Box::pin(async move { socket.readable(true).await })
-            });
-            let result = ready!(wait.as_mut().poll(cx));
-            *armed = None;
-            Poll::Ready(result)
-        })
+        poll_fn(|cx| self.registration.poll(self.socket.as_fd(), Side::Read, cx.waker()))
     }
 
-    /// Waits until bytes may be taken, or the connection has failed.
-    pub async fn writable(&self) -> io::Result<()> {
-        let waiting = Waiting(&self.dropped_waits);
-        let result = self.socket.writable(true).await;
-        std::mem::forget(waiting);
-        result
+    /// Waits until bytes may be taken after some were not, or the connection has failed.
+    ///
+    /// # Errors
+    /// When the kernel refuses the wait.
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        poll_fn(|cx| self.registration.poll(self.socket.as_fd(), Side::Write, cx.waker()))
+    }
+
+    /// The same, but never at once: all others of the shard have their turn before.
+    ///
+    /// # Errors
+    /// When the kernel refuses the wait.
+    pub async fn writable_in_turn(&self) -> io::Result<()> {
+        self.registration.ask_again(self.socket.as_fd())?;
+        self.writable().await
     }
 
     /// Appends what can be read now to `buffer`, at most `max` bytes and never more than it has room for.
@@ -115,17 +111,22 @@ impl Stream {
     /// # Errors
     /// The socket's error, such as a reset.
     pub fn read_now(&self, buffer: &mut Vec<u8>, max: usize) -> io::Result<Option<usize>> {
-        let fd = sys::fd::of_stream(&self.socket);
         let max = max.min(buffer.capacity() - buffer.len());
         debug_assert!(max > 0, "a read needs room");
         loop {
-            match sys::socket::receive(fd, buffer, max) {
+            match sys::socket::receive(self.socket.as_fd(), buffer, max) {
                 Ok(n) => {
+                    if 0 < n && n < max {
+                        self.registration.note_short_read();
+                    }
                     moment::passes(n);
                     return Ok(Some(n));
                 }
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return Ok(None),
+                Err(rustix::io::Errno::AGAIN) => {
+                    self.registration.note_drained();
+                    return Ok(None);
+                }
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -148,7 +149,6 @@ impl Stream {
     pub async fn gone(&self) {
         while self.readable().await.is_ok() {
             match self.peek() {
-                // An old wait has ended.
                 Ok(None) => {}
                 Ok(Some(1..)) => std::future::pending::<()>().await,
                 Ok(Some(0)) | Err(_) => return,
@@ -156,12 +156,19 @@ impl Stream {
         }
     }
 
+    /// Resolves when an idle connection is so no more: something came, or its end.
+    pub async fn disturbed(&self) {
+        while self.readable().await.is_ok() && self.is_quiet() {}
+    }
+
     fn peek(&self) -> io::Result<Option<usize>> {
         let mut byte = [0u8; 1];
-        let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-        match rustix::net::recv(sys::fd::of_stream(&self.socket), &mut byte[..], flags) {
+        match rustix::net::recv(&self.socket, &mut byte[..], RecvFlags::DONTWAIT | RecvFlags::PEEK) {
             Ok((_, n)) => Ok(Some(n)),
-            Err(rustix::io::Errno::AGAIN) => Ok(None),
+            Err(rustix::io::Errno::AGAIN) => {
+                self.registration.note_drained();
+                Ok(None)
+            }
             Err(errno) => Err(errno.into()),
         }
     }
@@ -172,17 +179,33 @@ impl Stream {
         matches!(self.peek(), Ok(None))
     }
 
+    /// The same as far as has been noticed, without a call.
+    #[must_use]
+    pub fn seems_quiet(&self) -> bool {
+        match self.registration.can_read() {
+            Some(false) => true,
+            Some(true) | None => self.is_quiet(),
+        }
+    }
+
     /// Writes what the socket takes now; 0 when it takes nothing.
     ///
     /// # Errors
     /// The socket's error.
     pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match rustix::net::send(sys::fd::of_stream(&self.socket), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
-            {
-                Ok(n) => return Ok(n),
+            match rustix::net::send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(n) => {
+                    if n < bytes.len() {
+                        self.registration.note_full();
+                    }
+                    return Ok(n);
+                }
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return Ok(0),
+                Err(rustix::io::Errno::AGAIN) => {
+                    self.registration.note_full();
+                    return Ok(0);
+                }
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -272,11 +295,16 @@ impl Stream {
     fn send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut control = SendAncillaryBuffer::default();
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        match rustix::net::sendmsg(sys::fd::of_stream(&self.socket), slices, &mut control, flags) {
-            Ok(n) => Ok(n),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
-            Err(errno) => Err(errno.into()),
+        let sent = match rustix::net::sendmsg(&self.socket, slices, &mut control, flags) {
+            Ok(n) => n,
+            Err(rustix::io::Errno::INTR) => return Ok(0),
+            Err(rustix::io::Errno::AGAIN) => 0,
+            Err(errno) => return Err(errno.into()),
+        };
+        if sent < slices.iter().map(|slice| slice.len()).sum() {
+            self.registration.note_full();
         }
+        Ok(sent)
     }
 
     /// Writes a part of a file without a copy through this process. `written` counts what went out, also when this
@@ -293,26 +321,19 @@ impl Stream {
         written: &mut u64,
     ) -> io::Result<()> {
         let (mut offset, mut left) = (offset, length);
-        let mut pause = WRITE_BACKOFF_MIN;
         while left > 0 {
             let step = usize::try_from(left).unwrap_or(usize::MAX).min(FILE_STEP_BYTES);
-            let fd = sys::fd::of_stream(&self.socket);
-            match rustix::fs::sendfile(fd, file, Some(&mut offset), step) {
+            match rustix::fs::sendfile(&self.socket, file, Some(&mut offset), step) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(n) => {
                     moment::passes(n);
                     *written += n as u64;
                     left -= n as u64;
-                    pause = WRITE_BACKOFF_MIN;
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => {
+                    self.registration.note_full();
                     within(timeout, pin!(self.writable())).await?;
-                    // See `room`: a wake-up need not mean that there is any.
-                    if pause > WRITE_BACKOFF_MIN {
-                        timer::sleep(pause).await;
-                    }
-                    pause = (pause * 2).min(WRITE_BACKOFF_MAX);
                 }
                 Err(errno) => return Err(errno.into()),
             }
@@ -321,11 +342,7 @@ impl Stream {
     }
 
     /// Waits until at least one byte of `bytes` could be written.
-    ///
-    /// A peer that has shut down its sending side makes every poll return at once, whether there is room or not. So a
-    /// wake-up without room is followed by a pause instead of the next poll.
     async fn room(&self, bytes: &[u8], written: &mut u64) -> io::Result<usize> {
-        let mut pause = WRITE_BACKOFF_MIN;
         loop {
             self.writable().await?;
             let n = self.write_now(bytes)?;
@@ -333,8 +350,6 @@ impl Stream {
                 *written += n as u64;
                 return Ok(n);
             }
-            timer::sleep(pause).await;
-            pause = (pause * 2).min(WRITE_BACKOFF_MAX);
         }
     }
 
@@ -344,7 +359,7 @@ impl Stream {
     /// Why it could not be made.
     pub(super) async fn connected(&self) -> io::Result<()> {
         self.writable().await?;
-        match rustix::net::sockopt::socket_error(sys::fd::of_stream(&self.socket))? {
+        match rustix::net::sockopt::socket_error(&self.socket)? {
             Ok(()) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -355,24 +370,24 @@ impl Stream {
     /// # Errors
     /// `ENOTCONN` when the other side is gone already.
     pub fn shutdown_write(&self) -> io::Result<()> {
-        Ok(rustix::net::shutdown(sys::fd::of_stream(&self.socket), Shutdown::Write)?)
+        Ok(rustix::net::shutdown(&self.socket, Shutdown::Write)?)
     }
 
     /// Ends the connection so that whoever waits on it sees its end.
     pub fn shutdown_both(&self) {
         // ENOTCONN: it has ended already, which is what was wanted.
-        let _ = rustix::net::shutdown(sys::fd::of_stream(&self.socket), Shutdown::Both);
+        let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
     }
 
     /// Turns Nagle's algorithm off. Unix sockets have none and answer with an error that says nothing.
     pub fn set_nodelay(&self) {
-        let _ = rustix::net::sockopt::set_tcp_nodelay(sys::fd::of_stream(&self.socket), true);
+        let _ = rustix::net::sockopt::set_tcp_nodelay(&self.socket, true);
     }
 
     /// What the kernel knows of a TCP connection.
     #[must_use]
     pub fn tcp_info(&self) -> Option<sys::socket::TcpInfo> {
-        sys::socket::tcp_info(sys::fd::of_stream(&self.socket)).ok()
+        sys::socket::tcp_info(self.socket.as_fd()).ok()
     }
 
     /// The address the client connected to.
@@ -380,6 +395,6 @@ impl Stream {
     /// # Errors
     /// The system's.
     pub fn local_address(&self) -> io::Result<socket2::SockAddr> {
-        socket2::SockRef::from(&sys::fd::of_stream(&self.socket)).local_addr()
+        socket2::SockRef::from(&self.socket).local_addr()
     }
 }

@@ -39,7 +39,7 @@ impl Turn {
 /// A wait that the ring ends: a task that merely wakes itself would keep the shard from its completions. It is for others
 /// to see whether the stream has room, or is at its end.
 pub async fn give(stream: &Stream) {
-    let _ = timer::limited(TURN_WAIT, pin!(stream.writable())).await;
+    let _ = timer::limited(TURN_WAIT, pin!(stream.writable_in_turn())).await;
 }
 
 #[cfg(test)]

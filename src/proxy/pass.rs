@@ -218,7 +218,7 @@ fn take_idle(exchange: &Exchange<'_>, destination: &Destination, address: &PeerA
     loop {
         let (stream, age) = exchange.shard.idle.take(destination.id?, address)?;
         // A peer closes an idle connection when it likes; one that has spoken unasked is not to be trusted.
-        if stream.is_quiet() {
+        if stream.seems_quiet() {
             return Some((stream, age));
         }
     }

@@ -21,6 +21,7 @@ use crate::limits::{
 };
 use crate::model::{self, ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Reserve};
+use crate::net::readiness;
 use crate::observe::error_log;
 use crate::sys::memory;
 use crate::tunnel::{Engine, EngineOptions, Keep, Park, Reason, Record, Seed, Waking};
@@ -89,6 +90,7 @@ pub fn run<S: Service>(plan: Plan, commands: Arc<Mailbox<Command<S::Parts>>>, re
         let engine = opened.map_err(|error| ("io_uring_setup()", error))?;
         let reserve = Reserve::new().map_err(|error| ("open(/dev/null)", error))?;
         let commands = Receiver::new(commands).map_err(|error| ("dup()", error))?;
+        readiness::begin().map_err(|error| ("epoll_create1()", error))?;
         let local = Rc::new(Local::<S>::new(shard, Arc::clone(&reports), engine, reserve));
         local.follow(commands).await.map_err(|error| ("io_uring_enter()", error))
     });

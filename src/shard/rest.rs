@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 use crate::limits::{SHARD_REST_CONNECTIONS, SHARD_REST_TIME};
-use crate::net::{buffer, timer};
+use crate::net::{buffer, readiness, timer};
 use crate::proxy::release_encoders;
 use crate::sys::memory;
 
@@ -37,6 +37,7 @@ impl Rest {
             self.burst().await;
             self.quiet().await;
             buffer::release();
+            readiness::release();
             release_encoders();
             memory::give_back();
         }

@@ -32,10 +32,10 @@ impl Transport {
     /// Gives the socket up; see [`Stream::into_fd`].
     ///
     /// # Errors
-    /// `EMFILE` when no descriptor is left, `Unsupported` with TLS, which a socket alone does not carry.
+    /// `Unsupported` with TLS, which a socket alone does not carry.
     pub fn into_fd(self) -> io::Result<OwnedFd> {
         match self {
-            Self::Plain(stream) => stream.into_fd(),
+            Self::Plain(stream) => Ok(stream.into_fd()),
             Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -52,7 +52,7 @@ impl Transport {
     /// Waits until bytes, an end or an error can be read. It may be a part of a TLS record: then a read finds nothing.
     ///
     /// # Errors
-    /// When the ring refuses the wait.
+    /// When the kernel refuses the wait.
     pub async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.readable().await,
@@ -63,7 +63,7 @@ impl Transport {
     /// Waits until bytes may be taken, or the connection has failed.
     ///
     /// # Errors
-    /// When the ring refuses the wait.
+    /// When the kernel refuses the wait.
     pub async fn writable(&self) -> io::Result<()> {
         self.stream().writable().await
     }
@@ -101,8 +101,7 @@ impl Transport {
     /// Resolves when an idle connection has become useless: it has ended, failed, or speaks unasked.
     pub async fn disturbed(&self) {
         match self {
-            // Readable or failed: each is the end.
-            Self::Plain(stream) => drop(stream.readable().await),
+            Self::Plain(stream) => stream.disturbed().await,
             Self::Tls(secured) => secured.disturbed().await,
         }
     }
@@ -112,6 +111,15 @@ impl Transport {
     pub fn is_quiet(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_quiet(),
+            Self::Tls(secured) => secured.is_quiet(),
+        }
+    }
+
+    /// The same as far as has been noticed: seldom worth a call.
+    #[must_use]
+    pub fn seems_quiet(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.seems_quiet(),
             Self::Tls(secured) => secured.is_quiet(),
         }
     }

@@ -8,9 +8,9 @@ use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::limits::{TLS_READ_BYTES, TLS_SCRATCH_BYTES_MAX, TLS_WRITE_BYTES, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
+use crate::limits::{TLS_READ_BYTES, TLS_SCRATCH_BYTES_MAX, TLS_WRITE_BYTES};
 use crate::net::stream::Stream;
-use crate::net::timer::{self, within};
+use crate::net::timer::within;
 use crate::net::{buffer, moment};
 use crate::tls::{Broken, Link};
 
@@ -202,14 +202,8 @@ impl Secured {
 
     /// Sends what waits to be sent.
     async fn flush_all(&self) -> io::Result<()> {
-        let mut pause = WRITE_BACKOFF_MIN;
         while !self.with(|state, stream| state.flush(stream))? {
             self.stream.writable().await?;
-            // A wake-up need not mean that there is room.
-            if pause > WRITE_BACKOFF_MIN {
-                timer::sleep(pause).await;
-            }
-            pause = (pause * 2).min(WRITE_BACKOFF_MAX);
         }
         Ok(())
     }
@@ -337,16 +331,12 @@ impl Secured {
     async fn some_room(&self, bytes: &[u8]) -> io::Result<usize> {
         let waiting = || self.with(|state, _| Ok(state.outgoing.len()));
         let before = waiting()?;
-        let mut pause = WRITE_BACKOFF_MIN;
         loop {
             self.stream.writable().await?;
             let n = self.write_now(bytes)?;
             if n > 0 || waiting()? < before {
                 return Ok(n);
             }
-            // See `Stream`: a wake-up need not mean that there is room.
-            timer::sleep(pause).await;
-            pause = (pause * 2).min(WRITE_BACKOFF_MAX);
         }
     }
 

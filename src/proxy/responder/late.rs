@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Responder;
 use crate::http::gzip::Then;
-use crate::limits::{FILE_STEP_BYTES, WRITE_BACKOFF_MAX, WRITE_BACKOFF_MIN};
+use crate::limits::FILE_STEP_BYTES;
 use crate::model::Buffering;
 use crate::net::timer;
 use crate::proxy::backlog::Backlog;
@@ -25,22 +25,18 @@ pub enum LateError {
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     since: Instant,
-    pause: Duration,
 }
 
 impl Patience {
     #[must_use]
     pub fn new() -> Self {
-        Self { since: Instant::now(), pause: Duration::ZERO }
+        Self { since: Instant::now() }
     }
 
     /// Takes note of whether the last try moved bytes.
     pub fn note(&mut self, moved: bool) {
         if moved {
             *self = Self::new();
-        } else {
-            // A wake-up need not mean that there is room: see `WRITE_BACKOFF_MIN`.
-            self.pause = (self.pause * 2).clamp(WRITE_BACKOFF_MIN, WRITE_BACKOFF_MAX);
         }
     }
 }
@@ -187,9 +183,6 @@ impl Responder<'_> {
         let left = self.timeout.saturating_sub(patience.since.elapsed());
         if left.is_zero() && !self.timeout.is_zero() {
             return Err(LateError::Client(io::ErrorKind::TimedOut.into()));
-        }
-        if !patience.pause.is_zero() {
-            timer::sleep(patience.pause).await;
         }
         timer::within_any(left, stream.writable()).await.map_err(LateError::Client)
     }
