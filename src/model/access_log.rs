@@ -40,6 +40,8 @@ pub struct AccessFile {
     pub flush: Option<Duration>,
     /// `gzip=`: each write is compressed at this level, 1 to 9.
     pub gzip: Option<u8>,
+    /// A line names it: it is opened whether or not a location writes to it, as in nginx. The default one is not.
+    pub is_named: bool,
 }
 
 /// Index into [`super::Serving::log_caches`].

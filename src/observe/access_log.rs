@@ -23,7 +23,7 @@ use crate::model::{AccessFile, AccessFileId, AccessLogTarget, Generation, Locati
 /// The access logs of a generation. Dropped logs are flushed.
 #[derive(Debug, Default)]
 pub struct AccessLogs {
-    /// By [`AccessFileId`]; `None` are those that no location uses.
+    /// By [`AccessFileId`]; `None` is the default one where no location uses it.
     files: Vec<Option<Log>>,
     /// By [`SyslogId`].
     syslogs: Vec<Option<Sender>>,
@@ -49,7 +49,7 @@ struct Lane {
     since: Option<Instant>,
 }
 
-/// What locations of a generation use.
+/// What a generation opens.
 #[derive(Default)]
 struct Used {
     files: Vec<bool>,
@@ -167,7 +167,8 @@ impl Drop for AccessLogs {
 impl Used {
     fn by(generation: &Generation) -> Self {
         let http = &generation.serving;
-        let mut used = Self { files: vec![false; http.access_files.len()], syslogs: vec![false; http.syslogs.len()] };
+        let files = http.access_files.iter().map(|file| file.is_named).collect();
+        let mut used = Self { files, syslogs: vec![false; http.syslogs.len()] };
         for server in http.listeners.iter().flat_map(|listener| &listener.servers) {
             used.collect(&server.root);
         }
@@ -267,7 +268,7 @@ mod tests {
     const FIRST: AccessFileId = AccessFileId(0);
 
     fn file(path: &Path, buffer_bytes: usize) -> AccessFile {
-        AccessFile { path: path.to_owned(), buffer_bytes, flush: None, gzip: None }
+        AccessFile { path: path.to_owned(), buffer_bytes, flush: None, gzip: None, is_named: true }
     }
 
     fn read(path: &Path) -> String {

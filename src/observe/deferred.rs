@@ -74,8 +74,7 @@ pub struct Draft {
 
 /// The lines of one tunnel, with the location they belong to.
 ///
-/// For each line the place of its log, for a path with variables that path, and for each variable of the format its
-/// value or the base of its hole (see [`lists_attempts`]). Numbers have seven bits a byte, the high bit set on all but the last. A value is its
+/// For each line the place of its log, and for each variable of a path with variables, then of the format, its value or the base of its hole (see [`lists_attempts`]). Numbers have seven bits a byte, the high bit set on all but the last. A value is its
 /// doubled length and its bytes, or the doubled number of a shared word and one.
 #[derive(Debug)]
 pub struct Lines {
@@ -158,15 +157,13 @@ fn absent(base: u64, out: &mut Vec<u8>) {
 }
 
 impl Draft {
-    /// The line of a log comes next, by its place in the location's; of a path with variables also its value.
-    pub fn begin(&mut self, place: usize, path: Option<&[u8]>) {
+    /// The line of a log comes next, by its place in the location's; where its path has variables, theirs before those of
+    /// the format.
+    pub fn begin(&mut self, place: usize) {
         append_number(place as u64, &mut self.bytes);
-        if let Some(path) = path {
-            self.append_text(path);
-        }
     }
 
-    /// The value of the format's next variable; `word` is the number of the same text.
+    /// The value of the next variable; `word` is the number of the same text.
     pub fn value(&mut self, value: &[u8], word: Option<u32>) {
         match word {
             Some(word) => append_number(u64::from(word) << 1 | 1, &mut self.bytes),
@@ -174,7 +171,7 @@ impl Draft {
         }
     }
 
-    /// The format's next variable leaves a hole. `base` is in bytes or milliseconds, as the hole says.
+    /// The next variable leaves a hole. `base` is in bytes or milliseconds, as the hole says.
     pub fn leave(&mut self, base: u64) {
         append_number(base, &mut self.bytes);
     }
@@ -211,9 +208,9 @@ impl Lines {
             let log = usize::try_from(place).ok().and_then(|place| self.location.access_logs.get(place));
             let Some(log) = log else { return };
             let mut path = None;
-            if let AccessLogTarget::Path(_) = log.target {
+            if let AccessLogTarget::Path(template) = &log.target {
                 let mut text = Vec::new();
-                if read_value(&mut rest, words, &mut text).is_none() {
+                if render(&template.parts, &mut rest, words, record, &mut text).is_none() {
                     return;
                 }
                 path = Some(text);
@@ -381,7 +378,7 @@ mod tests {
         let request = "GET /socket.io/?EIO=4&transport=websocket&sid=lv_VI97HAXpY6yYWAAAC HTTP/1.1";
         let mut words = Words::default();
         let mut draft = Draft::default();
-        draft.begin(0, None);
+        draft.begin(0);
         draft.value(b"203.0.113.7", None);
         draft.value(b"-", None);
         draft.leave(0);

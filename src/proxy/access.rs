@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::exchange::Exchange;
 use super::shard::Shard;
-use crate::model::{AccessLog, AccessLogTarget, Location, LogLevel, Part, Variable};
+use crate::model::{AccessLog, AccessLogTarget, Escape, Location, LogLevel, Part, Template, Variable};
 use crate::observe::deferred::{Draft, Hole, Lines, base_of_absent, lists_attempts};
 use crate::observe::escape;
 use crate::observe::path_logs::Failed;
@@ -49,7 +49,7 @@ impl Exchange<'_> {
                 for part in &log.format.line.parts {
                     match part {
                         Part::Text(text) => line.extend_from_slice(text),
-                        Part::Variable(variable) => self.append_escaped(log, variable, value, line),
+                        Part::Variable(variable) => self.append_escaped(log.format.escape, variable, value, line),
                     }
                 }
                 if let Err(failed) = self.shard.write_line(&self.location, log, path.as_deref(), line) {
@@ -63,27 +63,35 @@ impl Exchange<'_> {
     pub fn tunnel_lines(&self) -> Option<Lines> {
         let mut draft = Draft::default();
         for (place, log) in self.location.access_logs.iter().enumerate().filter(|(_, log)| self.wants_line(log)) {
-            let Ok(path) = self.log_path(log) else { continue };
-            draft.begin(place, path.as_deref());
-            self.shard.with_scratch(|text, value| {
-                for part in &log.format.line.parts {
-                    let Part::Variable(variable) = part else { continue };
-                    if Hole::of(variable).is_some() {
-                        if lists_attempts(variable) {
-                            text.clear();
-                            draft.value(self.earlier(variable, text), None);
-                        }
-                        draft.leave(self.base(log, variable));
-                        continue;
-                    }
-                    text.clear();
-                    self.append_escaped(log, variable, value, text);
-                    let is_shared = words::is_shared(variable);
-                    draft.value(text, is_shared.then(|| self.shard.words.borrow_mut().keep(text)).flatten());
-                }
-            });
+            if self.log_path(log).is_err() {
+                continue;
+            }
+            draft.begin(place);
+            if let AccessLogTarget::Path(path) = &log.target {
+                self.draft(path, Escape::None, &mut draft);
+            }
+            self.draft(&log.format.line, log.format.escape, &mut draft);
         }
         draft.seal(&self.location)
+    }
+
+    fn draft(&self, template: &Template, escape: Escape, draft: &mut Draft) {
+        self.shard.with_scratch(|text, value| {
+            for part in &template.parts {
+                let Part::Variable(variable) = part else { continue };
+                text.clear();
+                if Hole::of(variable).is_some() {
+                    if lists_attempts(variable) {
+                        draft.value(self.earlier(variable, text), None);
+                    }
+                    draft.leave(self.base(escape, variable));
+                    continue;
+                }
+                self.append_escaped(escape, variable, value, text);
+                let is_shared = words::is_shared(variable);
+                draft.value(text, is_shared.then(|| self.shard.words.borrow_mut().keep(text)).flatten());
+            }
+        });
     }
 
     /// What stands in a list of attempts before the last one's value.
@@ -97,7 +105,7 @@ impl Exchange<'_> {
     }
 
     /// The base of a variable's hole: what was counted before the tunnel in bytes or milliseconds, or what it says.
-    fn base(&self, log: &AccessLog, variable: &Variable) -> u64 {
+    fn base(&self, escape: Escape, variable: &Variable) -> u64 {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let attempt = self.attempts.last();
         match variable {
@@ -109,18 +117,18 @@ impl Exchange<'_> {
             Variable::BytesReceived => self.request_bytes.get(),
             Variable::UpstreamResponseTime => ms(Instant::now() - self.attempt_started.get()),
             Variable::UpstreamFirstByteTime => {
-                2 * ms(Instant::now() - self.attempt_started.get()) + base_of_absent(log.format.escape)
+                2 * ms(Instant::now() - self.attempt_started.get()) + base_of_absent(escape)
             }
-            Variable::TunnelCloseCode | Variable::TunnelCloseBy => base_of_absent(log.format.escape),
+            Variable::TunnelCloseCode | Variable::TunnelCloseBy => base_of_absent(escape),
             // The others count from the upgrade on, or are no counts.
             _ => 0,
         }
     }
 
-    fn append_escaped(&self, log: &AccessLog, variable: &Variable, value: &mut Vec<u8>, line: &mut Vec<u8>) {
+    fn append_escaped(&self, escape: Escape, variable: &Variable, value: &mut Vec<u8>, line: &mut Vec<u8>) {
         value.clear();
         let there = self.append(variable, value);
-        escape::append(log.format.escape, there.then_some(value), line);
+        escape::append(escape, there.then_some(value), line);
     }
 
     /// The path of a log that has variables in it. As in nginx the line is left out where there is no `root`: without

@@ -165,6 +165,22 @@ fn the_times_of_a_connection_are_logged() {
 }
 
 #[test]
+fn a_path_of_variables_knows_the_end_and_a_log_that_is_named_is_there() {
+    let peer = Peer::start(|connections| connections.accept().send("abc"));
+    let longhaul = start(
+        Setup::new().peer(&peer),
+        "log_format sent $bytes_sent; access_log unused.log sent;
+         server { listen %listen%; proxy_pass %peer%; access_log sent_$bytes_sent.log sent; }
+         server { listen %listen2%; return x; access_log off; }",
+    );
+    assert!(longhaul.dir().join("unused.log").exists());
+    longhaul.connect().read_to_end();
+    assert_eq!(longhaul.wait_for_lines("sent_3.log", 1), "3\n");
+    longhaul.connect_to("listen2").read_to_end();
+    assert_eq!(longhaul.file("unused.log"), "");
+}
+
+#[test]
 fn who_may_not_connect_is_closed_and_logged() {
     let peer = Peer::start(|connections| {
         let mut socket = connections.accept();

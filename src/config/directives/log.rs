@@ -225,7 +225,7 @@ pub fn defaults(prefix: &Path, scope: &mut Scope<'_>) -> Arc<[AccessLog]> {
     let at = place(
         &mut scope.access_files,
         |known| known.path == path,
-        || AccessFile { path: path.clone(), buffer_bytes: 0, flush: None, gzip: None },
+        || AccessFile { path: path.clone(), buffer_bytes: 0, flush: None, gzip: None, is_named: false },
     );
     let Ok(at) = u16::try_from(at) else { return Arc::default() };
     let target = AccessLogTarget::File(AccessFileId(at));
@@ -284,9 +284,10 @@ fn resolve_file(log: &RawAccessLog, word: &Word, scope: &mut Scope<'_>) -> Optio
     let at = place(
         &mut scope.access_files,
         |known| known.path == path,
-        || AccessFile { path: path.clone(), buffer_bytes, flush, gzip },
+        || AccessFile { path: path.clone(), buffer_bytes, flush, gzip, is_named: true },
     );
     let file = &mut scope.access_files[at];
+    file.is_named = true;
     if buffer_bytes > 0 {
         if file.buffer_bytes > 0 && (file.buffer_bytes, file.flush, file.gzip) != (buffer_bytes, flush, gzip) {
             let message = format!("access_log \"{}\" already defined with conflicting parameters", word.text);

@@ -41,9 +41,15 @@ fn only_location(serving: &Serving) -> Arc<Location> {
 fn a_file_has_its_parameters_once() {
     let found =
         http("access_log /a combined buffer=4k flush=5s;", "access_log /a combined; access_log /b combined gzip;");
-    let of = |path: &str, buffer_bytes, flush, gzip| AccessFile { path: path.into(), buffer_bytes, flush, gzip };
+    let of = |path: &str, buffer_bytes, flush, gzip| AccessFile {
+        path: path.into(),
+        buffer_bytes,
+        flush,
+        gzip,
+        is_named: true,
+    };
     let files = [
-        of("/etc/l/logs/access.log", 0, None, None),
+        AccessFile { is_named: false, ..of("/etc/l/logs/access.log", 0, None, None) },
         of("/a", 4096, Some(Duration::from_secs(5)), None),
         of("/b", 64 << 10, None, Some(1)),
     ];
