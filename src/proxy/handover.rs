@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::shard::Shard;
+use super::told::Told;
 use crate::model::{LogLevel, Tunnel};
 use crate::observe::deferred::Lines;
 use crate::observe::outcome::{ExchangeEnd, TunnelRecord};
@@ -22,8 +23,14 @@ pub struct Kept {
     rest: Option<Box<Rest>>,
 }
 
+enum Rest {
+    Usual(Usual),
+    /// With words for the error log.
+    Told(Box<(Usual, Told)>),
+}
+
 #[derive(Default)]
-struct Rest {
+struct Usual {
     /// Access log lines.
     lines: Option<Lines>,
     /// Counts the tunnel in the zones of `limit_conn`.
@@ -32,22 +39,45 @@ struct Rest {
 
 /// It lies in the slot of each tunnel.
 const _: () = assert!(size_of::<Kept>() <= 24);
+/// Eight bytes more would be sixteen of the allocator's.
+const _: () = assert!(size_of::<Rest>() <= 40);
 
 impl Kept {
     /// Keeps what the end of the tunnel will need, and counts the tunnel.
-    pub(super) fn new(shard: &Shard, lease: Lease, lines: Option<Lines>, places: Vec<Place>) -> Self {
+    pub(super) fn new(
+        shard: &Shard,
+        lease: Lease,
+        lines: Option<Lines>,
+        places: Vec<Place>,
+        told: Option<Told>,
+    ) -> Self {
         let own = shard.own_metrics();
         own.exchange_ended(ExchangeEnd::Upgraded);
         own.tunnels_opened.add(1);
         own.tunnels.raise();
-        let has_rest = lines.is_some() || !places.is_empty();
-        Self { lease, rest: has_rest.then(|| Box::new(Rest { lines, places: places.into() })) }
+        let has_usual = lines.is_some() || !places.is_empty();
+        let usual = Usual { lines, places: places.into() };
+        let rest = match told {
+            Some(told) => Some(Rest::Told(Box::new((usual, told)))),
+            None => has_usual.then_some(Rest::Usual(usual)),
+        };
+        Self { lease, rest: rest.map(Box::new) }
     }
 
     /// The tunnel has ended: writes its lines and gives its place at the peer back.
     pub fn finish(self, shard: &Shard, record: &TunnelRecord) {
         let Self { lease, rest } = self;
-        let Rest { lines, places } = rest.map_or_else(Rest::default, |rest| *rest);
+        let (Usual { lines, places }, told) = match rest.map(|rest| *rest) {
+            None => (Usual::default(), None),
+            Some(Rest::Usual(usual)) => (usual, None),
+            Some(Rest::Told(both)) => {
+                let (usual, told) = *both;
+                (usual, Some(told))
+            }
+        };
+        if let Some(told) = told {
+            told.end(shard, record);
+        }
         if let Some(lines) = lines {
             lines.finish(&mut shard.words.borrow_mut(), record, |location, log, path, line| {
                 if let Err(failed) = shard.write_line(location, log, path, line) {

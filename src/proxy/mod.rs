@@ -50,6 +50,7 @@ mod status_page;
 mod steps;
 mod stream_server;
 mod subrequest;
+mod told;
 mod upgrade;
 mod variables;
 

@@ -5,11 +5,12 @@
 //! together with the header of the PROXY protocol.
 
 mod rated;
+mod telling;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use self::rated::{Moved, Rated};
+use self::rated::{First, Moved, Rated};
 use super::client::Client;
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
@@ -68,6 +69,7 @@ struct Ended;
 
 async fn run(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Result<Came, Ended> {
     let mut exchange = Exchange::new(shard, client, no_head(), 0, client.accepted_at);
+    telling::came(&exchange);
     let came = Box::pin(go(&mut exchange, raw)).await;
     match came {
         Ok(Came::Tunnel(handover)) => return Ok(Came::Tunnel(handover)),
@@ -126,6 +128,7 @@ async fn go(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Fail
         StreamAnswer::Return(text) => say(exchange, text).await.map(|()| Came::Answered),
         StreamAnswer::Pass(to) => {
             let mut peer = connect(exchange, to).await?;
+            telling::connected(exchange, &peer.stream, &peer.lease.peer().address);
             greet(exchange, stream, &mut peer).await?;
             if let Some(rates) = rates(exchange, stream) {
                 carry(exchange, rates, &peer, std::mem::take(raw)).await;
@@ -190,7 +193,7 @@ fn hand_over(exchange: &mut Exchange<'_>, peer: PeerConnection) -> Handover {
     let PeerConnection { stream: upstream, raw, lease, .. } = peer;
     let settings = Arc::clone(&exchange.location.tunnel);
     let places = std::mem::take(&mut exchange.places);
-    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places);
+    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places, telling::kept(exchange));
     Handover { upstream, to_client: raw, frames: false, settings, kept }
 }
 
@@ -211,7 +214,7 @@ fn rates(exchange: &Exchange<'_>, stream: &Stream) -> Option<Rated> {
 
 async fn carry(exchange: &mut Exchange<'_>, rated: Rated, peer: &PeerConnection, raw: Vec<u8>) {
     let moved = Moved::new();
-    rated.carry(&exchange.client.stream, &peer.stream, raw, &moved).await;
+    let first_ended = rated.carry(&exchange.client.stream, &peer.stream, raw, &moved).await;
     let started = exchange.attempt_started.get();
     exchange.sent.borrow_mut().bytes += moved.to_client.get();
     exchange.note_sent(moved.to_upstream.get(), moved.from_client.get());
@@ -220,6 +223,7 @@ async fn carry(exchange: &mut Exchange<'_>, rated: Rated, peer: &PeerConnection,
         attempt.header_time = moved.answered.get().map(|answered| answered.duration_since(started));
         attempt.response_time = Some(moment::now().duration_since(started));
     }
+    telling::disconnected(exchange, first_ended == First::Upstream);
 }
 
 fn source(remote: ClientAddress) -> Option<std::net::SocketAddr> {

@@ -63,7 +63,7 @@ pub async fn finish(
     let PeerConnection { stream, raw, lease, .. } = peer;
     let settings = Arc::clone(&exchange.location.tunnel);
     let places = std::mem::take(&mut exchange.places);
-    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places);
+    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places, None);
     Ok(Next::Tunnel(Box::new(Handover {
         upstream: stream,
         to_client: raw,

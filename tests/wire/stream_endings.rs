@@ -125,7 +125,11 @@ fn another_peer_is_tried_and_each_has_its_figures() {
     assert_eq!(line, format!("{refusing} 0 0 502\n"));
     let server = longhaul.setup().address("listen2");
     let told = longhaul.wait_for_log("connect() failed (111: Connection refused) while connecting to upstream");
-    assert!(told.ends_with(&format!(", client: 127.0.0.1, server: {server}, upstream: \"{refusing}\"")), "{told}");
+    let tail = format!(
+        ", client: 127.0.0.1, server: {server}, upstream: \"{refusing}\", bytes from/to client:0/0, bytes from/to \
+         upstream:0/0"
+    );
+    assert!(told.ends_with(&tail), "{told}");
     let mut client = longhaul.connect();
     client.send("abc");
     client.expect("defg");
@@ -178,6 +182,44 @@ fn a_path_of_variables_knows_the_end_and_a_log_that_is_named_is_there() {
     assert_eq!(longhaul.wait_for_lines("sent_3.log", 1), "3\n");
     longhaul.connect_to("listen2").read_to_end();
     assert_eq!(longhaul.file("unused.log"), "");
+}
+
+#[test]
+fn the_error_log_tells_of_each_connection_where_it_takes_info() {
+    let peer = Peer::start(|connections| {
+        let mut socket = connections.accept();
+        socket.expect("question");
+        socket.send("answer");
+        drop(socket);
+        connections.accept().expect_end();
+    });
+    let longhaul = start(
+        Setup::new().peer(&peer),
+        "server { listen %listen%; proxy_pass %peer%; error_log info.log info; }
+         server { listen %listen2%; proxy_pass %peer%; proxy_timeout 1s; error_log info.log info; }",
+    );
+    let mut client = longhaul.connect();
+    let (client_address, listener) = (client.local_address(), client.remote_address());
+    client.send("question");
+    client.expect("answer");
+    client.expect_end();
+    let text = longhaul.wait_for_lines("info.log", 3);
+    let lines: Vec<&str> = text.lines().map(|line| line.split_once(" *").map_or(line, |(_, rest)| rest)).collect();
+    assert!(lines[0].ends_with(&format!(" client {client_address} connected to {listener}")), "{text}");
+    assert!(lines[1].contains(" proxy 127.0.0.1:"), "{text}");
+    assert!(lines[1].ends_with(&format!(" connected to {}", peer.name)), "{text}");
+    let end = " upstream disconnected, bytes from/to client:8/6, bytes from/to upstream:6/8";
+    assert!(lines[2].ends_with(end), "{text}");
+    let mut quiet = longhaul.connect_to("listen2");
+    let listener = quiet.remote_address();
+    quiet.expect_end();
+    let text = longhaul.wait_for_lines("info.log", 6);
+    let end = format!(
+        " connection timed out (110: Connection timed out) while proxying connection, client: 127.0.0.1, server: \
+         {listener}, upstream: \"{}\", bytes from/to client:0/0, bytes from/to upstream:0/0",
+        peer.name
+    );
+    assert!(text.trim_end().ends_with(&end), "{text}");
 }
 
 #[test]

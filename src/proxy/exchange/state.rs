@@ -268,7 +268,11 @@ impl fmt::Display for Tail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exchange = self.0;
         if exchange.server.stream.is_some() {
-            return write_of_stream(exchange, f);
+            write!(f, "{}", exchange.stream_ends())?;
+            return match exchange.phase {
+                Phase::ReadingRequestLine | Phase::ProcessingRequest => Ok(()),
+                _ => write!(f, "{}", exchange.stream_bytes()),
+            };
         }
         write!(f, ", client: {}, server: {}", exchange.remote, exchange.server.name)?;
         if !exchange.head.line.is_empty() {
@@ -287,15 +291,5 @@ impl fmt::Display for Tail<'_> {
             write!(f, ", referrer: \"{}\"", Quoted(referrer))?;
         }
         Ok(())
-    }
-}
-
-/// `, client: …, server: …, upstream: "…"`: a server of `stream` is known by its address.
-fn write_of_stream(exchange: &Exchange<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let listener = &exchange.shard.generation.serving.listeners[exchange.client.listener];
-    write!(f, ", client: {}, server: {}", exchange.remote, listener.address)?;
-    match &exchange.upstream {
-        Some(Upstream { address, .. }) => write!(f, ", upstream: \"{address}\""),
-        None => Ok(()),
     }
 }

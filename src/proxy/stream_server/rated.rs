@@ -23,6 +23,13 @@ pub struct Rated {
     pub ends_with_either: bool,
 }
 
+/// The end that had no more to say before the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    Client,
+    Upstream,
+}
+
 /// What has moved so far.
 pub struct Moved {
     pub from_client: Cell<u64>,
@@ -62,8 +69,8 @@ struct Way<'w> {
 }
 
 impl Rated {
-    /// Moves bytes until the connection is over. `raw` is what was read from the client before.
-    pub async fn carry(self, client: &Transport, upstream: &Transport, raw: Vec<u8>, moved: &Moved) {
+    /// Moves bytes until the connection is over, and says which end was first. `raw` is what was read from the client before.
+    pub async fn carry(self, client: &Transport, upstream: &Transport, raw: Vec<u8>, moved: &Moved) -> First {
         let Self { to_upstream, to_client, timeout, ends_with_either } = self;
         let up = Way {
             source: client,
@@ -86,23 +93,30 @@ impl Rated {
             is_answer: true,
         };
         let (mut up, mut down) = (pin!(up.run(raw)), pin!(down.run(Vec::new())));
-        let (mut is_up_over, mut is_down_over) = (false, false);
+        // Which directions are over, the first of them before the other.
+        let mut over: Vec<First> = Vec::new();
         poll_fn(|cx| {
-            for (way, is_over) in [(0, &mut is_up_over), (1, &mut is_down_over)] {
-                if *is_over {
+            for first in [First::Client, First::Upstream] {
+                if over.contains(&first) {
                     continue;
                 }
-                let polled = if way == 0 { up.as_mut().poll(cx) } else { down.as_mut().poll(cx) };
+                let polled = match first {
+                    First::Client => up.as_mut().poll(cx),
+                    First::Upstream => down.as_mut().poll(cx),
+                };
                 match polled {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(())) if !ends_with_either => *is_over = true,
+                    Poll::Ready(Ok(())) if !ends_with_either => over.push(first),
                     // A failure, or the time is over: whatever it was, nothing more can be said.
-                    Poll::Ready(Ok(()) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(()) | Err(_)) => return Poll::Ready(*over.first().unwrap_or(&first)),
                 }
             }
-            if is_up_over && is_down_over { Poll::Ready(()) } else { Poll::Pending }
+            match over.as_slice() {
+                [first, _] => Poll::Ready(*first),
+                _ => Poll::Pending,
+            }
         })
-        .await;
+        .await
     }
 }
 
