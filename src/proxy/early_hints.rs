@@ -25,8 +25,8 @@ impl EarlyHints {
         head_bytes: usize,
     ) -> Option<Vec<u8>> {
         let rules = &proxy.answer;
-        // Clients of HTTP/1.0 know no interim answers.
-        if rules.early_hints.is_empty() || exchange.head.version != Version::Http11 {
+        // Clients of HTTP/1.0 know no interim answers, and a part of a page has none.
+        if rules.early_hints.is_empty() || exchange.head.version != Version::Http11 || exchange.is_subrequest() {
             return None;
         }
         self.taken_bytes += head_bytes;

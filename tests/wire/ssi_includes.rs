@@ -303,3 +303,77 @@ fn a_page_leaves_compressed_as_a_whole() {
     assert!(super::gzip::is_compressed(&head) && head.contains("\r\nTransfer-Encoding: chunked\r\n"), "{head}");
     assert_eq!(super::gzip::plain(&body), format!("begin{}end", "l".repeat(4096)).into_bytes());
 }
+
+#[test]
+fn hints_of_a_part_are_no_part_of_the_page() {
+    let peer = Peer::start(|connections| {
+        let mut part = connections.accept();
+        part.read_head();
+        part.send(head("HTTP/1.1 103 Early Hints\nLink: </a.css>; rel=preload"));
+        part.send(message("HTTP/1.1 200 OK\nContent-Length: 4", b"part"));
+    });
+    let longhaul = Setup::new().peer(&peer).file("html/a.html", "<!--#include virtual='/part' -->").start(
+        "server { listen %listen%; root %dir%/html; ssi on; location /part { proxy_pass http://%peer%; early_hints 1; } }",
+    );
+    let (head, body) = ask(&longhaul, "GET /a.html HTTP/1.1");
+    assert!(head.starts_with("HTTP/1.1 200 ") && body == "part", "{head}{body}");
+}
+
+#[test]
+fn a_part_is_asked_for_without_the_body_of_the_request() {
+    let peer = Peer::start(|connections| {
+        let mut page = connections.accept();
+        page.expect_head("POST /page HTTP/1.1\nHost: %peer%\nContent-Length: 4\nX-Id: 7");
+        page.expect("body");
+        page.send(message("HTTP/1.1 200 OK\nContent-Type: text/html", b"<!--#include virtual='/part' -->"));
+        drop(page);
+        let mut part = connections.accept();
+        part.expect_head("GET /part HTTP/1.1\nHost: %peer%\nX-Id: 7");
+        part.send(message("HTTP/1.1 200 OK\nContent-Length: 4", b"part"));
+    });
+    let longhaul =
+        Setup::new().peer(&peer).start("server { listen %listen%; ssi on; location / { proxy_pass http://%peer%; } }");
+    let mut client = longhaul.connect();
+    client.send(message("POST /page HTTP/1.1\nHost: a\nContent-Length: 4\nX-Id: 7", b"body"));
+    assert!(client.read_head().starts_with("HTTP/1.1 200 "));
+    assert_eq!(client.read_chunked(), b"part");
+}
+
+#[test]
+fn a_client_that_goes_ends_the_part_too() {
+    let (go_on, waits) = std::sync::mpsc::channel();
+    let peer = Peer::start(move |connections| {
+        let mut part = connections.accept();
+        part.read_head();
+        go_on.send(()).expect("the test");
+        part.expect_gone();
+    });
+    let longhaul = Setup::new()
+        .peer(&peer)
+        .file("html/a.html", "begin<!--#include virtual='/part' -->end")
+        .start("server { listen %listen%; root %dir%/html; ssi on; location /part { proxy_pass http://%peer%; } }");
+    let mut client = longhaul.connect();
+    client.send(head("GET /a.html HTTP/1.1\nHost: a"));
+    waits.recv().expect("the peer");
+    client.reset();
+    peer.join();
+    longhaul.expect_all_closed();
+}
+
+#[test]
+fn a_part_that_closes_without_an_answer_closes_the_page() {
+    let longhaul = files()
+        .file("html/a.html", "begin<!--#include virtual='/444' -->end")
+        .start("server { listen %listen%; root %dir%/html; ssi on; location /444 { return 444; } }");
+    let answer = longhaul.exchange(head("GET /a.html HTTP/1.1\nHost: a"));
+    assert!(!answer.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[test]
+fn a_page_leaves_no_faster_than_its_rate() {
+    let longhaul = files().file("html/a.html", "<!--#include virtual='/long.html' -->").start(
+        "server { listen %listen%; root %dir%/html; ssi on; limit_rate 100m; location /long.html { limit_rate 1; } }",
+    );
+    // That of a part does not count.
+    assert_eq!(body_of(&longhaul, "/a.html"), "l".repeat(4096));
+}
