@@ -136,6 +136,7 @@ fn ground(generation: &Arc<Generation>) -> Ground {
         groups: Arc::new(Groups::new(&generation.serving, None)),
         zones: Arc::new(Zones::new(&generation.serving, None)),
         names: Arc::new(Names::new(&generation.serving, None)),
+        tls: Arc::default(),
         logs: Arc::default(),
         metrics: Arc::new(Metrics::new(1)),
         hostname: "edge".into(),

@@ -165,6 +165,9 @@ fn print_version(with_build: bool) {
     let build = if cfg!(debug_assertions) { " (debug)" } else { "" };
     eprintln!("longhaul version: longhaul/{}{build}", env!("CARGO_PKG_VERSION"));
     if with_build {
+        // Scripts read from these lines what kind of TLS there is, by OpenSSL's versions.
+        eprintln!("built with OpenSSL 3.0.0 (compatible; rustls 0.23)");
+        eprintln!("TLS SNI support enabled");
         eprintln!("configure arguments: {}", control::configure_arguments());
     }
 }

@@ -376,6 +376,9 @@ pub const NAMES_FIRST_TIME: Duration = Duration::from_secs(1);
 /// Plain bytes of one TLS record at most (RFC 8446 5.1).
 pub const TLS_RECORD_BYTES_MAX: usize = 16 << 10;
 
+/// And at least, whatever `ssl_buffer_size` says: smaller ones are more overhead than bytes.
+pub const TLS_RECORD_BYTES_MIN: usize = 512;
+
 /// What encryption adds to a record at most, with what is sent beside it: a key update. More is asked for where needed.
 pub const TLS_RECORD_OVERHEAD_BYTES: usize = 128;
 
@@ -386,8 +389,20 @@ pub const TLS_READ_BYTES: usize = 32 << 10;
 /// nothing more.
 pub const TLS_WRITE_BYTES: usize = 32 << 10;
 
+/// Room for most of them.
+pub const TLS_HELLO_BYTES_USUAL: usize = 2 << 10;
+
 /// A `ClientHello` at most: rustls takes no longer message of a handshake.
 pub const TLS_HELLO_BYTES_MAX: usize = 72 << 10;
 
 /// Buffers for ciphertext that a shard keeps are no larger than this.
 pub const TLS_SCRATCH_BYTES_MAX: usize = 128 << 10;
+
+/// Names of peers whose last handshake is kept to shorten the next.
+pub const TLS_PEER_NAME_COUNT_MAX: usize = 256;
+
+/// Bytes that each end of a relay's pair of sockets may have under way: two buffers of bodies.
+pub const RELAY_BUFFER_BYTES: usize = 64 << 10;
+
+/// How often a relay looks whether a tunnel that has ended one way is over.
+pub const RELAY_LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -36,6 +36,13 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("context", "src/observe/error_log/", "tracing's word for where a layer stands"),
     ("context", "src/tunnel/", "std's word for who wakes a future"),
     ("context", "src/upstream/", "std's word for who wakes a future"),
+    ("session", "src/config/directives/tls.rs", "the directives' own names"),
+    ("session", "src/config/directives/proxy_tls.rs", "the directives' own names"),
+    ("session", "src/config/raw/tls.rs", "the directives' own names"),
+    ("session", "src/config/tests/tls.rs", "the directives' own names"),
+    ("session", "src/model/tls.rs", "the directives' own names"),
+    ("context", "src/tls/", "rustls' names of errors that say more"),
+    ("common", "tests/support/tls.rs", "the common name of a certificate"),
     ("session", "src/tls/", "TLS sessions and tickets (RFC 8446)"),
     ("common", "src/tls/", "rustls' name for what its connections know"),
 ];

@@ -28,6 +28,7 @@ struct Draft {
     options_span: Option<Span>,
     /// One of the lines of the address asks for it.
     proxy_protocol: bool,
+    ssl: bool,
     /// Index into `servers`, and where it was asked for.
     default_server: Option<(usize, Span)>,
     /// Indices into all servers.
@@ -47,6 +48,7 @@ pub fn resolve(servers: Vec<ServerOfListen>, others: &[Listener], scope: &Scope<
                         options: RawListenOptions::default(),
                         options_span: None,
                         proxy_protocol: false,
+                        ssl: false,
                         default_server: None,
                         servers: Vec::new(),
                     });
@@ -64,6 +66,7 @@ pub fn resolve(servers: Vec<ServerOfListen>, others: &[Listener], scope: &Scope<
     }
     for draft in &drafts {
         warn_of_conflicts(draft, &servers, scope);
+        check_certificates(draft, &servers, scope);
     }
     drafts.into_iter().map(|draft| listener(draft, &servers, scope.protocol)).collect()
 }
@@ -76,6 +79,7 @@ fn add(draft: &mut Draft, number: usize, listen: &RawListen) -> Result<(), Fault
     }
     draft.servers.push(number);
     draft.proxy_protocol |= listen.is_proxy_protocol;
+    draft.ssl |= listen.is_ssl;
     if listen.options.is_set {
         if let Some(earlier) = draft.options_span {
             let fault = Fault::new(listen.span, format!("duplicate listen options for {address}"));
@@ -140,6 +144,24 @@ fn listened_already(address: &ListenAddress, listen: &RawListen) -> Fault {
     fault.help("a server of the other of `http` and `stream` listens on the address")
 }
 
+/// A listener with `ssl` has something to show, or refuses all that it has nothing to show for.
+fn check_certificates(draft: &Draft, servers: &[ServerOfListen], scope: &Scope<'_>) {
+    let has = |server: &&ServerOfListen| server.server.tls.is_some();
+    let default = &servers[draft.servers[draft.default_server.map_or(0, |(at, _)| at)]];
+    let settings = default.server.tls.and_then(|id| scope.tls_servers.get(usize::from(id.0)));
+    let lacking = match settings {
+        None => Some(default),
+        // The default server's certificate is shown for those that have none.
+        Some(settings) if !settings.reject_handshake => None,
+        Some(_) => draft.servers.iter().map(|number| &servers[*number]).find(|server| !has(server)),
+    };
+    if let (true, Some(server)) = (draft.ssl && scope.env.faults.borrow().is_empty(), lacking) {
+        let message = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+        let help = "add `ssl_certificate` and `ssl_certificate_key`, or `ssl_reject_handshake on;`";
+        scope.env.fault(Fault::new(server.span, message).help(help));
+    }
+}
+
 fn listener(draft: Draft, servers: &[ServerOfListen], protocol: Protocol) -> Listener {
     Listener {
         protocol,
@@ -150,6 +172,7 @@ fn listener(draft: Draft, servers: &[ServerOfListen], protocol: Protocol) -> Lis
         receive_buffer_bytes: draft.options.receive_buffer_bytes,
         send_buffer_bytes: draft.options.send_buffer_bytes,
         proxy_protocol: draft.proxy_protocol,
+        ssl: draft.ssl,
         servers: draft.servers.iter().map(|number| Arc::clone(&servers[*number].server)).collect(),
         default_server: draft.default_server.map_or(0, |(at, _)| at),
     }

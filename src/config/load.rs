@@ -13,7 +13,7 @@ use super::raw::{RawConfig, RawServing};
 use super::record::Recorder;
 use super::resolve;
 use super::scope::{Resolve, Scope};
-use super::source::{Files, Origin};
+use super::source::{Files, Origin, Sources};
 use crate::limits;
 use crate::model::{Generation, Protocol, Serving};
 
@@ -92,7 +92,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let error_logs = &raw.process.error_logs;
     let error_logs = error_log::of_process(error_logs, &env.prefix, request.error_log.clone(), &env, request.resolver);
     let process = core::resolve(raw.process, &env.prefix, error_logs);
-    let serving = resolve_blocks(&env, request.resolver, raw.serving);
+    let serving = resolve_blocks(&env, &sources, request.resolver, raw.serving);
     let told = |faults: Vec<Fault>, severity, most| -> Vec<Diagnostic> {
         faults.into_iter().take(most).map(|fault| fault.finish(severity, &sources)).collect()
     };
@@ -111,7 +111,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
 
 /// What `http` and `stream` come to; nothing where a line is broken: names that it would have defined would be told as
 /// faults of their own.
-fn resolve_blocks(env: &Env, resolver: &dyn Resolve, blocks: Vec<RawServing>) -> Serving {
+fn resolve_blocks(env: &Env, sources: &Sources, resolver: &dyn Resolve, blocks: Vec<RawServing>) -> Serving {
     let mut serving = Serving::default();
     if !env.faults.borrow().is_empty() {
         return serving;
@@ -119,6 +119,7 @@ fn resolve_blocks(env: &Env, resolver: &dyn Resolve, blocks: Vec<RawServing>) ->
     let mut scope = Scope {
         env,
         protocol: Protocol::Http,
+        sources,
         resolver,
         unbuilt: directives::unbuilt_variable,
         upstreams: Vec::new(),
@@ -129,6 +130,8 @@ fn resolve_blocks(env: &Env, resolver: &dyn Resolve, blocks: Vec<RawServing>) ->
         syslogs: Vec::new(),
         log_caches: Vec::new(),
         error_logs: Vec::new(),
+        tls_servers: Vec::new(),
+        tls_peers: Vec::new(),
         zones: HashMap::new(),
     };
     for block in blocks {

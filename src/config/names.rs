@@ -10,8 +10,8 @@ use super::lexer::Word;
 use super::source::Span;
 use crate::limits;
 use crate::model::{
-    MapId, NamedCapture, OfRest, Part, Pattern, Protocol, SetTarget, Slot, SlotId, TcpFigure, Template, Variable,
-    VariableNames,
+    MapId, NamedCapture, OfRest, Part, Pattern, Protocol, SetTarget, Slot, SlotId, TcpFigure, Template, TlsFact,
+    Variable, VariableNames,
 };
 
 /// All variables of one configuration that are not nginx's own.
@@ -91,6 +91,29 @@ const FIXED: &[(&str, Variable)] = &[
     ("server_port", Variable::ServerPort),
     ("server_protocol", Variable::ServerProtocol),
     ("shard", Variable::Shard),
+    ("ssl_alpn_protocol", Variable::Ssl(TlsFact::AlpnProtocol)),
+    ("ssl_cipher", Variable::Ssl(TlsFact::Cipher)),
+    ("ssl_ciphers", Variable::Ssl(TlsFact::Ciphers)),
+    ("ssl_client_cert", Variable::Ssl(TlsFact::ClientCert)),
+    ("ssl_client_escaped_cert", Variable::Ssl(TlsFact::ClientEscapedCert)),
+    ("ssl_client_fingerprint", Variable::Ssl(TlsFact::ClientFingerprint)),
+    ("ssl_client_i_dn", Variable::Ssl(TlsFact::ClientIDn)),
+    ("ssl_client_i_dn_legacy", Variable::Ssl(TlsFact::ClientIDnLegacy)),
+    ("ssl_client_raw_cert", Variable::Ssl(TlsFact::ClientRawCert)),
+    ("ssl_client_s_dn", Variable::Ssl(TlsFact::ClientSDn)),
+    ("ssl_client_s_dn_legacy", Variable::Ssl(TlsFact::ClientSDnLegacy)),
+    ("ssl_client_serial", Variable::Ssl(TlsFact::ClientSerial)),
+    ("ssl_client_v_end", Variable::Ssl(TlsFact::ClientVEnd)),
+    ("ssl_client_v_remain", Variable::Ssl(TlsFact::ClientVRemain)),
+    ("ssl_client_v_start", Variable::Ssl(TlsFact::ClientVStart)),
+    ("ssl_client_verify", Variable::Ssl(TlsFact::ClientVerify)),
+    ("ssl_curve", Variable::Ssl(TlsFact::Curve)),
+    ("ssl_curves", Variable::Ssl(TlsFact::Curves)),
+    ("ssl_early_data", Variable::Ssl(TlsFact::EarlyData)),
+    ("ssl_protocol", Variable::Ssl(TlsFact::Protocol)),
+    ("ssl_server_name", Variable::Ssl(TlsFact::ServerName)),
+    ("ssl_session_id", Variable::Ssl(TlsFact::ResumptionId)),
+    ("ssl_session_reused", Variable::Ssl(TlsFact::Resumed)),
     ("status", Variable::Status),
     ("tcpinfo_rcv_space", Variable::TcpInfo(TcpFigure::ReceiveSpace)),
     ("tcpinfo_rtt", Variable::TcpInfo(TcpFigure::RoundTripTime)),

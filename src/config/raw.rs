@@ -8,6 +8,7 @@ mod log;
 mod proxy;
 mod serving;
 mod ssi;
+mod tls;
 
 pub use self::added::{RawAddHeader, RawAdded, RawExpires, RawInherit};
 pub use self::gzip::RawGzip;
@@ -17,6 +18,7 @@ pub use self::proxy::{
 };
 pub use self::serving::{RawServing, RawStream};
 pub use self::ssi::RawSsi;
+pub use self::tls::{RawFile, RawProxyTls, RawTls, RawTlsTerms};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,8 +30,8 @@ use super::lexer::Word;
 use super::source::Span;
 use crate::model::{
     AccessRule, Affinity, AfterRewrite, Alias, BodyFile, Counts, FileTest, IfModifiedSince, Keepalive, LogLevel,
-    MediaType, Network, OriginRule, PageStatus, Pattern, RealIpHeader, SplitPart, TunnelKeepalive, TunnelLifetime,
-    TunnelPing, Workers,
+    MediaType, Network, OriginRule, PageStatus, Pattern, RealIpHeader, Scheme, SplitPart, TunnelKeepalive,
+    TunnelLifetime, TunnelPing, Workers,
 };
 
 /// A whole configuration.
@@ -71,6 +73,7 @@ pub struct RawLevel {
     pub gzip: RawGzip,
     pub ssi: RawSsi,
     pub subrequest_buffer_bytes: Option<usize>,
+    pub tls: RawTls,
     pub logs: RawLogs,
     /// The rewrite phase in order.
     pub steps: Vec<RawStep>,
@@ -181,6 +184,7 @@ pub struct RawProxy {
     pub answer: RawProxyAnswer,
     pub intercept_errors: Option<bool>,
     pub next_upstream: RawProxyRetry,
+    pub ssl: RawProxyTls,
 }
 
 /// `tunnel_*`; the inner `None` is `off`.
@@ -464,6 +468,7 @@ pub struct RawListen {
     pub target: RawListenTarget,
     pub is_default: bool,
     pub is_proxy_protocol: bool,
+    pub is_ssl: bool,
     pub options: RawListenOptions,
 }
 
@@ -547,6 +552,7 @@ pub enum RawMatching {
 /// `proxy_pass`.
 #[derive(Debug)]
 pub struct RawProxyPass {
+    pub scheme: Scheme,
     /// Behind the scheme, if it is written out.
     pub target: Word,
 }

@@ -14,16 +14,17 @@ use super::directives::gzip::{self, GzipParts};
 use super::directives::real_ip::{self, RealIpParts};
 use super::directives::ssi::{self, SsiParts};
 use super::directives::stream::{self, StreamParts};
+use super::directives::tls::TlsParts;
 use super::directives::{
-    charset, client, error_log, error_page, geo, limit, log, map, media_types, proxy, rate, resolver, rewrite, server,
-    tunnel, upstream,
+    charset, client, error_log, error_page, geo, limit, log, map, media_types, proxy, proxy_tls, rate, resolver,
+    rewrite, server, tls, tunnel, upstream,
 };
 use super::listeners::{self, ServerOfListen};
 use super::raw::{RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawServing, RawStep};
 use super::scope::Scope;
 use crate::model::{
     AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, If, LimitExcept, Limits, Location, LogCacheId,
-    Matching, MediaTypes, Protocol, Proxy, ResolverId, Server, Serving, Step, Template, Tunnel,
+    Matching, MediaTypes, Protocol, Proxy, ResolverId, Server, Serving, Step, Template, TlsPeerId, Tunnel,
 };
 
 /// All settings of one level.
@@ -44,6 +45,7 @@ struct Level {
     charset: Template,
     charset_types: MediaTypes,
     ssi: SsiParts,
+    tls: TlsParts,
     limit_rate: Template,
     limit_rate_after: Template,
     error_pages: ErrorPages,
@@ -84,6 +86,7 @@ impl Level {
             charset: Template::default(),
             charset_types: charset::types(),
             ssi: SsiParts::default(),
+            tls: TlsParts::defaults(),
             limit_rate: Template::default(),
             limit_rate_after: Template::default(),
             error_pages: ErrorPages::default(),
@@ -118,6 +121,7 @@ impl Level {
             charset: charset::resolve(raw.charset.as_ref(), &self.charset, scope),
             charset_types: media_types::resolve(raw.charset_types.as_ref(), &self.charset_types),
             ssi: ssi::resolve(&raw.ssi, raw.subrequest_buffer_bytes, &self.ssi),
+            tls: tls::resolve(&raw.tls, &self.tls),
             limit_rate: rate::resolve(raw.limit_rate.as_ref(), &self.limit_rate, scope),
             limit_rate_after: rate::resolve(raw.limit_rate_after.as_ref(), &self.limit_rate_after, scope),
             error_pages: error_page::resolve(raw, &self.error_pages, scope),
@@ -147,6 +151,7 @@ impl Level {
             real_ip: self.real_ip.settings(),
             client: self.client,
             proxy: self.proxy,
+            tls_peer: None,
             tunnel: self.tunnel,
             access_logs: self.access_logs,
             log_cache: self.log_cache,
@@ -209,13 +214,16 @@ pub fn block(mut raw: RawServing, scope: &mut Scope<'_>, serving: &mut Serving) 
 
 /// What all blocks together have come to.
 pub fn finish(scope: Scope<'_>, serving: &mut Serving) {
-    let Scope { upstreams, resolvers, access_files, syslogs, log_caches, error_logs, .. } = scope;
+    let Scope { upstreams, resolvers, access_files, syslogs, log_caches, error_logs, tls_servers, tls_peers, .. } =
+        scope;
     serving.upstreams = upstreams;
     serving.resolvers = resolvers.into_inner();
     serving.access_files = access_files;
     serving.syslogs = syslogs;
     serving.log_caches = log_caches;
     serving.error_logs = error_logs;
+    serving.tls_servers = tls_servers;
+    serving.tls_peers = tls_peers;
 }
 
 fn resolve_stream_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> Option<ServerOfListen> {
@@ -234,7 +242,7 @@ fn resolve_stream_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'
     let client_head = level.client_head.clone();
     let mut root = level.location(Matching::Server, Vec::new());
     root.steps = steps;
-    let server = Server { names, name, client_head, root: Arc::new(root), stream: Some(stream) };
+    let server = Server { names, name, client_head, tls: None, root: Arc::new(root), stream: Some(stream) };
     Some(ServerOfListen { server: Arc::new(server), listens: raw.listens, written_names, span: raw.span })
 }
 
@@ -244,6 +252,7 @@ fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> 
     let steps = steps.resolve(std::mem::take(&mut raw.level.steps), scope);
     let children = raw.locations.into_iter().map(|raw| resolve_location(raw, &level, scope)).collect();
     let client_head = level.client_head.clone();
+    let tls = tls::of_virtual_server(&level.tls, scope);
     let mut root = level.location(Matching::Server, children);
     root.steps = steps;
     if raw.level.stub_status {
@@ -256,7 +265,7 @@ fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> 
     if listens.is_empty() {
         listens.push(server::default_listen(raw.span, scope.env.is_privileged));
     }
-    let server = Server { names, name, client_head, root: Arc::new(root), stream: None };
+    let server = Server { names, name, client_head, tls, root: Arc::new(root), stream: None };
     ServerOfListen { server: Arc::new(server), listens, written_names, span: raw.span }
 }
 
@@ -289,6 +298,7 @@ fn resolve_location(mut raw: RawLocation, around: &Level, scope: &mut Scope<'_>)
     location.if_blocks = if_blocks;
     location.try_files = raw.level.try_files.as_ref().map(|raw| error_page::resolve_try_files(raw, scope));
     location.limit_except = limit_except;
+    location.tls_peer = tls_peer(&content, &location.proxy, scope);
     location.content = content;
     Arc::new(location)
 }
@@ -300,10 +310,19 @@ fn resolve_content(raw: &mut RawLocation, around: Option<&Content>, scope: &mut 
     pass.map(Content::Proxy).or(status).or_else(|| around.cloned()).unwrap_or(Content::Files)
 }
 
+/// How a location's `proxy_pass` speaks TLS, if it ever does.
+fn tls_peer(content: &Content, proxy: &Proxy, scope: &mut Scope<'_>) -> Option<TlsPeerId> {
+    match content {
+        Content::Proxy(pass) if pass.may_want_tls() => proxy_tls::of_location(proxy, scope),
+        Content::Proxy(_) | Content::Files | Content::StubStatus => None,
+    }
+}
+
 /// The settings of an `if` or `limit_except` block. `try_files` and nested locations stay with the location around it.
 fn resolve_inner(mut raw: RawLocation, around: &Level, content: &Content, scope: &mut Scope<'_>) -> Arc<Location> {
     let content = resolve_content(&mut raw, Some(content), scope);
     let mut location = around.with(&raw.level, scope).location(Matching::Inner, Vec::new());
+    location.tls_peer = tls_peer(&content, &location.proxy, scope);
     location.content = content;
     Arc::new(location)
 }

@@ -11,10 +11,10 @@ use super::diagnostic::Fault;
 use super::lexer::Word;
 use super::line::Env;
 use super::names::{Names, Unbuilt};
-use super::source::Span;
+use super::source::{Sources, Span};
 use crate::model::{
-    AccessFile, Counts, ErrorLog, LogCache, LogFormat, PeerAddress, Protocol, Resolver, Syslog, Template, Upstream,
-    UpstreamId, ZoneId,
+    AccessFile, Counts, ErrorLog, LogCache, LogFormat, PeerAddress, Protocol, Resolver, Scheme, Syslog, Template,
+    TlsPeer, TlsServer, Upstream, UpstreamId, ZoneId,
 };
 
 /// Names of hosts to addresses, while a configuration is loaded.
@@ -26,14 +26,12 @@ pub trait Resolve {
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 }
 
-/// Port of `http://` without a port.
-pub const HTTP_PORT: u16 = 80;
-
 /// Shared by all levels while the model is built.
 pub struct Scope<'a> {
     pub env: &'a Env,
     /// Of the block that is being resolved. Names of groups, zones and formats are those of the block alone.
     pub protocol: Protocol,
+    pub sources: &'a Sources,
     pub resolver: &'a dyn Resolve,
     pub unbuilt: Unbuilt,
     pub upstreams: Vec<Arc<Upstream>>,
@@ -46,6 +44,8 @@ pub struct Scope<'a> {
     pub syslogs: Vec<Syslog>,
     pub log_caches: Vec<LogCache>,
     pub error_logs: Vec<Arc<[ErrorLog]>>,
+    pub tls_servers: Vec<Arc<TlsServer>>,
+    pub tls_peers: Vec<Arc<TlsPeer>>,
     /// Of `limit_conn_zone` and `limit_req_zone`, by name.
     pub zones: HashMap<String, (ZoneId, Counts)>,
 }
@@ -73,6 +73,13 @@ impl Scope<'_> {
         })
     }
 
+    /// Whether an `upstream` block has that name.
+    #[must_use]
+    pub fn is_block(&self, name: &str) -> bool {
+        let id = self.upstream_ids.get(&name.to_ascii_lowercase());
+        id.is_some_and(|id| self.upstreams[usize::from(id.0)].is_block)
+    }
+
     /// The port of a peer.
     ///
     /// # Errors
@@ -80,7 +87,7 @@ impl Scope<'_> {
     pub fn port(&self, host: &Host, text: &str, span: Span) -> Result<u16, Fault> {
         match (host.port, self.protocol) {
             (Some(port), _) => Ok(port),
-            (None, Protocol::Http) => Ok(HTTP_PORT),
+            (None, Protocol::Http) => Ok(Scheme::Http.port()),
             (None, Protocol::Stream) => {
                 let fault = Fault::new(span, format!("no port in upstream \"{text}\""));
                 Err(fault.help("as in `127.0.0.1:5432`: only `http` has a port of its own"))

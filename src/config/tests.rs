@@ -16,6 +16,7 @@ mod resolving;
 mod ssi;
 mod steps;
 mod streams;
+mod tls;
 mod tunnels;
 
 use std::io;

@@ -169,6 +169,7 @@ mod tests {
             receive_buffer_bytes: None,
             send_buffer_bytes: None,
             proxy_protocol: false,
+            ssl: false,
             servers: Vec::new(),
             default_server: 0,
         }

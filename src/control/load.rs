@@ -12,6 +12,7 @@ use crate::config::{self, Diagnostic, DiskFiles, Request, Resolve, Text};
 use crate::model::{ErrorLogTarget, Generation, LogLevel};
 use crate::observe::access_log::AccessLogs;
 use crate::observe::error_log;
+use crate::tls::Tls;
 
 pub use crate::config::configure_arguments;
 
@@ -131,6 +132,14 @@ pub(super) fn load(start: &Start, number: u64) -> Result<Arc<Generation>, Vec<Fa
         }
         Err(errors) => Err(errors.into_iter().map(|error| Fatal(error.message)).collect()),
     }
+}
+
+/// Reads the certificates and keys of a configuration.
+///
+/// # Errors
+/// All that cannot be used.
+pub(super) fn tls(generation: &Generation) -> Result<Tls, Vec<Fatal>> {
+    Tls::load(&generation.serving).map_err(|unusable| unusable.into_iter().map(|file| Fatal(file.0)).collect())
 }
 
 fn read(start: &Start, number: u64) -> Result<config::Loaded, Vec<Diagnostic>> {

@@ -144,13 +144,14 @@ impl Process {
         notice(format_args!("reconfiguring"));
         let old = Arc::clone(&self.parts.generation);
         let new = load::load(&self.start, old.number + 1)?;
+        let tls = load::tls(&new)?;
         let opened = Opened::of(&new, Some(&self.logs)).map_err(|error| vec![error])?;
         let change = self.listeners.bind(&new.serving.listeners, self.shards.len())?;
         self.listeners.keep(&change);
         self.logs = opened.take_over(Some(&self.logs));
         self.warn_of_fixed(&old.process, &new.process);
         self.move_pid(&new.process.pid);
-        let parts = Parts::new(&new, Some(&self.parts), self.logs.newest(), self.shards.len());
+        let parts = Parts::new(&new, Some(&self.parts), tls, self.logs.newest(), self.shards.len());
         parts.wait_for_names();
         adopt(&self.shards, &new, change, &parts);
         self.parts = parts;

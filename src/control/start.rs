@@ -46,6 +46,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
     let ring = ring::probe().map_err(|error| one(Fatal(ring::refusal(&error))))?;
     let account = account(settings, &mut warnings).map_err(one)?;
 
+    let tls = load::tls(generation)?;
     let opened = Opened::of(generation, None).map_err(one)?;
     if let Some(account) = &account {
         opened.paths().iter().try_for_each(|path| account.own(path)).map_err(one)?;
@@ -66,7 +67,7 @@ fn begin(start: Start, loaded: &Loaded, on_serving: Option<OnServing>) -> Result
         Ok(shards) => shards,
         Err(error) => return Err(undo(&listeners, pid, error)),
     };
-    let parts = Parts::new(generation, None, logs.newest(), shards.len());
+    let parts = Parts::new(generation, None, tls, logs.newest(), shards.len());
     parts.wait_for_names();
     adopt(&shards, generation, change, &parts);
     if let Some(waiting) = waiting {

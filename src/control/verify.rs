@@ -18,6 +18,7 @@ pub fn test(start: &Start, dump: bool, quiet: bool) -> ExitCode {
         eprintln!("longhaul: the configuration file {name} syntax is ok");
     }
     let mut errors = Listeners::probe(&loaded.generation.serving.listeners);
+    errors.extend(load::tls(&loaded.generation).err().into_iter().flatten());
     errors.extend(Opened::of(&loaded.generation, None).err());
     errors.iter().for_each(report::emerg);
     if !errors.is_empty() {

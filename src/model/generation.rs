@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AccessFile, ErrorLog, Geo, Listener, LogCache, Map, Process, Resolver, Split, Syslog, Upstream, VariableNames, Zone,
+    AccessFile, ErrorLog, Geo, Listener, LogCache, Map, Process, Resolver, Split, Syslog, TlsPeer, TlsServer, Upstream,
+    VariableNames, Zone,
 };
 
 /// Everything one configuration says. Built once, shared by all shards, replaced as a whole on reload.
@@ -39,6 +40,10 @@ pub struct Serving {
     pub log_caches: Vec<LogCache>,
     /// Indexed by [`super::ErrorLogId`]: the `error_log` lines of each level that has some.
     pub error_logs: Vec<Arc<[ErrorLog]>>,
+    /// Indexed by [`super::TlsServerId`].
+    pub tls_servers: Vec<Arc<TlsServer>>,
+    /// Indexed by [`super::TlsPeerId`].
+    pub tls_peers: Vec<Arc<TlsPeer>>,
     /// Indexed by [`super::SlotId`]: names of the variables that a request gives a value.
     pub slots: Vec<Slot>,
     /// Of the variables that server side includes may name.

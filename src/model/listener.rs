@@ -22,6 +22,8 @@ pub struct Listener {
     pub send_buffer_bytes: Option<usize>,
     /// `proxy_protocol`: connections begin with a header of that protocol.
     pub proxy_protocol: bool,
+    /// `ssl`: connections begin with a TLS handshake.
+    pub ssl: bool,
     /// All virtual servers of this address, in the order of the file.
     pub servers: Vec<Arc<Server>>,
     /// Index into `servers`: the one for a host that no name matches.

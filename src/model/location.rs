@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     Access, AccessLog, AddedFields, ErrorLogId, ErrorPages, Gzip, Limits, LogCacheId, MediaTypes, Pattern, Proxy,
-    ProxyPass, RealIp, ResolverId, Ssi, Step, Template, TryFiles, Tunnel,
+    ProxyPass, RealIp, ResolverId, Ssi, Step, Template, TlsPeerId, TryFiles, Tunnel,
 };
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
@@ -26,6 +26,8 @@ pub struct Location {
     pub real_ip: Option<Arc<RealIp>>,
     pub client: Client,
     pub proxy: Arc<Proxy>,
+    /// How its `proxy_pass` speaks TLS; `None` where it never does.
+    pub tls_peer: Option<TlsPeerId>,
     pub tunnel: Arc<Tunnel>,
     pub access_logs: Arc<[AccessLog]>,
     /// `open_log_file_cache`.

@@ -35,6 +35,7 @@ mod step;
 mod stream;
 mod syslog;
 mod template;
+mod tls;
 mod tunnel;
 mod upstream;
 mod variable;
@@ -71,6 +72,10 @@ pub use step::{AfterRewrite, Condition, FileTest, If, Return, Rewrite, Set, SetT
 pub use stream::{Stream, StreamAnswer};
 pub use syslog::{Syslog, SyslogId};
 pub use template::{Part, Template};
+pub use tls::{
+    CertificateFiles, TlsCipher, TlsCurve, TlsPeer, TlsPeerId, TlsServer, TlsServerId, TlsTerms, TlsVersion,
+    VerifyClient,
+};
 pub use tunnel::{Tunnel, TunnelKeepalive, TunnelLifetime, TunnelPing};
 pub use upstream::{Balance, Followed, Peer, Upstream, UpstreamId, UpstreamKeepalive};
-pub use variable::{GeoId, MapId, SlotId, SplitId, TcpFigure, Variable};
+pub use variable::{GeoId, MapId, SlotId, SplitId, TcpFigure, TlsFact, Variable};

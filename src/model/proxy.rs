@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Buffering, ProxyAnswer, ProxyRequest, ProxyRetry, Template, UpstreamId};
+use super::{Buffering, ProxyAnswer, ProxyRequest, ProxyRetry, Template, TlsPeer, UpstreamId};
 
 /// `proxy_pass`: where a request of this location goes.
 #[derive(Debug, Clone)]
@@ -17,6 +17,14 @@ pub struct ProxyPass {
     pub replaces_bytes: usize,
     /// `proxy_redirect default`: the begin of a `Location` that names this peer, and what takes its place.
     pub redirect: Option<OwnRedirect>,
+}
+
+impl ProxyPass {
+    /// Whether TLS may be spoken: the scheme says so, or a request may.
+    #[must_use]
+    pub fn may_want_tls(&self) -> bool {
+        self.scheme == Scheme::Https || matches!(self.destination, Destination::Evaluated(_))
+    }
 }
 
 /// What `proxy_redirect default` looks for in a `Location`, and what takes its place.
@@ -44,6 +52,26 @@ pub enum Scheme {
     Https,
 }
 
+impl Scheme {
+    /// The port of a URL that names none.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// How a URL of it begins.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Http => "http://",
+            Self::Https => "https://",
+        }
+    }
+}
+
 /// All `proxy_*` settings of a location.
 #[derive(Debug, Clone, Default)]
 pub struct Proxy {
@@ -67,6 +95,9 @@ pub struct Proxy {
     pub request: ProxyRequest,
     pub answer: ProxyAnswer,
     pub next_upstream: ProxyRetry,
+    pub ssl: Arc<TlsPeer>,
+    /// `proxy_ssl_name`: the name a peer's certificate has to hold; `None` is that of `proxy_pass`.
+    pub ssl_name: Option<Template>,
 }
 
 /// `proxy_set_header`.

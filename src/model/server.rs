@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Location, Pattern, Stream};
+use super::{Location, Pattern, Stream, TlsServerId};
 
 /// One virtual server.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub struct Server {
     /// The first name as written: `$server_name`.
     pub name: Box<str>,
     pub client_head: ClientHead,
+    /// What it proves to clients that name it; `None` leaves that to the default server.
+    pub tls: Option<TlsServerId>,
     /// The server level; its children are the locations.
     pub root: Arc<Location>,
     /// What a `server` of `stream` does with a connection; `None` in `http`. There the root has no children, and of its

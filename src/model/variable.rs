@@ -28,6 +28,36 @@ pub enum TcpFigure {
     ReceiveSpace,
 }
 
+/// What is known of the encryption of a client's connection: `$ssl_` and the name in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsFact {
+    AlpnProtocol,
+    Cipher,
+    Ciphers,
+    ClientCert,
+    ClientEscapedCert,
+    ClientFingerprint,
+    ClientIDn,
+    ClientIDnLegacy,
+    ClientRawCert,
+    ClientSDn,
+    ClientSDnLegacy,
+    ClientSerial,
+    ClientVEnd,
+    ClientVRemain,
+    ClientVStart,
+    ClientVerify,
+    Curve,
+    Curves,
+    EarlyData,
+    Protocol,
+    ServerName,
+    /// `$ssl_session_id`.
+    ResumptionId,
+    /// `$ssl_session_reused`.
+    Resumed,
+}
+
 /// A variable. Names are nginx's without `$`, unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Variable {
@@ -126,6 +156,8 @@ pub enum Variable {
     Slot(SlotId),
     /// Of a `split_clients` block.
     Split(SplitId),
+    /// `$ssl_…`.
+    Ssl(TlsFact),
     Status,
     /// `$tcpinfo_…`.
     TcpInfo(TcpFigure),

@@ -248,6 +248,7 @@ mod tests {
             receive_buffer_bytes: Some(65536),
             send_buffer_bytes: None,
             proxy_protocol: false,
+            ssl: false,
             servers: Vec::new(),
             default_server: 0,
         }

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::pin::pin;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use super::moment;
@@ -186,6 +187,14 @@ impl Stream {
             Some(false) => true,
             Some(true) | None => self.is_quiet(),
         }
+    }
+
+    /// Whether the other side has closed its socket, and not only the half that it sends by. Asked of the kernel.
+    #[must_use]
+    pub fn has_hung_up(&self) -> bool {
+        let mut polled = [PollFd::new(&self.socket, PollFlags::empty())];
+        let asked = rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        asked.is_err() || polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
     }
 
     /// Writes what the socket takes now; 0 when it takes nothing.

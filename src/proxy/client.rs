@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::security::Security;
 use crate::model::Lingering;
 use crate::net::accept::ClientAddress;
 use crate::net::proxy_protocol::ProxyHeader;
@@ -14,6 +15,7 @@ use crate::transport::Transport;
 /// One client connection.
 pub struct Client {
     pub stream: Rc<Transport>,
+    pub security: Security,
     /// Serial number in this process: `$connection`.
     pub number: u64,
     pub remote: ClientAddress,
@@ -31,11 +33,30 @@ pub struct Client {
     local: OnceCell<Option<SocketAddr>>,
 }
 
+/// A client before its first request, without its connection.
+pub struct Apart {
+    number: u64,
+    remote: ClientAddress,
+    proxy_header: Option<Box<ProxyHeader>>,
+    accepted_at: Instant,
+    listener: usize,
+}
+
+impl Apart {
+    /// The client with the connection as it is now.
+    #[must_use]
+    pub fn with(self, stream: Transport, security: Security) -> Client {
+        let Self { number, remote, proxy_header, accepted_at, listener } = self;
+        Client { security, proxy_header, accepted_at, ..Client::new(stream, number, remote, listener) }
+    }
+}
+
 impl Client {
     #[must_use]
     pub fn new(stream: Transport, number: u64, remote: ClientAddress, listener: usize) -> Self {
         Self {
             stream: Rc::new(stream),
+            security: Security::None,
             number,
             remote,
             proxy_header: None,
@@ -46,6 +67,19 @@ impl Client {
             lingering: Cell::new(None),
             local: OnceCell::new(),
         }
+    }
+
+    /// The socket, if nobody else holds it, and the rest.
+    #[must_use]
+    pub fn part(self) -> (Option<Transport>, Apart) {
+        let Self { stream, number, remote, proxy_header, accepted_at, listener, .. } = self;
+        (Rc::into_inner(stream), Apart { number, remote, proxy_header, accepted_at, listener })
+    }
+
+    /// Whether what it says is encrypted.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        matches!(self.security, Security::Tls(_))
     }
 
     /// The path of the unix socket the client connected to.

@@ -14,6 +14,7 @@ use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, Handover};
 use super::linger::linger;
 use super::parked::{self, Parked, Waited};
+use super::secure::{self, Begun};
 use super::{preface, stream_server};
 use crate::http::parse::{RequestRules, RequestScanner};
 use crate::http::{Fields, Method, RequestHead, Version};
@@ -82,19 +83,21 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
         if is_stream {
             stream_server::note_broken_header(&shard, &client);
         }
-        shard.own_metrics().connection_ended(ConnectionEnd::Failed);
-        return None;
+        return ended(&shard, ConnectionEnd::Failed);
     }
     if is_stream {
         return boxed(|| stream_server::serve(&shard, client, raw)).await.map(Left::Tunnel);
     }
+    client = match secured(&shard, client, &mut raw, is_here).await {
+        Ok(client) => client,
+        Err(left) => return left,
+    };
     loop {
         let arrival = next_head(&shard, &client, &mut raw, std::mem::take(&mut is_here)).await;
         // The exchange's state is large and lives only while there is one.
         let next = match arrival {
             Arrival::Nothing(end) => {
-                shard.own_metrics().connection_ended(end);
-                return None;
+                return ended(&shard, end);
             }
             Arrival::Quiet(socket, within) => {
                 debug_assert!(raw.is_empty(), "a head that has begun is not parked");
@@ -112,26 +115,40 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
                 return join(&shard, client, *handover, raw).map(Left::Tunnel);
             }
             Next::Drop => {
-                shard.own_metrics().connection_ended(ConnectionEnd::Failed);
-                return None;
+                return ended(&shard, ConnectionEnd::Failed);
             }
             Next::Cut => {
                 if !client.stream.is_quiet() {
                     linger(&client, lingering(&shard, &client), raw).await;
                 }
-                shard.own_metrics().connection_ended(ConnectionEnd::Failed);
-                return None;
+                return ended(&shard, ConnectionEnd::Failed);
             }
             Next::Close if client.stream.is_quiet() && lingering(&shard, &client).close != Some(true) => {
-                shard.own_metrics().connection_ended(ConnectionEnd::Answered);
-                return None;
+                return ended(&shard, ConnectionEnd::Answered);
             }
             Next::Close | Next::Linger => {
                 linger(&client, lingering(&shard, &client), raw).await;
-                shard.own_metrics().connection_ended(ConnectionEnd::Answered);
-                return None;
+                return ended(&shard, ConnectionEnd::Answered);
             }
         }
+    }
+}
+
+/// Counts the end of a connection.
+fn ended(shard: &Shard, end: ConnectionEnd) -> Option<Left> {
+    shard.own_metrics().connection_ended(end);
+    None
+}
+
+/// Shakes hands where the listener wants that; else what is left of the connection.
+async fn secured(shard: &Shard, client: Client, raw: &mut Vec<u8>, is_here: bool) -> Result<Client, Option<Left>> {
+    if !shard.generation.serving.listeners[client.listener].ssl {
+        return Ok(client);
+    }
+    match boxed(|| secure::accept(shard, client, raw, is_here)).await {
+        Begun::Ready(client) => Ok(client),
+        Begun::Quiet(client, socket, within) => Err(Some(Left::Parked(socket, within, Parked::new(shard, client)))),
+        Begun::Ended(end) => Err(ended(shard, end)),
     }
 }
 
@@ -210,7 +227,7 @@ async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>, mut is_her
             return arrival;
         }
         // Otherwise nothing is there after all: an old wait had ended, and the connection is as idle as it was.
-        if !raw.is_empty() {
+        if !raw.is_empty() || client.stream.is_within_record() {
             // Few heads come in pieces: what waits for them stands apart, so that an idle connection has no room for it.
             return boxed(|| reading.read_on(client, raw)).await;
         }
@@ -289,6 +306,10 @@ impl<'s> Reading<'s> {
     async fn read_on(mut self, client: &Client, raw: &mut Vec<u8>) -> Arrival {
         if let Ok(arrival) = limited(self.settings.timeout, pin!(self.wait(client, raw))).await {
             return arrival;
+        }
+        if raw.is_empty() {
+            // The begin of a record is no request.
+            return Arrival::Nothing(ConnectionEnd::HeadTimeout);
         }
         self.broken(Failure::new(phase_of(raw), Cause::ClientTimedOut), raw)
     }

@@ -7,14 +7,12 @@ use std::sync::Arc;
 
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
-use crate::model::{self, PeerAddress, Protocol, ProxyPass, UpstreamId};
+use crate::model::{self, PeerAddress, Protocol, ProxyPass, Scheme, UpstreamId};
 use crate::names::Unresolved;
 use crate::net::moment;
 use crate::net::timer::limited;
+use crate::transport::Purpose;
 use crate::upstream::{Group, Lease, Tried};
-
-/// Port of `http://` without a port.
-const HTTP_PORT: u16 = 80;
 
 /// A resolved `proxy_pass`.
 pub struct Destination {
@@ -23,6 +21,9 @@ pub struct Destination {
     pub id: Option<UpstreamId>,
     /// The URI part of a value with variables: it is passed as it is.
     pub uri: Option<Vec<u8>>,
+    pub scheme: Scheme,
+    /// What connections have to be made for; `None` where they are plain.
+    pub purpose: Option<Box<Purpose>>,
 }
 
 /// What a `proxy_pass` says.
@@ -39,6 +40,7 @@ pub struct Named {
     /// Host and port as they stand there.
     authority: Box<str>,
     uri: Option<Vec<u8>>,
+    scheme: Scheme,
 }
 
 /// Finds the destination, asking for its name if it has one.
@@ -46,11 +48,29 @@ pub struct Named {
 /// # Errors
 /// As [`of`], and when the name has no address.
 pub async fn find(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Destination, Failure> {
-    match of(exchange, to)? {
-        Said::Leads(destination) => Ok(destination),
+    let mut destination = match of(exchange, to)? {
+        Said::Leads(destination) => destination,
         // Boxed: few wait for names, and all others would carry the room for it.
-        Said::Names(named) => Box::pin(named.resolve(exchange)).await,
+        Said::Names(named) => Box::pin(named.resolve(exchange)).await?,
+    };
+    if destination.scheme == Scheme::Https {
+        destination.purpose = Some(Box::new(purpose(exchange)?));
     }
+    Ok(destination)
+}
+
+/// What an encrypted connection to a peer has to be made for.
+fn purpose(exchange: &Exchange<'_>) -> Result<Purpose, Failure> {
+    let location = &exchange.location;
+    let Some(settings) = location.tls_peer else {
+        let words = "https protocol requires SSL support".to_owned();
+        return Err(Failure::new(Phase::ProcessingRequest, Cause::NoSuchPeer(words)));
+    };
+    let name = match &location.proxy.ssl_name {
+        Some(name) => String::from_utf8_lossy(&exchange.evaluate(name)).into(),
+        None => exchange.proxy_host.as_deref().unwrap_or_default().into(),
+    };
+    Ok(Purpose { settings, name })
 }
 
 /// Finds where a connection of `stream` goes.
@@ -62,7 +82,7 @@ pub async fn of_stream(exchange: &Exchange<'_>, to: &model::Destination) -> Resu
     let template = match to {
         model::Destination::Group { upstream, .. } => {
             let group = groups.group(*upstream).ok_or_else(|| Failure::new(Phase::Connecting, Cause::NoPeer))?;
-            return Ok(Destination { group, id: None, uri: None });
+            return Ok(Destination { group, id: None, uri: None, scheme: Scheme::Http, purpose: None });
         }
         model::Destination::Evaluated(template) => template,
     };
@@ -70,20 +90,21 @@ pub async fn of_stream(exchange: &Exchange<'_>, to: &model::Destination) -> Resu
     let value = exchange.evaluate(template);
     let text = String::from_utf8_lossy(&value);
     if let Some(path) = text.strip_prefix("unix:") {
-        return Ok(unnamed([PeerAddress::Unix(PathBuf::from(path))].into_iter(), &text, None));
+        return Ok(unnamed([PeerAddress::Unix(PathBuf::from(path))].into_iter(), &text, None, Scheme::Http));
     }
     if text.is_empty() {
         return Err(refused(format!("no host in upstream \"{text}\"")));
     }
     let (host, port) = split_port(&text).ok_or_else(|| refused(format!("invalid port in upstream \"{text}\"")))?;
     if let Some(group) = groups.by_name(Protocol::Stream, host.as_bytes(), port).and_then(|id| groups.group(id)) {
-        return Ok(Destination { group, id: None, uri: None });
+        return Ok(Destination { group, id: None, uri: None, scheme: Scheme::Http, purpose: None });
     }
     let port = port.ok_or_else(|| refused(format!("no port in upstream \"{text}\"")))?;
     match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        Ok(ip) => Ok(unnamed([PeerAddress::Ip((ip, port).into())].into_iter(), &text, None)),
+        Ok(ip) => Ok(unnamed([PeerAddress::Ip((ip, port).into())].into_iter(), &text, None, Scheme::Http)),
         Err(_) => {
-            let named = Named { host: host.into(), port, authority: text.as_ref().into(), uri: None };
+            let named =
+                Named { host: host.into(), port, authority: text.as_ref().into(), uri: None, scheme: Scheme::Http };
             Box::pin(named.resolve(exchange)).await
         }
     }
@@ -99,27 +120,36 @@ pub fn of(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Said, Failure> 
             exchange.proxy_host = Some(Arc::clone(host));
             exchange.proxy_port = Some(Arc::clone(port));
             match exchange.shard.groups.group(*upstream) {
-                Some(group) => Ok(Said::Leads(Destination { group, id: Some(*upstream), uri: None })),
+                Some(group) => Ok(Said::Leads(Destination {
+                    group,
+                    id: Some(*upstream),
+                    uri: None,
+                    scheme: to.scheme,
+                    purpose: None,
+                })),
                 None => Err(Failure::new(Phase::Connecting, Cause::NoPeer)),
             }
         }
         model::Destination::Evaluated(template) => {
             let value = exchange.evaluate(template);
-            evaluated(exchange, &value)
+            evaluated(exchange, &value, to.scheme)
         }
     }
 }
 
-fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Said, Failure> {
+fn evaluated(exchange: &mut Exchange<'_>, value: &[u8], scheme: Scheme) -> Result<Said, Failure> {
     let refused = |words: String| Failure::new(Phase::ProcessingRequest, Cause::NoSuchPeer(words));
     let text = String::from_utf8_lossy(value);
-    let text = text.strip_prefix("http://").unwrap_or(&text);
+    let (scheme, text) = match text.strip_prefix("https://") {
+        Some(rest) => (Scheme::Https, rest),
+        None => (scheme, text.strip_prefix("http://").unwrap_or(&text)),
+    };
     if let Some(rest) = text.strip_prefix("unix:") {
         let (path, uri) = rest.split_once(':').unwrap_or((rest, ""));
         exchange.proxy_host = Some("localhost".into());
         exchange.proxy_port = Some("".into());
         let uri = (!uri.is_empty()).then(|| uri.as_bytes().to_vec());
-        return Ok(Said::Leads(unnamed([PeerAddress::Unix(PathBuf::from(path))].into_iter(), text, uri)));
+        return Ok(Said::Leads(unnamed([PeerAddress::Unix(PathBuf::from(path))].into_iter(), text, uri, scheme)));
     }
     let at = text.find(['/', '?']).unwrap_or(text.len());
     let (authority, uri) = text.split_at(at);
@@ -129,24 +159,24 @@ fn evaluated(exchange: &mut Exchange<'_>, value: &[u8]) -> Result<Said, Failure>
     }
     let (host, port) = split_port(authority).ok_or_else(|| refused(format!("invalid port in upstream \"{text}\"")))?;
     exchange.proxy_host = Some(authority.into());
-    exchange.proxy_port = Some(port.unwrap_or(HTTP_PORT).to_string().into());
+    exchange.proxy_port = Some(port.unwrap_or(scheme.port()).to_string().into());
     let groups = &exchange.shard.groups;
     if let Some(id) = groups.by_name(Protocol::Http, host.as_bytes(), port)
         && let Some(group) = groups.group(id)
     {
-        return Ok(Said::Leads(Destination { group, id: Some(id), uri }));
+        return Ok(Said::Leads(Destination { group, id: Some(id), uri, scheme, purpose: None }));
     }
-    let port = port.unwrap_or(HTTP_PORT);
+    let port = port.unwrap_or(scheme.port());
     match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        Ok(ip) => Ok(Said::Leads(unnamed([PeerAddress::Ip((ip, port).into())].into_iter(), authority, uri))),
-        Err(_) => Ok(Said::Names(Named { host: host.into(), port, authority: authority.into(), uri })),
+        Ok(ip) => Ok(Said::Leads(unnamed([PeerAddress::Ip((ip, port).into())].into_iter(), authority, uri, scheme))),
+        Err(_) => Ok(Said::Names(Named { host: host.into(), port, authority: authority.into(), uri, scheme })),
     }
 }
 
 impl Named {
     /// Has the location's `resolver` ask for the name, and waits while the client does.
     async fn resolve(self, exchange: &Exchange<'_>) -> Result<Destination, Failure> {
-        let Self { host, port, authority, uri } = self;
+        let Self { host, port, authority, uri, scheme } = self;
         let unresolved = |words: String| Failure::new(Phase::ProcessingRequest, Cause::Unresolved(words));
         let location = &exchange.location;
         let Some(resolver) = location.resolver.and_then(|id| exchange.shard.names.resolver(id)) else {
@@ -161,13 +191,18 @@ impl Named {
         };
         let addresses = found.map_err(|error| unresolved(format!("{host} could not be resolved ({error})")))?;
         let with_port = |ip: &IpAddr| PeerAddress::Ip(SocketAddr::new(*ip, port));
-        Ok(unnamed(addresses.iter().map(with_port), &authority, uri))
+        Ok(unnamed(addresses.iter().map(with_port), &authority, uri, scheme))
     }
 }
 
 /// Addresses that belong to no group of the configuration.
-fn unnamed(addresses: impl Iterator<Item = PeerAddress>, name: &str, uri: Option<Vec<u8>>) -> Destination {
-    Destination { group: Group::of_addresses(addresses, name), id: None, uri }
+fn unnamed(
+    addresses: impl Iterator<Item = PeerAddress>,
+    name: &str,
+    uri: Option<Vec<u8>>,
+    scheme: Scheme,
+) -> Destination {
+    Destination { group: Group::of_addresses(addresses, name), id: None, uri, scheme, purpose: None }
 }
 
 /// Host and port of an authority; `None` when the port is none.

@@ -76,7 +76,8 @@ impl Exchange<'_> {
         if unique::has_repeated(&self.head.fields) {
             return Err(self.failure(Cause::Request(RequestError::Repeated)));
         }
-        self.read_framing(side)
+        self.read_framing(side)?;
+        self.check_security()
     }
 
     /// Host, virtual server and path.

@@ -19,6 +19,7 @@ pub enum Phase {
     ReadingRequestBody,
     ProcessingRequest,
     Connecting,
+    Handshaking,
     SendingRequest,
     ReadingResponseHead,
     ReadingResponse,
@@ -35,6 +36,7 @@ impl Phase {
             Self::ReadingRequestBody => "reading client request body",
             Self::ProcessingRequest => "processing request",
             Self::Connecting => "connecting to upstream",
+            Self::Handshaking => "SSL handshaking to upstream",
             Self::SendingRequest => "sending request to upstream",
             Self::ReadingResponseHead => "reading response header from upstream",
             Self::ReadingResponse => "reading upstream",
@@ -85,6 +87,8 @@ pub enum Cause {
     /// What the peer sent, in words that stand behind "upstream sent".
     UpstreamMalformed(&'static str),
     UpgradeMismatch(Mismatch),
+    /// A peer with which no encrypted connection could be made: the words say why.
+    UpstreamDistrusted(String),
     /// The name of the call and its error, on the peer's side.
     Upstream(&'static str, io::Error),
     /// The name of the call and its error, on the client's side.
@@ -156,6 +160,7 @@ impl Failure {
             | Cause::UpstreamClosed
             | Cause::UpstreamMalformed(_)
             | Cause::UpgradeMismatch(_)
+            | Cause::UpstreamDistrusted(_)
             | Cause::Upstream(..) => 502,
             Cause::NoSuchPeer(_) | Cause::NoSuchLocation(_) | Cause::Inside(_) | Cause::Included | Cause::Own(..) => {
                 500
@@ -190,6 +195,7 @@ impl Failure {
             | Cause::UpstreamClosed
             | Cause::UpstreamMalformed(_)
             | Cause::UpgradeMismatch(_)
+            | Cause::UpstreamDistrusted(_)
             | Cause::Upstream(..) => LogLevel::Error,
         }
     }
@@ -202,6 +208,7 @@ impl Failure {
             | Cause::UpstreamClosed
             | Cause::UpstreamMalformed(_)
             | Cause::UpgradeMismatch(_)
+            | Cause::UpstreamDistrusted(_)
             | Cause::Upstream(..) => true,
             Cause::Request(_)
             | Cause::Refused(..)
@@ -239,7 +246,9 @@ impl Failure {
             Cause::ClientTimedOut => ExchangeEnd::ClientTimeout,
             Cause::NoPeer | Cause::NoSuchPeer(_) | Cause::Unresolved(_) => ExchangeEnd::NoPeer,
             Cause::UpstreamTimedOut => ExchangeEnd::PeerTimeout,
-            Cause::UpstreamClosed | Cause::Upstream(..) | Cause::Included => ExchangeEnd::PeerFailed,
+            Cause::UpstreamClosed | Cause::UpstreamDistrusted(_) | Cause::Upstream(..) | Cause::Included => {
+                ExchangeEnd::PeerFailed
+            }
             Cause::UpstreamMalformed(_) | Cause::UpgradeMismatch(_) => ExchangeEnd::PeerMalformed,
             Cause::Own(..) | Cause::NoSuchLocation(_) => ExchangeEnd::Internal,
         }
@@ -268,7 +277,9 @@ impl fmt::Display for Failure {
             Cause::ClientGone => f.write_str("client prematurely closed connection")?,
             Cause::ClientTimedOut => f.write_str("client timed out (110: Connection timed out)")?,
             Cause::NoPeer => f.write_str("no live upstreams")?,
-            Cause::NoSuchPeer(words) | Cause::Unresolved(words) => f.write_str(words)?,
+            Cause::NoSuchPeer(words) | Cause::Unresolved(words) | Cause::UpstreamDistrusted(words) => {
+                f.write_str(words)?;
+            }
             Cause::UpstreamTimedOut => f.write_str("upstream timed out (110: Connection timed out)")?,
             Cause::UpstreamClosed => f.write_str("upstream prematurely closed connection")?,
             Cause::UpstreamMalformed(words) => write!(f, "upstream sent {words}")?,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::client::Client;
+use super::relay::{self, Relay};
 use super::shard::Shard;
 use super::told::Told;
 use crate::model::{LogLevel, Tunnel};
@@ -106,6 +107,8 @@ pub struct Handover {
 pub struct Ends {
     pub client: OwnedFd,
     pub upstream: OwnedFd,
+    /// What carries the bytes of encrypted ends: it runs until it ends by itself.
+    pub relay: Option<Relay>,
     /// Bytes that go to the upstream before anything else: the client sent them with its handshake.
     pub to_upstream: Vec<u8>,
     pub to_client: Vec<u8>,
@@ -122,9 +125,12 @@ impl Handover {
     pub fn join(self, client: Client, to_upstream: Vec<u8>) -> std::io::Result<Ends> {
         let client =
             Rc::into_inner(client.stream).ok_or_else(|| std::io::Error::other("the socket is still in use"))?;
+        let (client, client_relay) = relay::stand_in(client)?;
+        let (upstream, upstream_relay) = relay::stand_in(self.upstream)?;
         Ok(Ends {
-            client: client.into_fd()?,
-            upstream: self.upstream.into_fd()?,
+            client,
+            upstream,
+            relay: relay::both(client_relay, upstream_relay),
             to_upstream,
             to_client: self.to_client,
             frames: self.frames,

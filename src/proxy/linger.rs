@@ -17,7 +17,7 @@ pub(super) async fn linger(client: &Client, settings: Lingering, raw: Vec<u8>) {
     let mut piece = buffer::take();
     while let Some(timeout) = settings.pause_max(began.elapsed()) {
         piece.clear();
-        match client.stream.read(&mut piece, usize::MAX, timeout).await {
+        match client.stream.read_raw(&mut piece, timeout).await {
             Ok(1..) => {}
             Ok(0) | Err(_) => return,
         }

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use super::client::Client;
+use super::security::{ClientTls, Security};
 use super::shard::Shard;
 use crate::limits::{CLIENT_PARK_AFTER, CLIENT_PARK_LEFT_MIN};
 use crate::model::Lingering;
@@ -15,7 +16,7 @@ use crate::net::proxy_protocol::ProxyHeader;
 use crate::net::stream::Stream;
 use crate::net::timer::{TimedOut, limited};
 use crate::observe::outcome::ConnectionEnd;
-use crate::transport::Transport;
+use crate::transport::{Secured, TlsState, Transport};
 
 /// What a wait for a request came to.
 pub(super) enum Waited {
@@ -71,6 +72,7 @@ const _: () = assert!(size_of::<Parked>() <= 72);
 struct Rare {
     proxy_header: Option<Box<ProxyHeader>>,
     settings: Option<Settings>,
+    tls: Option<(Box<TlsState>, Box<ClientTls>)>,
 }
 
 /// Settings of the last location that hold between two requests.
@@ -103,12 +105,16 @@ impl Parked {
         let is_usual = settings == Settings::usual(shard, client.listener, client.requests.get());
         let settings = (!is_usual).then_some(settings);
         let proxy_header = client.proxy_header;
-        let is_rare = proxy_header.is_some() || settings.is_some();
+        let tls = match (&*client.stream, client.security) {
+            (Transport::Tls(secured), Security::Tls(known)) => secured.take_state().map(|state| (state, known)),
+            (Transport::Plain(_) | Transport::Tls(_), _) => None,
+        };
+        let is_rare = proxy_header.is_some() || settings.is_some() || tls.is_some();
         Self {
             number: client.number,
             accepted_at: client.accepted_at,
             remote: client.remote,
-            rare: is_rare.then(|| Box::new(Rare { proxy_header, settings })),
+            rare: is_rare.then(|| Box::new(Rare { proxy_header, settings, tls })),
             requests: u32::try_from(client.requests.get()).unwrap_or(u32::MAX),
             listener: u32::try_from(client.listener).unwrap_or(u32::MAX),
         }
@@ -121,10 +127,17 @@ impl Parked {
     pub(super) fn resume(self, shard: &Shard, socket: OwnedFd) -> io::Result<Client> {
         let Self { number, accepted_at, remote, rare, requests, listener } = self;
         let (requests, listener) = (u64::from(requests), listener as usize);
-        let mut client = Client::new(Transport::Plain(Stream::from_fd(socket)?), number, remote, listener);
+        let nothing = Rare { proxy_header: None, settings: None, tls: None };
+        let Rare { proxy_header, settings, tls } = rare.map_or(nothing, |rare| *rare);
+        let stream = Stream::from_fd(socket)?;
+        let (stream, security) = match tls {
+            Some((state, known)) => (Transport::Tls(Box::new(Secured::new(stream, state))), Security::Tls(known)),
+            None => (Transport::Plain(stream), Security::None),
+        };
+        let mut client = Client::new(stream, number, remote, listener);
+        client.security = security;
         client.requests.set(requests);
         client.accepted_at = accepted_at;
-        let Rare { proxy_header, settings } = rare.map_or(Rare { proxy_header: None, settings: None }, |rare| *rare);
         client.proxy_header = proxy_header;
         let settings = settings.unwrap_or_else(|| Settings::usual(shard, listener, requests));
         client.keepalive_timeout.set(settings.keepalive_timeout);

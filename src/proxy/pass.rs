@@ -12,13 +12,13 @@ use super::failure::{Cause, Failure, Phase};
 use super::peer::PeerConnection;
 use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
-use super::{request_body, respond, upgrade};
+use super::{request_body, respond, secure, upgrade};
 use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
 use crate::net::moment;
 use crate::net::timer::limited;
-use crate::transport::Transport;
+use crate::transport::{Purpose, Transport};
 use crate::upstream::Tried;
 use crate::upstream::idle::Age;
 
@@ -190,20 +190,19 @@ pub(super) async fn choose(
     exchange.phase = Phase::Connecting;
     let lease = destination.pick(tried)?;
     let address = lease.peer().address.clone();
-    exchange.upstream = Some(Upstream { address: address.clone(), uri: Rc::clone(uri) });
+    exchange.upstream = Some(Upstream { scheme: destination.scheme, address: address.clone(), uri: Rc::clone(uri) });
     exchange.attempts.push(Attempt::at(address.clone()));
     exchange.attempt_started.set(moment::now());
     if !is_fresh && let Some((stream, age)) = take_idle(exchange, destination, &address) {
         exchange.set_connect_time();
         return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
     }
-    match connect(&address, origin(exchange, proxy), proxy.connect_timeout).await {
+    match open(exchange, &address, destination.purpose.as_deref(), proxy).await {
         Ok(stream) => {
             exchange.set_connect_time();
-            Ok(PeerConnection::fresh(Transport::Plain(stream), lease))
+            Ok(PeerConnection::fresh(stream, lease))
         }
-        Err(error) => {
-            let failure = Failure::upstream(Phase::Connecting, "connect()", error);
+        Err(failure) => {
             lease.failed(Instant::now());
             if let Some(attempt) = exchange.attempts.last_mut() {
                 attempt.status = Some(failure.status());
@@ -214,9 +213,28 @@ pub(super) async fn choose(
     }
 }
 
+/// A new connection, with TLS where that is wanted.
+async fn open(
+    exchange: &mut Exchange<'_>,
+    address: &PeerAddress,
+    purpose: Option<&Purpose>,
+    proxy: &Proxy,
+) -> Result<Transport, Failure> {
+    let stream = connect(address, origin(exchange, proxy), proxy.connect_timeout).await;
+    let stream = stream.map_err(|error| Failure::upstream(Phase::Connecting, "connect()", error))?;
+    let Some(purpose) = purpose else { return Ok(Transport::Plain(stream)) };
+    if let PeerAddress::Ip(_) = address {
+        stream.set_nodelay();
+    }
+    exchange.phase = Phase::Handshaking;
+    // The handshake's room is for those alone that make one.
+    Box::pin(secure::connect(exchange.shard, stream, purpose, proxy.connect_timeout)).await
+}
+
 fn take_idle(exchange: &Exchange<'_>, destination: &Destination, address: &PeerAddress) -> Option<(Transport, Age)> {
+    let purpose = destination.purpose.as_deref();
     loop {
-        let (stream, age) = exchange.shard.idle.take(destination.id?, address)?;
+        let (stream, age) = exchange.shard.idle.take(destination.id?, address, |stream| stream.serves(purpose))?;
         // A peer closes an idle connection when it likes; one that has spoken unasked is not to be trusted.
         if stream.seems_quiet() {
             return Some((stream, age));

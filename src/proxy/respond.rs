@@ -126,7 +126,8 @@ pub fn absolute(exchange: &Exchange<'_>, to: &[u8]) -> Vec<u8> {
     let settings = &exchange.location.client;
     let mut location = Vec::new();
     if to.starts_with(b"/") && settings.absolute_redirect {
-        location.extend_from_slice(b"http://");
+        let scheme = exchange.scheme();
+        location.extend_from_slice(scheme.prefix().as_bytes());
         let asks_for_name = settings.server_name_in_redirect && !exchange.server.name.is_empty();
         match &exchange.host {
             _ if asks_for_name => location.extend_from_slice(exchange.server.name.as_bytes()),
@@ -138,7 +139,7 @@ pub fn absolute(exchange: &Exchange<'_>, to: &[u8]) -> Vec<u8> {
             },
         }
         match exchange.client.local() {
-            Some(local) if settings.port_in_redirect && local.port() != 80 => {
+            Some(local) if settings.port_in_redirect && local.port() != scheme.port() => {
                 location.extend_from_slice(format!(":{}", local.port()).as_bytes());
             }
             Some(_) | None => {}

@@ -17,6 +17,7 @@ use crate::observe::metrics::{Metrics, ShardMetrics};
 use crate::observe::path_logs::{Failed, PathLogs};
 use crate::observe::words::Words;
 use crate::route::Router;
+use crate::tls::Tls;
 use crate::transport::Transport;
 use crate::upstream::Groups;
 use crate::upstream::idle::Pool;
@@ -35,6 +36,7 @@ pub struct ShardParts {
     pub groups: Arc<Groups>,
     pub zones: Arc<Zones>,
     pub names: Arc<Names>,
+    pub tls: Arc<Tls>,
     pub logs: Arc<Logs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
@@ -47,6 +49,7 @@ pub struct Shard {
     pub groups: Arc<Groups>,
     pub zones: Arc<Zones>,
     pub names: Arc<Names>,
+    pub tls: Arc<Tls>,
     pub logs: Arc<Logs>,
     pub metrics: Arc<Metrics>,
     pub hostname: Arc<str>,
@@ -81,7 +84,7 @@ impl Drop for Waiting<'_> {
 impl Shard {
     #[must_use]
     pub fn new(parts: ShardParts) -> Rc<Self> {
-        let ShardParts { number, generation, routers, groups, zones, names, logs, metrics, hostname } = parts;
+        let ShardParts { number, generation, routers, groups, zones, names, tls, logs, metrics, hostname } = parts;
         let idle = Pool::new(&generation.serving);
         let path_logs = RefCell::new(PathLogs::new(&generation.serving.log_caches));
         Rc::new(Self {
@@ -90,6 +93,7 @@ impl Shard {
             groups,
             zones,
             names,
+            tls,
             logs,
             metrics,
             hostname,

@@ -22,6 +22,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         real_ip: None,
         client: Client::default(),
         proxy: Arc::default(),
+        tls_peer: None,
         tunnel: Arc::new(Tunnel::default()),
         access_logs: Arc::new([]),
         log_cache: None,
@@ -89,6 +90,7 @@ fn model_server(name: &str, names: Vec<ServerName>, locations: Vec<Arc<Location>
         names,
         name: name.into(),
         client_head: ClientHead::default(),
+        tls: None,
         root: place(Matching::Server, Content::Files, locations),
     })
 }
@@ -130,6 +132,7 @@ fn listener(servers: Vec<Arc<model::Server>>, default_server: usize) -> Listener
         receive_buffer_bytes: None,
         send_buffer_bytes: None,
         proxy_protocol: false,
+        ssl: false,
         servers,
         default_server,
     }

@@ -334,19 +334,30 @@ async fn run_connection<S: Service, F: Future<Output = Option<Onward<S>>>>(
     let served = Rc::clone(&counted.0);
     let serving = pin!(Some(begin(Rc::clone(&served.service))));
     match served.expiry.run(pin!(contain(serving))).await {
-        Some(Ok(Some(Onward::Tunnel(seed, kept)))) => served.local.tunnel(seed, kept, &served),
+        Some(Ok(Some(Onward::Tunnel(seed, kept, beside)))) => {
+            served.local.tunnel(seed, kept, &served);
+            if let Some(beside) = beside {
+                // As long as it takes: the tunnel's end is its own.
+                if let Err(panicked) = contain(pin!(Some(beside))).await {
+                    ended_by_panic(&served, &panicked.0);
+                }
+            }
+        }
         Some(Ok(Some(Onward::Parked(socket, within, parked)))) => {
             served.local.rest.stir();
             return served.local.engine.park(socket, within, Resting { counted, parked });
         }
         None | Some(Ok(None)) => {}
         Some(Err(panicked)) => {
-            let text = format_args!("connection ended by a panic: {}", panicked.0);
-            error_log::write(LogLevel::Alert, None, text);
-            served.service.panicked();
+            ended_by_panic(&served, &panicked.0);
         }
     }
     drop(counted);
+}
+
+fn ended_by_panic<S: Service>(served: &Served<S>, why: &str) {
+    error_log::write(LogLevel::Alert, None, format_args!("connection ended by a panic: {why}"));
+    served.service.panicked();
 }
 
 /// What the engine keeps beside a parked connection.

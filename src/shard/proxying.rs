@@ -19,6 +19,7 @@ use crate::observe::outcome::{ConnectionEnd, TunnelClose, TunnelCloser, TunnelEn
 use crate::proxy::connection::{Coming, Left};
 use crate::proxy::{self, Ends, Kept, Parked, ShardParts};
 use crate::route::{self, Router};
+use crate::tls::Tls;
 use crate::tunnel::{Closer, Counts, Ending, Reason, Record, Seed, Side, Waking};
 use crate::upstream::Groups;
 use crate::zones::Zones;
@@ -31,6 +32,7 @@ pub struct Parts {
     groups: Arc<Groups>,
     zones: Arc<Zones>,
     names: Arc<Names>,
+    tls: Arc<Tls>,
     logs: Arc<Logs>,
     metrics: Arc<Metrics>,
     hostname: Arc<str>,
@@ -39,7 +41,13 @@ pub struct Parts {
 impl Parts {
     /// Builds what a generation needs to serve. Health and counts are taken on from the one before.
     #[must_use]
-    pub fn new(generation: &Arc<Generation>, before: Option<&Self>, logs: Arc<Logs>, shard_count: usize) -> Self {
+    pub fn new(
+        generation: &Arc<Generation>,
+        before: Option<&Self>,
+        tls: Tls,
+        logs: Arc<Logs>,
+        shard_count: usize,
+    ) -> Self {
         let hostname = || rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase().into();
         let groups = Arc::new(Groups::new(&generation.serving, before.map(|before| &*before.groups)));
         let names = naming::names(&generation.serving, &groups, before.map(|before| &*before.names));
@@ -48,6 +56,7 @@ impl Parts {
             routers: route::build(&generation.serving).into(),
             groups,
             names: Arc::new(names),
+            tls: Arc::new(tls),
             zones: Arc::new(Zones::new(&generation.serving, before.map(|before| &*before.zones))),
             logs,
             metrics: before.map_or_else(|| Arc::new(Metrics::new(shard_count)), |before| Arc::clone(&before.metrics)),
@@ -116,10 +125,10 @@ impl Proxying {
         open.leave();
         Some(match left {
             Left::Tunnel(ends) => {
-                let Ends { client, upstream, to_upstream, to_client, frames, settings, kept } = ends;
+                let Ends { client, upstream, relay, to_upstream, to_client, frames, settings, kept } = ends;
                 // The proxy has written the head of the 101.
                 let head = Vec::new();
-                Onward::Tunnel(Seed { client, upstream, head, to_upstream, to_client, frames, settings }, kept)
+                Onward::Tunnel(Seed { client, upstream, head, to_upstream, to_client, frames, settings }, kept, relay)
             }
             Left::Parked(socket, within, parked) => Onward::Parked(socket, within, parked),
         })
@@ -132,9 +141,10 @@ impl Service for Proxying {
     type Parked = Parked;
 
     fn begin(shard: usize, parts: Parts) -> Rc<Self> {
-        let Parts { generation, routers, groups, zones, names, logs, metrics, hostname } = parts;
+        let Parts { generation, routers, groups, zones, names, tls, logs, metrics, hostname } = parts;
         let cells = Cells { metrics: Arc::clone(&metrics), shard };
-        let parts = ShardParts { number: shard, generation, routers, groups, zones, names, logs, metrics, hostname };
+        let parts =
+            ShardParts { number: shard, generation, routers, groups, zones, names, tls, logs, metrics, hostname };
         Rc::new(Self { shard: proxy::Shard::new(parts), metrics: cells })
     }
 

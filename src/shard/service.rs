@@ -1,6 +1,7 @@
 //! What a shard does with its connections: in the process the proxy of one generation, in tests anything.
 
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use crate::tunnel::{Counts, Record, Seed, Waking};
 
 /// What a connection that has not ended was left as.
 pub enum Onward<S: Service> {
-    Tunnel(Seed, S::Kept),
+    /// With what has to run beside it until that ends by itself.
+    Tunnel(Seed, S::Kept, Option<Pin<Box<dyn Future<Output = ()>>>>),
     /// It rests until there is something to read, and for so long at most.
     Parked(OwnedFd, Duration, S::Parked),
 }

@@ -98,6 +98,7 @@ fn listener(address: SocketAddr) -> Listener {
         receive_buffer_bytes: None,
         send_buffer_bytes: None,
         proxy_protocol: false,
+        ssl: false,
         servers: Vec::new(),
         default_server: 0,
     }

@@ -23,6 +23,9 @@ pub fn begins_handshake(first: u8) -> bool {
 pub struct Hello {
     /// The server's name, in lower case; `None` if the client names none.
     pub server_name: Option<Box<str>>,
+    /// Numbers of the ciphers and curves that it speaks.
+    pub ciphers: Box<[u16]>,
+    pub curves: Box<[u16]>,
 }
 
 /// A client's first message while it comes in.
@@ -48,9 +51,13 @@ impl Greeting {
             }
             match self.acceptor.accept() {
                 Ok(Some(accepted)) => {
-                    let server_name =
-                        accepted.client_hello().server_name().map(|name| name.to_ascii_lowercase().into());
-                    return Ok(Some(Hello { server_name }));
+                    let said = accepted.client_hello();
+                    let curves = said.named_groups().unwrap_or_default();
+                    return Ok(Some(Hello {
+                        server_name: said.server_name().map(|name| name.to_ascii_lowercase().into()),
+                        ciphers: said.cipher_suites().iter().map(|suite| u16::from(*suite)).collect(),
+                        curves: curves.iter().map(|group| u16::from(*group)).collect(),
+                    }));
                 }
                 Ok(None) => {}
                 Err((error, mut told)) => {

@@ -127,3 +127,41 @@ fn a_greeting_names_the_server_however_it_is_cut() {
     assert_eq!(alert.first(), Some(&0x15));
     assert!(begins_handshake(0x16) && begins_handshake(0x80) && !begins_handshake(b'G'));
 }
+
+#[test]
+fn the_fields_of_a_certificate_are_openssls() {
+    use super::certificate::{Certificate, one_line, rfc2253};
+    use rcgen::{CertificateParams, DnType, KeyPair, SerialNumber, date_time_ymd};
+    let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CountryName, "DE");
+    params.distinguished_name.push(DnType::OrganizationName, "A, \"B\"");
+    params.distinguished_name.push(DnType::CommonName, "a.example");
+    params.serial_number = Some(SerialNumber::from(vec![0x81, 0x02]));
+    params.not_before = date_time_ymd(2024, 2, 29);
+    params.not_after = date_time_ymd(2055, 12, 1);
+    let key = KeyPair::generate().unwrap();
+    let made = params.self_signed(&key).unwrap();
+    let known = Certificate::read(made.der()).unwrap();
+    assert_eq!(rfc2253(known.subject).unwrap(), "CN=a.example,O=A\\, \\\"B\\\",C=DE");
+    assert_eq!(one_line(known.issuer).unwrap(), "/C=DE/O=A, \"B\"/CN=a.example");
+    assert_eq!(known.serial_text(), "8102");
+    assert_eq!(known.not_before.text().unwrap(), "Feb 29 00:00:00 2024 GMT");
+    assert_eq!(known.not_before.seconds(), Some(1_709_164_800));
+    assert_eq!(known.not_after.text().unwrap(), "Dec  1 00:00:00 2055 GMT");
+    assert_eq!(known.common_name().as_deref(), Some("a.example"));
+    assert!(!known.is_old && known.key.starts_with(&[0x30]));
+    for end in 0..made.der().len() {
+        assert!(Certificate::read(&made.der()[..end]).is_none());
+    }
+}
+
+#[test]
+fn names_of_peers_are_taken_out_of_what_is_written() {
+    for (written, name) in
+        [("a.example", "a.example"), ("a.example:8443", "a.example"), ("[::1]:443", "::1"), ("10.0.0.1:1", "10.0.0.1")]
+    {
+        assert_eq!(name_of(written).unwrap().to_str(), name);
+    }
+    assert!(name_of("").is_none() && name_of("a b").is_none());
+}

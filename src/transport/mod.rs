@@ -5,10 +5,9 @@ mod secured;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-pub use secured::{Secured, TlsState};
+pub use secured::{Purpose, Secured, TlsState};
 
 use crate::net::stream::Stream;
 use crate::sys::socket::TcpInfo;
@@ -29,14 +28,12 @@ impl Transport {
         }
     }
 
-    /// Gives the socket up; see [`Stream::into_fd`].
-    ///
-    /// # Errors
-    /// `Unsupported` with TLS, which a socket alone does not carry.
-    pub fn into_fd(self) -> io::Result<OwnedFd> {
+    /// Whether a connection to a peer is what is wanted: plain, or made for this.
+    #[must_use]
+    pub fn serves(&self, wanted: Option<&Purpose>) -> bool {
         match self {
-            Self::Plain(stream) => Ok(stream.into_fd()),
-            Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Plain(_) => wanted.is_none(),
+            Self::Tls(secured) => wanted.is_some() && secured.purpose() == wanted,
         }
     }
 

@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::limits::{TLS_READ_BYTES, TLS_SCRATCH_BYTES_MAX, TLS_WRITE_BYTES};
+use crate::model::TlsPeerId;
 use crate::net::stream::Stream;
 use crate::net::timer::within;
 use crate::net::{buffer, moment};
@@ -145,9 +146,19 @@ fn broken(error: Broken) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
+/// What a connection to a peer was made for: it serves nobody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purpose {
+    pub settings: TlsPeerId,
+    /// The name that the peer is known by.
+    pub name: Box<str>,
+}
+
 /// A socket with TLS.
 pub struct Secured {
     stream: Stream,
+    /// `None` for those of clients.
+    purpose: Option<Box<Purpose>>,
     /// `None` once it was taken away.
     state: RefCell<Option<Box<TlsState>>>,
 }
@@ -155,7 +166,17 @@ pub struct Secured {
 impl Secured {
     #[must_use]
     pub fn new(stream: Stream, state: Box<TlsState>) -> Self {
-        Self { stream, state: RefCell::new(Some(state)) }
+        Self { stream, purpose: None, state: RefCell::new(Some(state)) }
+    }
+
+    /// A connection to a peer.
+    #[must_use]
+    pub fn to_peer(stream: Stream, state: Box<TlsState>, purpose: Purpose) -> Self {
+        Self { stream, purpose: Some(Box::new(purpose)), state: RefCell::new(Some(state)) }
+    }
+
+    pub(super) fn purpose(&self) -> Option<&Purpose> {
+        self.purpose.as_deref()
     }
 
     #[must_use]

@@ -112,14 +112,14 @@ impl<T: 'static> Pool<T> {
         })
     }
 
-    /// The connection to that address which was used last.
+    /// The connection to that address which was used last, of those that serve the purpose.
     #[must_use]
-    pub fn take(&self, group: UpstreamId, address: &PeerAddress) -> Option<(T, Age)> {
+    pub fn take(&self, group: UpstreamId, address: &PeerAddress, serves: impl Fn(&T) -> bool) -> Option<(T, Age)> {
         loop {
             let Entry { age, wait, connection, .. } = {
                 let mut lines = self.lines.borrow_mut();
                 let entries = &mut lines.get_mut(usize::from(group.0))?.entries;
-                let at = entries.iter().rposition(|entry| entry.address == *address)?;
+                let at = entries.iter().rposition(|entry| entry.address == *address && serves(&entry.connection))?;
                 entries.remove(at)?
             };
             drop(wait);

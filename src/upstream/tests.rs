@@ -335,7 +335,7 @@ impl Shard {
     }
 
     fn take(&mut self, port: u16) -> Option<u32> {
-        let taken = self.pool.take(GROUP, &address(port)).map(|(connection, _)| connection.number);
+        let taken = self.pool.take(GROUP, &address(port), |_| true).map(|(connection, _)| connection.number);
         self.run();
         taken
     }
@@ -386,7 +386,7 @@ fn worn_connections_are_not_kept() {
     shard.put(2, 1, 2);
     let opened = shard.now;
     shard.now += 60 * SECOND;
-    let (connection, age) = shard.pool.take(GROUP, &address(1)).unwrap();
+    let (connection, age) = shard.pool.take(GROUP, &address(1), |_| true).unwrap();
     assert_eq!(age, Age { opened, requests: 2 });
     let kept = shard.pool.put(GROUP, &address(1), connection, age, shard.now, |_, _| std::future::pending());
     assert!(kept.is_none() && shard.open.get() == 0);
@@ -406,7 +406,7 @@ fn a_closed_pool_keeps_nothing() {
 fn what_rings_after_it_was_taken_is_nobodys() {
     let mut shard = Shard::new();
     let taken = shard.put(1, 1, 1);
-    let (connection, age) = shard.pool.take(GROUP, &address(1)).unwrap();
+    let (connection, age) = shard.pool.take(GROUP, &address(1), |_| true).unwrap();
     taken.come();
     shard.run();
     assert_eq!((connection.number, age.requests, shard.open.get()), (1, 1, 1));

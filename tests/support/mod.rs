@@ -15,6 +15,7 @@ mod peer;
 mod process;
 mod socket;
 mod text;
+pub mod tls;
 
 use std::time::{Duration, Instant};
 

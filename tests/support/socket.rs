@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::tls::Secured;
 use super::{DEADLINE, head, show, stable};
 
 /// More than any case sends. Without it two ends that feed each other would fill the machine's memory.
@@ -22,6 +23,7 @@ pub struct Socket {
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Secured),
 }
 
 impl Socket {
@@ -38,6 +40,28 @@ impl Socket {
         Self { stream: Stream::Unix(stream), ahead: Vec::new(), address: "localhost".to_owned() }
     }
 
+    /// A connection whose TLS handshake is over.
+    pub fn secured(stream: Secured) -> Self {
+        let address = stream.tcp().local_addr().map(|address| address.to_string()).unwrap_or_default();
+        Self { stream: Stream::Tls(stream), ahead: Vec::new(), address }
+    }
+
+    /// Its TLS.
+    pub fn tls(&self) -> &Secured {
+        match &self.stream {
+            Stream::Tls(stream) => stream,
+            Stream::Tcp(_) | Stream::Unix(_) => panic!("it is plain"),
+        }
+    }
+
+    /// The bare socket: for peers that begin TLS themselves.
+    pub fn into_tcp(self) -> TcpStream {
+        match self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Unix(_) | Stream::Tls(_) => panic!("TCP only"),
+        }
+    }
+
     pub fn connect(address: SocketAddr) -> Self {
         Self::tcp(TcpStream::connect_timeout(&address, DEADLINE).expect("the listener accepts"))
     }
@@ -46,6 +70,7 @@ impl Socket {
         match &self.stream {
             Stream::Tcp(stream) => stream.local_addr().expect("connected"),
             Stream::Unix(_) => panic!("a unix socket has no port"),
+            Stream::Tls(stream) => stream.tcp().local_addr().expect("connected"),
         }
     }
 
@@ -53,6 +78,7 @@ impl Socket {
         match &self.stream {
             Stream::Tcp(stream) => stream.peer_addr().expect("connected"),
             Stream::Unix(_) => panic!("a unix socket has no port"),
+            Stream::Tls(stream) => stream.tcp().peer_addr().expect("connected"),
         }
     }
 
@@ -61,6 +87,7 @@ impl Socket {
         let result = match &mut self.stream {
             Stream::Tcp(stream) => stream.write_all(bytes.as_ref()),
             Stream::Unix(stream) => stream.write_all(bytes.as_ref()),
+            Stream::Tls(stream) => stream.write_all(bytes.as_ref()).and_then(|()| stream.flush()),
         };
         result.unwrap_or_else(|error| panic!("cannot send: {error}"));
     }
@@ -84,6 +111,7 @@ impl Socket {
         let count = match &mut self.stream {
             Stream::Tcp(stream) => stream.read(&mut buffer)?,
             Stream::Unix(stream) => stream.read(&mut buffer)?,
+            Stream::Tls(stream) => stream.read(&mut buffer)?,
         };
         self.ahead.extend_from_slice(&buffer[..count]);
         assert!(self.ahead.len() < BYTES_MAX, "{} bytes came, and there is no end", self.ahead.len());
@@ -242,6 +270,7 @@ impl Socket {
             let result = match &mut self.stream {
                 Stream::Tcp(stream) => stream.write_all(chunk),
                 Stream::Unix(stream) => stream.write_all(chunk),
+                Stream::Tls(stream) => stream.write_all(chunk),
             };
             if let Err(error) = result {
                 break error;
@@ -265,9 +294,10 @@ impl Socket {
 
     /// Sends FIN; the other direction stays open.
     pub fn half_close(&mut self) {
-        let result = match &self.stream {
+        let result = match &mut self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => stream.say_goodbye().and_then(|()| stream.tcp().shutdown(Shutdown::Write)),
         };
         result.expect("still connected");
     }
@@ -289,6 +319,7 @@ impl Socket {
         let stream = match &self.stream {
             Stream::Tcp(stream) => Stream::Tcp(stream.try_clone().expect("a second handle")),
             Stream::Unix(stream) => Stream::Unix(stream.try_clone().expect("a second handle")),
+            Stream::Tls(_) => panic!("one thread alone can speak TLS"),
         };
         Self { stream, ahead: Vec::new(), address: self.address.clone() }
     }

@@ -21,6 +21,7 @@ pub mod media_types;
 pub mod proxy;
 pub mod proxy_answer;
 pub mod proxy_request;
+pub mod proxy_tls;
 pub mod ranges;
 pub mod rate;
 pub mod real_ip;
@@ -30,6 +31,8 @@ pub mod server;
 pub mod ssi;
 pub mod stream;
 mod syslog;
+pub mod tls;
+mod tls_names;
 pub mod tunnel;
 pub mod upstream;
 
@@ -48,6 +51,8 @@ pub const SUPPORTED: &[&[Directive]] = &[
     proxy::TABLE,
     proxy_request::TABLE,
     proxy_answer::TABLE,
+    proxy_tls::TABLE,
+    tls::TABLE,
     buffering::TABLE,
     tunnel::TABLE,
     upstream::TABLE,

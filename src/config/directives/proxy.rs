@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::added_fields::field;
-use super::{buffering, proxy_answer, proxy_request};
+use super::{buffering, proxy_answer, proxy_request, proxy_tls};
 use crate::config::address::{self, Address};
 use crate::config::diagnostic::{Fault, nearest};
 use crate::config::lexer::Word;
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawLevel, RawLocation, RawMatching, RawProxy, RawProxyPass, RawSetHeader};
-use crate::config::scope::{HTTP_PORT, Scope};
+use crate::config::scope::Scope;
 use crate::config::source::Span;
 use crate::config::table::*;
 use crate::config::value;
@@ -63,15 +63,14 @@ fn proxy_pass(location: &mut RawLocation, line: &Line) -> Recorded {
     line.once(&mut location.proxy_pass, |line| {
         let word = line.arg(0);
         let help = "write the scheme, as in `proxy_pass http://127.0.0.1:8080;`";
-        if word.text.starts_with("https://") {
-            let fault = Fault::new(word.span, "https protocol requires SSL support");
-            return Err(fault.help("TLS towards peers comes with a later version: pass to `http://` until then"));
-        }
         let begins_with_variable = word.text.starts_with('$');
-        match word.text.strip_prefix("http://") {
-            Some("") => Err(Fault::new(word.span, "no host in upstream \"\"").help(help)),
-            Some(rest) => Ok(RawProxyPass { target: Word { text: rest.to_owned(), span: word.span } }),
-            None if begins_with_variable => Ok(RawProxyPass { target: word.clone() }),
+        let secured = word.text.strip_prefix("https://").map(|rest| (Scheme::Https, rest));
+        match secured.or_else(|| Some((Scheme::Http, word.text.strip_prefix("http://")?))) {
+            Some((_, "")) => Err(Fault::new(word.span, "no host in upstream \"\"").help(help)),
+            Some((scheme, rest)) => {
+                Ok(RawProxyPass { scheme, target: Word { text: rest.to_owned(), span: word.span } })
+            }
+            None if begins_with_variable => Ok(RawProxyPass { scheme: Scheme::Http, target: word.clone() }),
             None => Err(Fault::new(word.span, "invalid URL prefix").help(help)),
         }
     })
@@ -122,6 +121,8 @@ pub fn defaults(prefix: &Path) -> Proxy {
         request: ProxyRequest::default(),
         answer: proxy_answer::defaults(),
         next_upstream: proxy_request::retry_defaults(),
+        ssl: proxy_tls::defaults(),
+        ssl_name: None,
     }
 }
 
@@ -137,7 +138,8 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         && raw.buffering.is_empty()
         && raw.request.is_empty()
         && raw.answer.is_empty()
-        && raw.next_upstream.is_empty();
+        && raw.next_upstream.is_empty()
+        && raw.ssl.is_empty();
     if is_empty {
         return Arc::clone(around);
     }
@@ -164,6 +166,11 @@ pub fn resolve(raw: &RawProxy, around: &Arc<Proxy>, scope: &Scope<'_>) -> Arc<Pr
         request: proxy_request::resolve(&raw.request, &around.request, scope),
         next_upstream: proxy_request::resolve_retry(&raw.next_upstream, &around.next_upstream),
         answer: proxy_answer::resolve(&raw.answer, &around.answer, scope),
+        ssl: proxy_tls::resolve(&raw.ssl, &around.ssl, scope),
+        ssl_name: match &raw.ssl.name {
+            Some(word) => Some(scope.template(word)),
+            None => around.ssl_name.clone(),
+        },
     })
 }
 
@@ -173,9 +180,9 @@ pub fn resolve_pass(raw: &RawProxyPass, location: &RawLocation, scope: &mut Scop
     if target.text.contains('$') {
         let template = scope.template(target);
         let destination = Destination::Evaluated(template);
-        return Some(ProxyPass { scheme: Scheme::Http, destination, uri: None, replaces_bytes: 0, redirect: None });
+        return Some(ProxyPass { scheme: raw.scheme, destination, uri: None, replaces_bytes: 0, redirect: None });
     }
-    match static_pass(target, location, scope) {
+    match static_pass(raw, location, scope) {
         Ok(pass) => Some(pass),
         Err(fault) => {
             scope.env.fault(fault);
@@ -184,7 +191,9 @@ pub fn resolve_pass(raw: &RawProxyPass, location: &RawLocation, scope: &mut Scop
     }
 }
 
-fn static_pass(target: &Word, location: &RawLocation, scope: &mut Scope<'_>) -> Result<ProxyPass, Fault> {
+fn static_pass(raw: &RawProxyPass, location: &RawLocation, scope: &mut Scope<'_>) -> Result<ProxyPass, Fault> {
+    let RawProxyPass { scheme, target } = raw;
+    let default_port = scheme.port();
     let (authority, uri) = address::split_uri(&target.text);
     let (name, replaces_bytes) = match &location.matching {
         RawMatching::Exact | RawMatching::Prefix | RawMatching::PrefixBeforeRegex => (None, location.name.len()),
@@ -193,22 +202,30 @@ fn static_pass(target: &Word, location: &RawLocation, scope: &mut Scope<'_>) -> 
     if name.is_some() && !uri.is_empty() {
         let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, \
                        or inside named location, or inside \"if\" statement, or inside \"limit_except\" block";
-        return Err(Fault::new(target.span, message).help(format!("write `proxy_pass http://{authority};`")));
+        return Err(
+            Fault::new(target.span, message).help(format!("write `proxy_pass {}{authority};`", scheme.prefix()))
+        );
     }
-    let address = address::peer(authority)
+    let mut address = address::peer(authority)
         .map_err(|words| Fault::new(target.span, format!("{words} in upstream \"{}\"", target.text)))?;
+    if let Address::Inet(host) = &mut address
+        && *scheme == Scheme::Https
+        && !scope.is_block(&host.name)
+    {
+        host.port.get_or_insert(default_port);
+    }
     let (host, port) = match &address {
         Address::Unix(_) => ("localhost".to_owned(), String::new()),
         Address::Inet(host) => {
-            let port = host.port.unwrap_or(HTTP_PORT);
-            let is_default = port == HTTP_PORT;
+            let port = host.port.unwrap_or(default_port);
+            let is_default = port == default_port;
             let text = if is_default { host.name.clone() } else { format!("{}:{port}", host.name) };
             (text, port.to_string())
         }
     };
     let upstream = group(&address, authority, target.span, scope)?;
     Ok(ProxyPass {
-        scheme: Scheme::Http,
+        scheme: *scheme,
         destination: Destination::Group { upstream, host: host.into(), port: port.into() },
         // nginx passes `?args` without a path as they are; a path is what a request needs.
         uri: match uri {
@@ -217,21 +234,21 @@ fn static_pass(target: &Word, location: &RawLocation, scope: &mut Scope<'_>) -> 
             uri => Some(Template::text(uri.as_bytes())),
         },
         replaces_bytes,
-        redirect: Some(default_redirect(&target.text, uri, location)),
+        redirect: Some(default_redirect(&format!("{}{}", scheme.prefix(), target.text), uri, location)),
     })
 }
 
 /// `proxy_redirect default`: a URI part stands for the location, a bare address for the root.
 fn default_redirect(target: &str, uri: &str, location: &RawLocation) -> OwnRedirect {
     if uri.is_empty() {
-        let begin = format!("http://{target}/").into_bytes().into();
+        let begin = format!("{target}/").into_bytes().into();
         return OwnRedirect { begin, replacement: b"/".as_slice().into() };
     }
     let path = match &location.matching {
         RawMatching::Exact | RawMatching::Prefix | RawMatching::PrefixBeforeRegex => location.name.as_bytes(),
         RawMatching::Regex(_) | RawMatching::Named | RawMatching::Inner => b"",
     };
-    OwnRedirect { begin: format!("http://{target}").into_bytes().into(), replacement: path.into() }
+    OwnRedirect { begin: target.as_bytes().into(), replacement: path.into() }
 }
 
 /// The group of that name, or one made of the addresses of the host.

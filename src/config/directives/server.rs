@@ -19,7 +19,7 @@ pub const TABLE: &[Directive] = &[
         SERVER,
         ONE_OR_MORE,
         Setter::Server(listen),
-        "An address, port or `unix:` path; `default_server`, `backlog=`, `reuseport`, `so_keepalive=`, `ipv6only=`, \
+        "An address, port or `unix:` path; `default_server`, `backlog=`, `reuseport`, `ssl`, `so_keepalive=`, `ipv6only=`, \
          `proxy_protocol`, `rcvbuf=`, `sndbuf=`, `bind` (`*:80`, or `*:8000` without privileges).",
     ),
     supported(
@@ -47,6 +47,7 @@ pub fn listen(server: &mut RawServer, line: &Line) -> Recorded {
         },
         is_default: false,
         is_proxy_protocol: false,
+        is_ssl: false,
         options: RawListenOptions::default(),
     };
     for word in &line.args()[1..] {
@@ -97,7 +98,8 @@ fn listen_parameter(listen: &mut RawListen, word: &Word, line: &Line) -> Recorde
             })?)
         }
         ("ssl", None) => {
-            return later("TLS comes with a later version: let another proxy end it, and listen without `ssl`");
+            listen.is_ssl = true;
+            return Ok(());
         }
         ("http2" | "spdy", None) => return later("HTTP/2 comes with a later version: remove the parameter"),
         ("quic", None) => return later("HTTP/3 is not there: remove the line"),
@@ -144,6 +146,7 @@ pub fn default_listen(span: Span, is_privileged: bool) -> RawListen {
         target: RawListenTarget::Ip { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ports: (port, port) },
         is_default: false,
         is_proxy_protocol: false,
+        is_ssl: false,
         options: RawListenOptions::default(),
     }
 }

@@ -32,10 +32,10 @@ fn names_contexts_and_arguments_are_checked() {
 
 #[test]
 fn refusals_say_why_once_and_what_to_do() {
-    let text = "http { server { ssl_certificate a; ssl_certificate b; } }\nmail { anything { at all; } }\n";
+    let text = "http { server { ssl_ech_file a; ssl_ech_file b; } }\nmail { anything { at all; } }\n";
     let told = try_load(text).unwrap_err();
     assert_eq!(told.len(), 2);
-    assert!(told[0].message.starts_with("\"ssl_certificate\" directive is refused: "));
+    assert!(told[0].message.starts_with("\"ssl_ech_file\" directive is refused: "));
     assert!(told[1].message.starts_with("\"mail\" directive is refused: "));
     assert!(told.iter().all(|fault| fault.detail.contains("= help: ")));
 }
@@ -82,8 +82,8 @@ fn an_unreadable_file_is_named() {
 fn variables_are_checked() {
     assert_eq!(location_fault("return 200 $nothing;"), "unknown \"nothing\" variable");
     assert_eq!(location_fault("return 200 $;"), "invalid variable name");
-    let told = try_load("http { server { return 200 $ssl_protocol; } }").unwrap_err()[0].to_string();
-    assert!(told.contains("`$ssl_protocol` cannot be used: TLS is not built yet"), "{told}");
+    let told = try_load("http { server { return 200 $ssl_sigalg; } }").unwrap_err()[0].to_string();
+    assert!(told.contains("`$ssl_sigalg` cannot be used: what it tells is not known of TLS here"), "{told}");
     let told = try_load("http { server { return 200 $http_hots$hots; } }").unwrap_err()[0].to_string();
     assert!(told.contains("did you mean `$host`?"), "{told}");
 }

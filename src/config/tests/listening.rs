@@ -65,7 +65,7 @@ fn addresses_and_parameters_are_checked() {
         ("listen 80 so_keepalive=::;", "invalid so_keepalive value: \"::\""),
         ("listen [::]:80 ipv6only=x;", "invalid parameter \"ipv6only=x\""),
         ("listen 80; listen *:80;", "a duplicate listen 0.0.0.0:80"),
-        ("listen 443 ssl http2;", "the \"ssl\" parameter of \"listen\" is not supported yet"),
+        ("listen 443 ssl http2;", "the \"http2\" parameter of \"listen\" is not supported yet"),
         ("listen 80 http2;", "the \"http2\" parameter of \"listen\" is not supported yet"),
     ] {
         assert_eq!(server_fault(lines), words, "{lines}");

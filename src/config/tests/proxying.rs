@@ -62,7 +62,7 @@ fn destinations_are_checked() {
         ("proxy_pass http://;", "no host in upstream \"\""),
         ("proxy_pass http://localhost:PORT/;", "invalid port in upstream \"localhost:PORT/\""),
         ("proxy_pass http://nowhere.example;", "host not found in upstream \"nowhere.example\""),
-        ("proxy_pass https://localhost;", "https protocol requires SSL support"),
+        ("proxy_pass https://;", "no host in upstream \"\""),
         ("proxy_pass http://localhost; proxy_pass http://localhost;", "\"proxy_pass\" directive is duplicate"),
         ("proxy_http_version 3;", "invalid value \"3\""),
         ("proxy_set_header \"a b\" c;", "invalid field name \"a b\""),

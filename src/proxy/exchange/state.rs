@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::host::Host;
 use crate::http::{Fields, Method, RequestHead};
-use crate::model::{Location, LogLevel, PeerAddress};
+use crate::model::{Location, LogLevel, PeerAddress, Scheme};
 use crate::net::accept::ClientAddress;
 use crate::observe::escape::Quoted;
 use crate::observe::outcome::ExchangeEnd;
@@ -47,6 +47,7 @@ pub enum Next {
 
 /// Where a request is sent.
 pub struct Upstream {
+    pub scheme: Scheme,
     pub address: PeerAddress,
     pub uri: Rc<[u8]>,
 }
@@ -281,8 +282,8 @@ impl fmt::Display for Tail<'_> {
         if exchange.is_subrequest() {
             write!(f, ", subrequest: \"{}\"", exchange.path.escape_ascii())?;
         }
-        if let Some(Upstream { address, uri }) = &exchange.upstream {
-            write!(f, ", upstream: \"http://{address}{}\"", Quoted(uri))?;
+        if let Some(Upstream { scheme, address, uri }) = &exchange.upstream {
+            write!(f, ", upstream: \"{}{address}{}\"", scheme.prefix(), Quoted(uri))?;
         }
         if let Some(host) = exchange.head.fields.first(b"host") {
             write!(f, ", host: \"{}\"", Quoted(host))?;

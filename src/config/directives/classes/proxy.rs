@@ -11,10 +11,10 @@ const CACHE: &str = "answers are not cached, and without a cache the peers get e
 const CACHE_INSTEAD: &str =
     "Write `proxy_cache off;` if the peers can take every request, or put a cache behind longhaul.";
 const STORE_INSTEAD: &str = "Let the service behind write its files, then remove the line.";
-const ONLY_HTTPS: &str = "it acts only on `proxy_pass https://…`, which is refused";
-const HTTPS: &str = "TLS to peers is not built yet, and dropping this would change whom they trust";
-const HTTPS_INSTEAD: &str =
-    "Connect to the peer by `http://` on a trusted network, or through a TLS tunnel beside it, and remove the line.";
+const DEPTH: &str = "a chain of more than six certificates is refused, whatever it says";
+const PASSWORDS: &str = "keys that are encrypted cannot be read yet";
+const PASSWORDS_INSTEAD: &str =
+    "Store the key without a password (`openssl pkey -in KEY -out PLAIN`) and guard the file.";
 const DEFAULT: &str = "it is the default";
 
 pub const TABLE: &[Directive] = &[
@@ -112,19 +112,26 @@ pub const TABLE: &[Directive] = &[
         "it acts only together with `proxy_store`, which is refused unless it is off",
     ),
     // TLS to peers.
-    accepted("proxy_ssl_session_reuse", HTTP_LEVELS, FLAG, ONLY_HTTPS),
-    accepted("proxy_ssl_protocols", HTTP_LEVELS, ONE_OR_MORE, ONLY_HTTPS),
-    accepted("proxy_ssl_ciphers", HTTP_LEVELS, ONE, ONLY_HTTPS),
-    accepted("proxy_ssl_name", HTTP_LEVELS, ONE, ONLY_HTTPS),
-    accepted("proxy_ssl_server_name", HTTP_LEVELS, FLAG, ONLY_HTTPS),
-    accepted("proxy_ssl_verify_depth", HTTP_LEVELS, ONE, ONLY_HTTPS),
-    accepted("proxy_ssl_certificate_cache", HTTP_LEVELS, ONE_TO_THREE, ONLY_HTTPS),
-    accepted("proxy_ssl_conf_command", HTTP_LEVELS, TWO, ONLY_HTTPS),
-    accepted("proxy_ssl_key_log", HTTP_LEVELS, ONE, ONLY_HTTPS),
-    by_value("proxy_ssl_verify", HTTP_LEVELS, FLAG, &["off"], ONLY_HTTPS, HTTPS, HTTPS_INSTEAD),
-    refused("proxy_ssl_trusted_certificate", HTTP_LEVELS, ONE, HTTPS, HTTPS_INSTEAD),
-    refused("proxy_ssl_crl", HTTP_LEVELS, ONE, HTTPS, HTTPS_INSTEAD),
-    refused("proxy_ssl_certificate", HTTP_LEVELS, ONE, HTTPS, HTTPS_INSTEAD),
-    refused("proxy_ssl_certificate_key", HTTP_LEVELS, ONE, HTTPS, HTTPS_INSTEAD),
-    refused("proxy_ssl_password_file", HTTP_LEVELS, ONE, HTTPS, HTTPS_INSTEAD),
+    accepted("proxy_ssl_verify_depth", HTTP_LEVELS, ONE, DEPTH),
+    accepted(
+        "proxy_ssl_certificate_cache",
+        HTTP_LEVELS,
+        ONE_TO_THREE,
+        "certificates are read when the configuration is loaded, and never while requests are served",
+    ),
+    refused("proxy_ssl_password_file", HTTP_LEVELS, ONE, PASSWORDS, PASSWORDS_INSTEAD),
+    refused(
+        "proxy_ssl_conf_command",
+        HTTP_LEVELS,
+        TWO,
+        "it speaks to OpenSSL, which is not what speaks TLS here",
+        "Look for a directive of its own, or remove the line.",
+    ),
+    refused(
+        "proxy_ssl_key_log",
+        HTTP_LEVELS,
+        ONE,
+        "it is not built, and a file that stays empty helps nobody",
+        "Remove the line, or look into the traffic on the peer's side.",
+    ),
 ];

@@ -77,8 +77,8 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
         ("tcp_nopush", HTTP, "on"),
         ("types_hash_max_size", HTTP, "2048"),
         ("server_names_hash_bucket_size", HTTP, "64"),
-        ("ssl_protocols", HTTP, "TLSv1.2 TLSv1.3"),
-        ("ssl_prefer_server_ciphers", HTTP, "on"),
+        ("ssl_stapling", HTTP, "on"),
+        ("ssl_dhparam", HTTP, "dh.pem"),
         ("brotli", HTTP, "on"),
         ("gzip_window", HTTP, "16k"),
         ("proxy_cache_bypass", LOCATION, "$http_upgrade"),
@@ -96,10 +96,10 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
 fn what_guards_or_changes_answers_is_refused() {
     let lines = [
         ("valid_referers", LOCATION, "none"),
-        ("ssl_certificate", SERVER, "cert.pem"),
-        ("ssl_verify_client", SERVER, "on"),
+        ("ssl_ocsp", SERVER, "on"),
+        ("ssl_early_data", SERVER, "on"),
         ("ssl", SERVER, "on"),
-        ("proxy_ssl_verify", LOCATION, "on"),
+        ("proxy_ssl_conf_command", LOCATION, "Options -SessionTicket"),
         ("proxy_cache", LOCATION, "one"),
         ("ip_hash", UPSTREAM, ""),
         ("least_conn", UPSTREAM, ""),
@@ -124,7 +124,7 @@ fn a_value_decides_where_only_one_is_harmless() {
 fn shapes_are_those_of_nginx() {
     assert_eq!(entry("ssl_certificate_cache", SERVER).arity, ONE_TO_THREE);
     assert_eq!(entry("sendfile", IF_IN_LOCATION).arity, FLAG);
-    assert_eq!(entry("ssl_certificate", SERVER).contexts, HTTP | SERVER);
+    assert_eq!(entry("ssl_stapling", SERVER).contexts, HTTP | SERVER);
     assert_eq!(entry("ssl_certificate", STREAM_SERVER).contexts, STREAM_LEVELS);
     assert_eq!(entry("proxy_cache_path", HTTP).contexts, HTTP);
 }

@@ -1,57 +1,90 @@
-//! TLS of listeners. `ssl` in `listen` switches TLS on and is refused for now; so is what names keys and trust. What
-//! only tunes it is accepted: files often carry it at http level, where it means nothing without a TLS listener.
+//! TLS of listeners: what nginx has besides and is not built. What only tunes is accepted.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, ONE, ONE_OR_MORE, ONE_OR_TWO, ONE_TO_THREE, SERVER, TWO, accepted, block, by_value, refused,
+    Directive, FLAG, HTTP, ONE, ONE_OR_MORE, ONE_TO_THREE, SERVER, TWO, accepted, block, by_value, refused,
 };
 
-const WITHOUT_TLS: &str = "it acts only on a listener with `ssl`, which is refused for now";
-const TLS: &str = "TLS is not built yet, and serving in the clear what was meant to be encrypted is no way out";
-const INSTEAD: &str =
-    "Let a TLS proxy in front (nginx, HAProxy, stunnel) pass the plain connection on, and `listen` on a loopback port.";
-const CLIENTS: &str = "TLS is not built yet, and dropping the check of client certificates would let everybody in";
+const DEFAULT: &str = "it is the default";
+const AT_LOAD: &str = "certificates are read when the configuration is loaded, and never while requests are served";
+const STAPLING: &str = "clients are not told what the issuer says of the certificate; they ask for it or do without";
+const OPENSSL: &str = "it speaks to OpenSSL, which is not what speaks TLS here";
+const OPENSSL_INSTEAD: &str = "Look for a directive of its own, or remove the line.";
+const ISSUER: &str = "asking for certificates is not built";
+const ISSUER_INSTEAD: &str = "Let a tool such as certbot fetch the files, and name them by `ssl_certificate`.";
 
 pub const TABLE: &[Directive] = &[
-    by_value("ssl", HTTP | SERVER, FLAG, &["off"], "it is the default", TLS, INSTEAD),
-    refused("ssl_certificate", HTTP | SERVER, ONE, TLS, INSTEAD),
-    refused("ssl_certificate_key", HTTP | SERVER, ONE, TLS, INSTEAD),
-    refused("ssl_password_file", HTTP | SERVER, ONE, TLS, INSTEAD),
-    refused("ssl_ech_file", HTTP | SERVER, ONE, TLS, INSTEAD),
-    by_value("ssl_verify_client", HTTP | SERVER, ONE, &["off"], "it is the default", CLIENTS, INSTEAD),
-    refused("ssl_client_certificate", HTTP | SERVER, ONE, CLIENTS, INSTEAD),
-    refused("ssl_crl", HTTP | SERVER, ONE, CLIENTS, INSTEAD),
-    by_value("ssl_ocsp", HTTP | SERVER, ONE, &["off"], "it is the default", CLIENTS, INSTEAD),
-    by_value("ssl_reject_handshake", HTTP | SERVER, FLAG, &["off"], "it is the default", TLS, INSTEAD),
-    accepted("ssl_verify_depth", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_trusted_certificate", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_ocsp_responder", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_ocsp_cache", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_certificate_cache", HTTP | SERVER, ONE_TO_THREE, WITHOUT_TLS),
-    accepted("ssl_certificate_compression", HTTP | SERVER, FLAG, WITHOUT_TLS),
-    accepted("ssl_dhparam", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_ecdh_curve", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_protocols", HTTP | SERVER, ONE_OR_MORE, WITHOUT_TLS),
-    accepted("ssl_ciphers", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_buffer_size", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_prefer_server_ciphers", HTTP | SERVER, FLAG, WITHOUT_TLS),
-    accepted("ssl_session_cache", HTTP | SERVER, ONE_OR_TWO, WITHOUT_TLS),
-    accepted("ssl_session_tickets", HTTP | SERVER, FLAG, WITHOUT_TLS),
-    accepted("ssl_session_ticket_key", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_session_timeout", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_stapling", HTTP | SERVER, FLAG, WITHOUT_TLS),
-    accepted("ssl_stapling_file", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_stapling_responder", HTTP | SERVER, ONE, WITHOUT_TLS),
-    accepted("ssl_stapling_verify", HTTP | SERVER, FLAG, WITHOUT_TLS),
-    accepted("ssl_early_data", HTTP | SERVER, FLAG, WITHOUT_TLS),
-    accepted("ssl_conf_command", HTTP | SERVER, TWO, WITHOUT_TLS),
-    accepted("ssl_key_log", HTTP | SERVER, ONE, WITHOUT_TLS),
-    refused("acme_issuer", HTTP, block(ONE), "TLS is not built yet, and so is asking for certificates", INSTEAD),
-    refused(
-        "acme_certificate",
-        SERVER,
-        ONE_OR_MORE,
-        "TLS is not built yet, and so is asking for certificates",
-        INSTEAD,
+    by_value(
+        "ssl",
+        HTTP | SERVER,
+        FLAG,
+        &["off"],
+        DEFAULT,
+        "it was replaced by a parameter of `listen`, in nginx too",
+        "Write `listen 443 ssl;`.",
     ),
+    refused(
+        "ssl_password_file",
+        HTTP | SERVER,
+        ONE,
+        "keys that are encrypted cannot be read yet",
+        "Store the key without a password (`openssl pkey -in KEY -out PLAIN`) and guard the file.",
+    ),
+    refused(
+        "ssl_session_ticket_key",
+        HTTP | SERVER,
+        ONE,
+        "tickets are made with keys that live as long as the process, and dropping the file would part servers that share it",
+        "Remove the line: a client that comes to another server makes a full handshake.",
+    ),
+    refused(
+        "ssl_ech_file",
+        HTTP | SERVER,
+        ONE,
+        "encrypted greetings are not built",
+        "Remove the line: names are sent in the clear.",
+    ),
+    by_value(
+        "ssl_ocsp",
+        HTTP | SERVER,
+        ONE,
+        &["off"],
+        DEFAULT,
+        "asking issuers about certificates of clients is not built, and dropping it would let in who was called back",
+        "Name the list of those called back by `ssl_crl`.",
+    ),
+    by_value(
+        "ssl_early_data",
+        HTTP | SERVER,
+        FLAG,
+        &["off"],
+        DEFAULT,
+        "requests before the end of a handshake can be sent again by whoever saw them, and are not taken",
+        "Remove the line: clients send their request after the handshake.",
+    ),
+    accepted(
+        "ssl_verify_depth",
+        HTTP | SERVER,
+        ONE,
+        "a chain of more than six certificates is refused, whatever it says",
+    ),
+    accepted("ssl_ocsp_responder", HTTP | SERVER, ONE, "it acts only together with `ssl_ocsp`"),
+    accepted("ssl_ocsp_cache", HTTP | SERVER, ONE, "it acts only together with `ssl_ocsp`"),
+    accepted("ssl_certificate_cache", HTTP | SERVER, ONE_TO_THREE, AT_LOAD),
+    accepted("ssl_certificate_compression", HTTP | SERVER, FLAG, "certificates are sent as they are"),
+    accepted("ssl_dhparam", HTTP | SERVER, ONE, "ciphers that need it are not spoken"),
+    accepted("ssl_stapling", HTTP | SERVER, FLAG, STAPLING),
+    accepted("ssl_stapling_file", HTTP | SERVER, ONE, STAPLING),
+    accepted("ssl_stapling_responder", HTTP | SERVER, ONE, STAPLING),
+    accepted("ssl_stapling_verify", HTTP | SERVER, FLAG, STAPLING),
+    refused("ssl_conf_command", HTTP | SERVER, TWO, OPENSSL, OPENSSL_INSTEAD),
+    refused(
+        "ssl_key_log",
+        HTTP | SERVER,
+        ONE,
+        "it is not built, and a file that stays empty helps nobody",
+        "Remove the line, or look into the traffic on the client's side.",
+    ),
+    refused("acme_issuer", HTTP, block(ONE), ISSUER, ISSUER_INSTEAD),
+    refused("acme_certificate", SERVER, ONE_OR_MORE, ISSUER, ISSUER_INSTEAD),
     accepted("acme_shared_zone", HTTP, ONE, "it acts only together with `acme_issuer`, which is refused"),
 ];

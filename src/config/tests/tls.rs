@@ -1,0 +1,105 @@
+//! `ssl_*` and `proxy_ssl_*`.
+
+use super::*;
+use crate::model::{Serving, TlsCipher, TlsCurve, TlsServer, TlsVersion, VerifyClient};
+
+fn only_server(serving: &Serving) -> &TlsServer {
+    assert_eq!(serving.tls_servers.len(), 1);
+    &serving.tls_servers[0]
+}
+
+#[test]
+fn a_server_has_the_certificate_of_the_level_around_it() {
+    let text = "http { ssl_certificate a.crt; ssl_certificate_key a.key; ssl_session_timeout 1h;
+        server { listen 443 ssl; ssl_verify_client optional_no_ca; }
+        server { listen 444 ssl; ssl_certificate b.crt; ssl_certificate_key b.key; ssl_session_cache shared:a:1m; }
+        server { listen 445 ssl; ssl_verify_client optional_no_ca; } }";
+    let serving = generation(text).serving;
+    let [first, second] = &serving.tls_servers[..] else { panic!("two servers differ") };
+    assert!(first.certificates[0].certificate.ends_with("a.crt") && first.certificates[0].key.ends_with("a.key"));
+    assert_eq!(first.verify_client, VerifyClient::OptionalNoCa);
+    assert_eq!(first.session_timeout.as_secs(), 3600);
+    assert!(second.certificates[0].certificate.ends_with("b.crt"));
+    assert_eq!((first.session_count_max, second.session_count_max), (0, 4096));
+    let ids: Vec<_> =
+        serving.listeners.iter().map(|listener| (listener.ssl, listener.servers[0].tls.unwrap().0)).collect();
+    assert_eq!(ids, [(true, 0), (true, 1), (true, 0)]);
+}
+
+fn server_with(lines: &str) -> Serving {
+    generation(&format!("http {{ server {{ listen 443 ssl; ssl_certificate a; ssl_certificate_key b; {lines} }} }}"))
+        .serving
+}
+
+#[test]
+fn protocols_ciphers_and_curves_are_openssls() {
+    let ciphers = |list: &str| only_server(&server_with(&format!("ssl_ciphers {list};"))).terms.ciphers.clone();
+    assert_eq!(ciphers("HIGH:!aNULL:!MD5").len(), 6);
+    assert_eq!(ciphers("DEFAULT@SECLEVEL=1").len(), 6);
+    assert_eq!(ciphers("ECDHE-RSA-AES128-GCM-SHA256"), [TlsCipher::EcdheRsaAes128GcmSha256]);
+    assert_eq!(
+        ciphers("ECDHE+CHACHA20:ECDHE+AES256:!aRSA"),
+        [TlsCipher::EcdheEcdsaChacha20Poly1305, TlsCipher::EcdheEcdsaAes256GcmSha384]
+    );
+    assert_eq!(ciphers("ALL:-AESGCM"), [TlsCipher::EcdheEcdsaChacha20Poly1305, TlsCipher::EcdheRsaChacha20Poly1305]);
+    let terms = |lines: &str| only_server(&server_with(lines)).terms.clone();
+    assert_eq!(terms("ssl_protocols TLSv1.3 TLSv1.2;").versions, [TlsVersion::V12, TlsVersion::V13]);
+    assert_eq!(terms("ssl_protocols TLSv1 TLSv1.2;").versions, [TlsVersion::V12]);
+    assert_eq!(terms("ssl_ecdh_curve secp384r1:X448:X25519;").curves, [TlsCurve::P384, TlsCurve::X25519]);
+    let told = warnings(
+        "http { ssl_protocols TLSv1 TLSv1.2; ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256; \
+         ssl_ecdh_curve X448:X25519; }",
+    );
+    for words in ["\"TLSv1\" is not spoken", "left out: DHE-RSA-AES128-GCM-SHA256", "left out: X448"] {
+        assert!(told.iter().any(|told| told.contains(words)), "{words}: {told:?}");
+    }
+}
+
+#[test]
+fn values_are_checked() {
+    for (lines, words) in [
+        ("ssl_protocols SSLv3;", "\"ssl_protocols\" directive names no protocol that is spoken here"),
+        ("ssl_protocols TLSv2;", "\"ssl_protocols\" directive invalid value"),
+        ("ssl_ciphers aNULL;", "no cipher match"),
+        ("ssl_ecdh_curve P-224;", "Unknown curve name (\"P-224\")"),
+        ("ssl_session_cache shared:SSL;", "invalid session cache \"shared:SSL\""),
+        ("ssl_verify_client perhaps;", "invalid value \"perhaps\""),
+        ("ssl_verify_client on;", "no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client"),
+        ("ssl_certificate $host.crt;", "\"ssl_certificate\" with variables is not supported yet"),
+        ("ssl_certificate c.crt;", "no \"ssl_certificate_key\" is defined for certificate"),
+    ] {
+        let text = format!("http {{ server {{ listen 443 ssl; ssl_certificate a; ssl_certificate_key b; {lines} }} }}");
+        assert!(fault(&text).starts_with(words), "{lines}: {}", fault(&text));
+    }
+    let lacking = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+    assert_eq!(fault("http { server { listen 443 ssl; } }"), lacking);
+    let rejecting =
+        "http { server { listen 443 ssl; ssl_reject_handshake on; } server { listen 443; server_name a; } }";
+    assert_eq!(fault(rejecting), lacking);
+    generation("http { server { listen 443 ssl; ssl_reject_handshake on; } }");
+}
+
+#[test]
+fn peers_are_spoken_to_as_their_location_says() {
+    let text = "http { proxy_ssl_server_name on; server {
+        location /a { proxy_pass https://127.0.0.1; }
+        location /b { proxy_pass https://127.0.0.1; proxy_ssl_session_reuse off; if ($arg_a) { set $x 1; } }
+        location /c { proxy_pass http://127.0.0.1; proxy_ssl_certificate none; } } }";
+    let serving = generation(text).serving;
+    let root = &serving.listeners[0].servers[0].root;
+    let peers: Vec<_> = root.children.iter().map(|location| location.tls_peer.map(|id| id.0)).collect();
+    assert_eq!(peers, [Some(0), Some(1), None]);
+    assert_eq!(root.children[1].if_blocks[0].tls_peer.map(|id| id.0), Some(1));
+    assert!(
+        serving.tls_peers[0].server_name && serving.tls_peers[0].session_reuse && !serving.tls_peers[1].session_reuse
+    );
+    // One group for each port: 443 and 80.
+    assert_eq!(serving.upstreams.len(), 2);
+    for (lines, words) in [
+        ("proxy_ssl_verify on;", "no proxy_ssl_trusted_certificate for proxy_ssl_verify"),
+        ("proxy_ssl_certificate a;", "no \"proxy_ssl_certificate_key\" is defined for certificate"),
+    ] {
+        let text = format!("http {{ server {{ location / {{ proxy_pass https://127.0.0.1; {lines} }} }} }}");
+        assert!(fault(&text).starts_with(words), "{lines}: {}", fault(&text));
+    }
+}

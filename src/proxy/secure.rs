@@ -1,0 +1,242 @@
+//! The TLS handshake of a client's connection, before its first request, and of a connection to a peer.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shard;
+use super::client::Client;
+use super::exchange::Exchange;
+use super::failure::{Cause, Failure, Phase};
+use super::parked::{self, Waited};
+use super::security::{ClientTls, Security};
+use crate::limits::TLS_HELLO_BYTES_USUAL;
+use crate::model::{LogLevel, Scheme, VerifyClient};
+use crate::net::stream::Stream;
+use crate::net::timer::within;
+use crate::observe::outcome::ConnectionEnd;
+use crate::route;
+use crate::sys::errno::Errno;
+use crate::tls::{self, Broken, Greeting, Hello, Link};
+use crate::transport::{Purpose, Secured, TlsState, Transport};
+
+/// A fatal alert that says that the server's name is not known (RFC 6066 3).
+const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
+
+/// How a handshake ended.
+pub enum Begun {
+    Ready(Client),
+    Ended(ConnectionEnd),
+    /// Nothing has come so far: see [`Waited::Quiet`].
+    Quiet(Client, OwnedFd, Duration),
+}
+
+/// Shakes hands with a client, if its listener wants that and it was not done. `raw` is what was read already; a client
+/// that speaks plain HTTP leaves it there. `is_here` says that something is there to be read.
+pub async fn accept(shard: &Shard, client: Client, raw: &mut Vec<u8>, is_here: bool) -> Begun {
+    let listener = &shard.generation.serving.listeners[client.listener];
+    if !listener.ssl || !matches!(client.security, Security::None) {
+        return Begun::Ready(client);
+    }
+    if raw.is_empty() && !is_here {
+        raw.reserve(TLS_HELLO_BYTES_USUAL);
+        if !matches!(client.stream.read_now(raw, usize::MAX), Ok(Some(1..))) {
+            *raw = Vec::new();
+            match parked::wait(shard, &client).await {
+                Waited::Readable => {}
+                Waited::TimedOut => return Begun::Ended(ConnectionEnd::HeadTimeout),
+                Waited::Quiet(socket, within) => return Begun::Quiet(client, socket, within),
+            }
+        }
+    }
+    let timeout = shard.default_server(client.listener).client_head.timeout;
+    let _counted = shard.own_metrics().reading.raised();
+    let number = client.number;
+    let remote = client.remote;
+    let id = shard.default_server(client.listener).root.error_log;
+    let address = &listener.address;
+    let shaken = {
+        let mut shaking = Box::pin(shake_hands(shard, client, raw));
+        within(timeout, shaking.as_mut()).await
+    };
+    match shaken {
+        Ok(client) => Begun::Ready(client),
+        Err(error) => {
+            if error.kind() == io::ErrorKind::TimedOut {
+                let text = format_args!(
+                    "client timed out (110: Connection timed out) while SSL handshaking, client: {remote}, server: {address}"
+                );
+                shard.logs.error.write(id, LogLevel::Info, Some(number), text);
+                return Begun::Ended(ConnectionEnd::HeadTimeout);
+            }
+            let why = why(&error);
+            let text = format_args!("{why} while SSL handshaking, client: {remote}, server: {address}");
+            shard.logs.error.write(id, LogLevel::Info, Some(number), text);
+            Begun::Ended(ConnectionEnd::Failed)
+        }
+    }
+}
+
+/// What the log says of a handshake that failed.
+fn why(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Broken>()) {
+        Some(broken) => format!("SSL_do_handshake() failed (SSL: {broken})"),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => "peer closed connection in SSL handshake".to_owned(),
+        None => format!("SSL_do_handshake() failed ({})", Errno(error)),
+    }
+}
+
+async fn shake_hands(shard: &Shard, mut client: Client, raw: &mut Vec<u8>) -> io::Result<Client> {
+    let Some(hello) = greeted(&client.stream, raw).await? else {
+        client.security = Security::Misplaced;
+        return Ok(client);
+    };
+    let (server, tls) = chosen(shard, &client, &hello)?;
+    let Some(config) = &tls.config else {
+        // Whoever does not take it sees the end of the connection.
+        let _ = client.stream.write_now(UNRECOGNIZED_NAME);
+        return Err(refused("the server refuses all handshakes"));
+    };
+    let link = Link::server(Arc::clone(config)).map_err(io::Error::other)?;
+    let (stream, client) = client.part();
+    let Some(Transport::Plain(stream)) = stream else {
+        return Err(io::Error::other("the socket is still in use"));
+    };
+    let secured = Secured::new(stream, Box::new(TlsState::new(link)));
+    secured.shake_hands(std::mem::take(raw)).await?;
+    let known = ClientTls::new(server, tls, hello);
+    Ok(client.with(Transport::Tls(Box::new(secured)), Security::Tls(Box::new(known))))
+}
+
+fn refused(words: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, words.to_owned())
+}
+
+/// Reads until the client has said what it wants; `None` if that is no TLS.
+async fn greeted(stream: &Transport, raw: &mut Vec<u8>) -> io::Result<Option<Hello>> {
+    let mut greeting = Greeting::default();
+    loop {
+        if raw.first().is_some_and(|first| !tls::begins_handshake(*first)) {
+            return Ok(None);
+        }
+        let mut alert = Vec::new();
+        match greeting.look(raw, &mut alert) {
+            Ok(Some(hello)) => return Ok(Some(hello)),
+            Ok(None) => {}
+            Err(broken) => {
+                // As above.
+                let _ = stream.write_now(&alert);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, broken));
+            }
+        }
+        raw.reserve(TLS_HELLO_BYTES_USUAL);
+        match stream.read_now(raw, usize::MAX)? {
+            Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Some(_) => {}
+            None => stream.readable().await?,
+        }
+    }
+}
+
+type Chosen = (Arc<route::Server>, Arc<tls::Server>);
+
+/// The virtual server for a name, and what it proves: its own certificate, or that of the default server.
+fn chosen(shard: &Shard, client: &Client, hello: &Hello) -> io::Result<Chosen> {
+    let router = shard.router(client.listener);
+    let found = match &hello.server_name {
+        Some(name) => router.server(Some(name.as_bytes())).map_err(|error| refused(&error.to_string()))?.server,
+        None => router.default_server(),
+    };
+    let default = shard.default_server(client.listener);
+    let tls = found.tls.or(default.tls).and_then(|id| shard.tls.server(id));
+    let tls = tls.ok_or_else(|| refused("no certificate"))?;
+    Ok((Arc::clone(found), Arc::clone(tls)))
+}
+
+impl Exchange<'_> {
+    /// The scheme by which the client asks.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        if self.client.is_secure() { Scheme::Https } else { Scheme::Http }
+    }
+
+    /// What TLS has against a request whose head is read.
+    pub(super) fn check_security(&self) -> Result<(), Failure> {
+        let client = self.client;
+        let known = match &client.security {
+            Security::None => return Ok(()),
+            Security::Misplaced => {
+                return Err(self.failure(Cause::Refused(497, "client sent plain HTTP request to HTTPS port")));
+            }
+            Security::Tls(known) => known,
+        };
+        let own = self.server.tls.and_then(|id| self.shard.tls.server(id)).unwrap_or(&known.tls);
+        let wanted = own.verify_client;
+        let is_other_name = match (&known.hello.server_name, &self.host) {
+            (Some(name), Some(host)) => *host.name != *name.as_bytes(),
+            (Some(_), None) => true,
+            (None, _) => known.tls.verify_client != VerifyClient::Off && !Arc::ptr_eq(own, &known.tls),
+        };
+        // What one server wants proved is not proved to another.
+        if is_other_name && wanted != VerifyClient::Off {
+            let words = "client attempted to request the server name different from the one that was negotiated";
+            return Err(self.failure(Cause::Refused(421, words)));
+        }
+        if wanted == VerifyClient::Off {
+            return Ok(());
+        }
+        let Some(secured) = client.stream.secured() else { return Ok(()) };
+        let (judged, is_shown) = secured
+            .look(|link| (known.judged(link).clone(), link.state().peer_certificates().is_some()))
+            .unwrap_or((Ok(()), false));
+        match judged {
+            Err(distrust) if !(wanted == VerifyClient::OptionalNoCa && distrust.is_unknown) => {
+                let words = format!("client SSL certificate verify error: {}", distrust.words);
+                Err(self.failure(Cause::Denied { status: 495, level: LogLevel::Info, words }))
+            }
+            _ if wanted == VerifyClient::On && !is_shown => {
+                Err(self.failure(Cause::Refused(496, "client sent no required SSL certificate")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Makes a connection to a peer one with TLS.
+///
+/// # Errors
+/// The handshake failed, or took too long.
+pub async fn connect(shard: &Shard, stream: Stream, wanted: &Purpose, timeout: Duration) -> Result<Transport, Failure> {
+    let failed = |error| Failure::upstream(Phase::Handshaking, "SSL_do_handshake()", error);
+    let Some(peer) = shard.tls.peer(wanted.settings) else {
+        return Err(failed(io::Error::other("TLS is not set up")));
+    };
+    let nameless = || tls::ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
+    let name = match tls::name_of(&wanted.name) {
+        Some(name) => name,
+        None if peer.verify => {
+            let words = format!("upstream SSL certificate does not match \"{}\"", wanted.name);
+            return Err(Failure::new(Phase::Handshaking, Cause::UpstreamDistrusted(words)));
+        }
+        None => nameless(),
+    };
+    let link = Link::client(Arc::clone(&peer.config), name).map_err(|broken| failed(io::Error::other(broken)))?;
+    let secured = Box::new(Secured::to_peer(stream, Box::new(TlsState::new(link)), wanted.clone()));
+    let shaken = within(timeout, pin!(secured.shake_hands(Vec::new()))).await;
+    shaken.map_err(|error| {
+        let broken = error.get_ref().and_then(|inner| inner.downcast_ref::<Broken>());
+        if let Some(words) = broken.and_then(|broken| tls::distrusted(broken, &wanted.name)) {
+            return Failure::new(Phase::Handshaking, Cause::UpstreamDistrusted(words));
+        }
+        match broken {
+            Some(broken) => {
+                let words = format!("SSL_do_handshake() failed (SSL: {broken})");
+                Failure::new(Phase::Handshaking, Cause::UpstreamDistrusted(words))
+            }
+            None => failed(error),
+        }
+    })?;
+    Ok(Transport::Tls(secured))
+}
