@@ -29,8 +29,8 @@ use super::directives::ranges::Ranges;
 use super::lexer::Word;
 use super::source::Span;
 use crate::model::{
-    AccessRule, Affinity, AfterRewrite, Alias, BodyFile, Counts, FileTest, IfModifiedSince, Keepalive, LogLevel,
-    MediaType, Network, OriginRule, PageStatus, Pattern, RealIpHeader, Scheme, SplitPart, TunnelKeepalive,
+    AccessRule, Affinity, AfterRewrite, Alias, Balance, BodyFile, Counts, FileTest, IfModifiedSince, Keepalive,
+    LogLevel, MediaType, Network, OriginRule, PageStatus, Pattern, RealIpHeader, Scheme, SplitPart, TunnelKeepalive,
     TunnelLifetime, TunnelPing, Workers,
 };
 
@@ -399,6 +399,7 @@ pub struct RawSplit {
 pub struct RawUpstream {
     pub name: Word,
     pub servers: Vec<RawPeer>,
+    pub balance: Option<Balance>,
     pub keepalive: Option<u64>,
     pub keepalive_requests: Option<u64>,
     pub keepalive_time: Option<Duration>,

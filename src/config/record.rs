@@ -257,6 +257,7 @@ impl<'a> Recorder<'a> {
         let mut upstream = RawUpstream {
             name: name.clone(),
             servers: Vec::new(),
+            balance: None,
             keepalive: None,
             keepalive_requests: None,
             keepalive_time: None,

@@ -45,6 +45,8 @@ pub struct Followed {
 pub enum Balance {
     /// Smooth weighted round robin.
     RoundRobin,
+    /// `least_conn`: the fewest connections for its weight, and round robin among several such.
+    LeastConn,
 }
 
 /// One address of a group.

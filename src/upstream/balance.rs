@@ -3,6 +3,7 @@
 //! Each pick raises the current weight of every peer that can be used by its effective weight, takes the highest and
 //! lowers it by the sum. A failure lowers the effective weight, each pick raises it again by one.
 
+use std::cmp::Ordering;
 use std::time::Instant;
 
 use crate::model::Peer;
@@ -62,6 +63,23 @@ impl Standing {
             self.fails = 0;
         }
     }
+}
+
+/// Those of the peers `usable` that have the fewest connections for their weight.
+pub(super) fn least_busy(peers: &[Peer], usable: Vec<usize>, connections: impl Fn(usize) -> u64) -> Vec<usize> {
+    let mut least: Vec<usize> = Vec::new();
+    for at in usable {
+        let order = least.first().map_or(Ordering::Less, |best| {
+            let (own, other) = (connections(at), connections(*best));
+            (own * u64::from(peers[*best].weight)).cmp(&(other * u64::from(peers[at].weight)))
+        });
+        match order {
+            Ordering::Less => least = vec![at],
+            Ordering::Equal => least.push(at),
+            Ordering::Greater => {}
+        }
+    }
+    least
 }
 
 /// The peer whose turn it is among those that `is_usable` lets through and that do not rest.

@@ -126,12 +126,23 @@ impl Group {
         loop {
             let number = match self.model.balance {
                 // The only peer of a group has no turn and never rests: there is nobody to go to instead.
-                Balance::RoundRobin if self.is_single() => numbers.clone().find(|at| self.is_usable(*at, tried))?,
+                _ if self.is_single() => numbers.clone().find(|at| self.is_usable(*at, tried))?,
                 Balance::RoundRobin => {
                     let mut standings = self.lock();
                     let is_usable = |at: usize| self.is_usable(numbers.start + at, tried);
                     let (peers, standings) = (&self.peers[numbers.clone()], &mut standings[numbers.clone()]);
                     numbers.start + balance::choose(peers, standings, now, is_usable)?
+                }
+                Balance::LeastConn => {
+                    let mut standings = self.lock();
+                    let (peers, standings) = (&self.peers[numbers.clone()], &mut standings[numbers.clone()]);
+                    let is_usable = |at: &usize| {
+                        !standings[*at].is_resting(&peers[*at], now) && self.is_usable(numbers.start + *at, tried)
+                    };
+                    let usable = (0..peers.len()).filter(is_usable).collect();
+                    let live = |at: usize| self.live[numbers.start + at].connections.load(Ordering::Relaxed);
+                    let least = balance::least_busy(peers, usable, |at| u64::from(live(at)));
+                    numbers.start + balance::choose(peers, standings, now, |at| least.contains(&at))?
                 }
             };
             tried.add(number);

@@ -92,6 +92,31 @@ fn weights_give_a_smooth_order() {
 }
 
 #[test]
+fn least_conn_takes_the_fewest_connections_for_a_weight_and_turns_among_equals() {
+    let model = model::Upstream {
+        balance: Balance::LeastConn,
+        ..upstream("u", vec![peer(1, 1), peer(2, 1), peer(3, 2)], vec![peer(4, 1)])
+    };
+    let groups = Groups::new(&http(vec![model]), None);
+    let now = Instant::now();
+    let pick = || groups.pick(GROUP, &mut Tried::default(), now).unwrap();
+    let mut open: Vec<Lease> = (0..4).map(|_| pick()).collect();
+    let mut ports: Vec<u16> = open.iter().map(port).collect();
+    ports.sort_unstable();
+    assert_eq!(ports, [1, 2, 3, 3]);
+    let at = open.iter().position(|lease| port(lease) == 2).unwrap();
+    drop(open.remove(at));
+    assert_eq!(port(&pick()), 2, "the only one without a connection");
+    // It fails, rests, and the next has to do; what was tried is not picked again.
+    pick().failed(now);
+    assert_ne!(port(&pick()), 2);
+    let mut tried = Tried::default();
+    let all: Vec<u16> = std::iter::from_fn(|| groups.pick(GROUP, &mut tried, now)).map(|lease| port(&lease)).collect();
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert_eq!(all.last(), Some(&4), "the backup is the last");
+}
+
+#[test]
 fn a_failed_peer_rests_for_its_time_and_comes_back() {
     let groups = groups(vec![peer(1, 1), peer(2, 1)], vec![]);
     let start = Instant::now();

@@ -179,3 +179,33 @@ fn the_client_s_address_passes_through_unix_sockets() {
         assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{target}: {answer}");
     }
 }
+
+#[test]
+fn least_conn_counts_connections_while_they_are_open() {
+    // Each peer says who it is to one after the other, and holds each until it ends.
+    let peer = |name: &'static str, count: usize| {
+        Peer::start(move |connections| {
+            for _ in 0..count {
+                let mut socket = connections.accept();
+                socket.send(name);
+                socket.expect_end();
+            }
+        })
+    };
+    let (first, second) = (peer("a", 1), peer("b", 3));
+    let longhaul = start(
+        Setup::new().with("first", &first.name).with("second", &second.name),
+        "log_format status $status; access_log status.log status;
+         upstream u { least_conn; zone u 64k; server %first%; server %second%; }
+         server { listen %listen%; proxy_pass u; }",
+    );
+    let mut held = longhaul.connect();
+    held.expect("a");
+    for count in 1..=3 {
+        let mut client = longhaul.connect();
+        client.expect("b");
+        client.half_close();
+        client.expect_end();
+        longhaul.wait_for_lines("status.log", count);
+    }
+}

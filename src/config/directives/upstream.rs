@@ -29,6 +29,20 @@ pub const TABLE: &[Directive] = &[
         "A peer: address and `weight=`, `max_fails=`, `fail_timeout=`, `max_conns=`, `resolve`, `backup`, `down`.",
     ),
     supported(
+        "least_conn",
+        UPSTREAM | STREAM_UPSTREAM,
+        NO_ARGS,
+        Setter::Upstream(least_conn),
+        "Chooses the peer with the fewest connections for its weight, over all shards.",
+    ),
+    supported(
+        "zone",
+        UPSTREAM | STREAM_UPSTREAM,
+        ONE_OR_TWO,
+        Setter::Upstream(zone),
+        "Shares the state of the peers among all shards, which it is in any case.",
+    ),
+    supported(
         "keepalive",
         UPSTREAM,
         ONE_OR_TWO,
@@ -57,6 +71,36 @@ pub const TABLE: &[Directive] = &[
         "How long an idle connection is kept (60s).",
     ),
 ];
+
+fn least_conn(upstream: &mut RawUpstream, line: &Line) -> Recorded {
+    if upstream.balance.is_some() {
+        line.env.warn(Fault::new(line.span(), "load balancing method redefined"));
+    }
+    upstream.balance = Some(Balance::LeastConn);
+    Ok(())
+}
+
+/// Its size bounds a memory that is not needed here; what is none is still told.
+fn zone(_: &mut RawUpstream, line: &Line) -> Recorded {
+    let name = line.arg(0);
+    if name.text.is_empty() {
+        return Err(Fault::new(name.span, "invalid zone name \"\""));
+    }
+    let Some(size) = line.args().get(1) else { return Ok(()) };
+    match value::size(&size.text) {
+        None | Some(0) => {
+            let fault = Fault::new(size.span, format!("invalid zone size \"{}\"", size.text));
+            Err(fault.help(value::SIZE_HELP))
+        }
+        Some(bytes) if bytes < ZONE_BYTES_MIN => {
+            Err(Fault::new(size.span, format!("zone \"{}\" is too small", name.text)).help("at least 32k"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The smallest zone, as in nginx: eight pages.
+const ZONE_BYTES_MIN: u64 = 32 << 10;
 
 fn keepalive(upstream: &mut RawUpstream, line: &Line) -> Recorded {
     if let Some(word) = line.args().get(1)
@@ -160,7 +204,7 @@ pub fn resolve(raw: &RawUpstream, resolver: Option<ResolverId>, timeout: Duratio
         name: name.into(),
         protocol: scope.protocol,
         is_block: true,
-        balance: Balance::RoundRobin,
+        balance: raw.balance.unwrap_or(Balance::RoundRobin),
         peers,
         backups,
         followed,

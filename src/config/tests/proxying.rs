@@ -181,3 +181,22 @@ fn line_breaks_in_fields_become_spaces() {
     assert_eq!(found.added.headers[0].value, Template::text(b"default self;"));
     assert_eq!(found.proxy.set_headers[0].value, Template::text(b"b"));
 }
+
+#[test]
+fn a_group_says_how_a_peer_is_chosen() {
+    let balance = |lines: &str| {
+        let text = format!("http {{ upstream u {{ {lines} server 127.0.0.1:1; }} }}");
+        generation(&text).serving.upstreams[0].balance
+    };
+    assert_eq!(balance(""), Balance::RoundRobin);
+    assert_eq!(balance("least_conn; zone u 64k;"), Balance::LeastConn);
+    let in_stream = generation("stream { upstream u { zone u; least_conn; server 127.0.0.1:1; } }").serving;
+    assert_eq!(in_stream.upstreams[0].balance, Balance::LeastConn);
+    let group_fault = |line: &str| fault(&format!("http {{ upstream u {{ {line} server 127.0.0.1:1; }} }}"));
+    assert_eq!(group_fault("zone u x;"), "invalid zone size \"x\"");
+    assert_eq!(group_fault("zone u 1k;"), "zone \"u\" is too small");
+    assert_eq!(
+        warnings("http { upstream u { least_conn; least_conn; server 127.0.0.1:1; } }"),
+        ["load balancing method redefined at 1"]
+    );
+}

@@ -11,14 +11,13 @@ const PREREAD: &str = "nothing is read from a client before its peer is connecte
 const BUFFER: &str = "connections share buffers, and a quiet one has none";
 const SOCKET_BUFFER: &str = "the kernel sizes the buffers of a socket by what it carries";
 const UDP: &str = "it acts on UDP alone, which is refused";
-const ZONE: &str = "the state of peers is shared by all shards, with or without it";
 const TLS: &str = "TLS towards peers is not built in `stream`";
 const TLS_INSTEAD: &str = "Let the client's TLS pass as it is, or speak to a peer on a trusted network.";
 const ONLY_PROXY_SSL: &str = "it acts only together with `proxy_ssl`, which is refused unless it is off";
 const ONLY_SSL: &str = "it acts only on a listener with `ssl`, which is refused in `stream`";
 const PREREAD_TLS: &str = "choosing a peer by the name in a TLS handshake is not built";
 const PREREAD_TLS_INSTEAD: &str = "Give each name an address of its own.";
-const BALANCE: &str = "round robin is the only way of choosing a peer yet";
+const BALANCE: &str = "round robin and `least_conn` are the only ways of choosing a peer yet";
 const BALANCE_INSTEAD: &str = "Remove the line to choose by round robin, with `weight=` where peers differ.";
 const CHECKS: &str = "asking peers whether they are well is not built yet";
 const CHECKS_INSTEAD: &str = "Remove it; `max_fails=` of a `server` leaves a peer alone that cannot be connected.";
@@ -120,10 +119,8 @@ pub const TABLE: &[Directive] = &[
     accepted("ssl_alpn", STREAM_LEVELS, ONE_OR_MORE, ONLY_SSL),
     by_value("ssl_preread", STREAM_LEVELS, FLAG, &["off"], DEFAULT, PREREAD_TLS, PREREAD_TLS_INSTEAD),
     refused("hash", STREAM_UPSTREAM, ONE_OR_TWO, BALANCE, BALANCE_INSTEAD),
-    refused("least_conn", STREAM_UPSTREAM, NO_ARGS, BALANCE, BALANCE_INSTEAD),
     refused("least_time", STREAM_UPSTREAM, ONE_OR_TWO, BALANCE, BALANCE_INSTEAD),
     refused("random", STREAM_UPSTREAM, between(0, 2), BALANCE, BALANCE_INSTEAD),
-    accepted("zone", STREAM_UPSTREAM, ONE_OR_TWO, ZONE),
     refused("js_access", STREAM_LEVELS, ONE, SCRIPTS, SCRIPTS_INSTEAD),
     refused("js_context_reuse", STREAM_LEVELS, ONE, SCRIPTS, SCRIPTS_INSTEAD),
     refused("js_engine", STREAM_LEVELS, ONE, SCRIPTS, SCRIPTS_INSTEAD),

@@ -83,7 +83,6 @@ fn what_debian_and_websocket_guides_write_is_accepted() {
         ("gzip_window", HTTP, "16k"),
         ("proxy_cache_bypass", LOCATION, "$http_upgrade"),
         ("proxy_cache", LOCATION, "off"),
-        ("zone", UPSTREAM, "chat 64k"),
         ("fastcgi_param", HTTP, "SCRIPT_FILENAME $document_root"),
         ("load_module", MAIN, "modules/ngx_http_image_filter_module.so"),
     ];
@@ -102,7 +101,7 @@ fn what_guards_or_changes_answers_is_refused() {
         ("proxy_ssl_conf_command", LOCATION, "Options -SessionTicket"),
         ("proxy_cache", LOCATION, "one"),
         ("ip_hash", UPSTREAM, ""),
-        ("least_conn", UPSTREAM, ""),
+        ("random", UPSTREAM, ""),
         ("check", UPSTREAM, "interval=3000"),
         ("check_status", LOCATION, ""),
         ("http2", SERVER, "on"),

@@ -5,7 +5,7 @@ use crate::config::table::{
     accepted, between, block, refused,
 };
 
-const BALANCE: &str = "round robin is the only way of choosing a peer yet";
+const BALANCE: &str = "round robin and `least_conn` are the only ways of choosing a peer yet";
 const STICKY: &str =
     "choosing the peer by the client is not built yet, and socket.io polling would reach peers that do not know it";
 const STICKY_INSTEAD: &str =
@@ -16,17 +16,9 @@ const ONLY_CHECK: &str = "it acts only together with `check`, which is refused";
 const COMMERCIAL: &str = "it belongs to the commercial nginx and is not built";
 
 pub const TABLE: &[Directive] = &[
-    accepted("zone", UPSTREAM, ONE_OR_TWO, "the state of peers is shared by all shards, with or without it"),
     refused("ip_hash", UPSTREAM, NO_ARGS, STICKY, STICKY_INSTEAD),
     refused("hash", UPSTREAM, ONE_OR_TWO, STICKY, STICKY_INSTEAD),
     refused("sticky", UPSTREAM, TWO_OR_MORE, STICKY, STICKY_INSTEAD),
-    refused(
-        "least_conn",
-        UPSTREAM,
-        NO_ARGS,
-        BALANCE,
-        "Remove the line to choose by round robin, with `weight=` where peers differ.",
-    ),
     refused(
         "least_time",
         UPSTREAM,
