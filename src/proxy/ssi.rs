@@ -18,6 +18,7 @@ use super::failure::{Failure, Phase};
 use super::gzip::weaken;
 use super::includes::Page;
 use super::responder::{Answer, Responder};
+use crate::http::Method;
 use crate::http::framing::BodyLength;
 use crate::limits::SSI_MADE_BYTES_MAX;
 
@@ -59,6 +60,10 @@ pub fn choose(exchange: &mut Exchange<'_>, responder: &Responder<'_>, answer: &m
             answer.fields.remove(b"last-modified");
             answer.fields.remove(b"etag");
         }
+    }
+    if exchange.head.method == Method::Head {
+        // Its head says what would be done.
+        return;
     }
     exchange.includes.get_or_insert_default().page = Some(Page::new(rules, content_type));
 }

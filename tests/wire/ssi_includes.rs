@@ -377,3 +377,23 @@ fn a_page_leaves_no_faster_than_its_rate() {
     // That of a part does not count.
     assert_eq!(body_of(&longhaul, "/a.html"), "l".repeat(4096));
 }
+
+#[test]
+fn a_head_asks_for_no_parts() {
+    let longhaul = files().file("html/a.html", "<!--#include virtual='/plain.html' -->").start(
+        "log_format parts '$request $uri'; access_log %dir%/parts.log parts;
+         server { listen %listen%; root %dir%/html; ssi on; log_subrequest on;
+             location /text { return 200 \"<!--#include virtual='/plain.html' -->\"; default_type text/html; } }",
+    );
+    for target in ["/a.html", "/text"] {
+        let (head, body) = ask(&longhaul, &format!("HEAD {target} HTTP/1.1"));
+        assert!(
+            head.starts_with("HTTP/1.1 200 ") && !head.contains("\r\nContent-Length: ") && body.is_empty(),
+            "{head}"
+        );
+    }
+    assert_eq!(body_of(&longhaul, "/text"), "plain");
+    let lines = longhaul.wait_for_lines("parts.log", 4);
+    let paths: Vec<&str> = lines.lines().map(|line| line.rsplit(' ').next().unwrap_or_default()).collect();
+    assert_eq!(paths, ["/a.html", "/text", "/plain.html", "/text"]);
+}
