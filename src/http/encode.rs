@@ -68,8 +68,22 @@ fn ends_uri(byte: u8) -> bool {
     byte <= 0x20 || byte == 0x7f
 }
 
+/// Whether a byte would end the line. Values are short: to look at eight bytes at a time is less than to choose how to look
+/// at more.
+fn ends_line(value: &[u8]) -> bool {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    // The highest bit of a byte is set if a byte is 0, perhaps also in bytes behind it.
+    let has_zero = |word: u64| word.wrapping_sub(EACH) & !word & (EACH << 7);
+    let (words, rest) = value.as_chunks::<8>();
+    let in_word = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        has_zero(word) | has_zero(word ^ (EACH * u64::from(b'\r'))) | has_zero(word ^ (EACH * u64::from(b'\n'))) != 0
+    };
+    words.iter().any(in_word) || rest.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}
+
 fn one_line(out: &mut Vec<u8>, value: &[u8]) {
-    if memchr::memchr3(b'\r', b'\n', 0, value).is_none() {
+    if !ends_line(value) {
         out.extend_from_slice(value);
     } else {
         out.extend(value.iter().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte }));
@@ -95,6 +109,20 @@ mod tests {
         assert_eq!(made(|o| field(o, b"Host", b"a:1")), "Host: a:1\r\n");
         assert_eq!(made(|o| length_field(o, 0)), "Content-Length: 0\r\n");
         assert_eq!(made(|o| length_field(o, u64::MAX)), "Content-Length: 18446744073709551615\r\n");
+    }
+
+    #[test]
+    fn the_end_of_a_line_is_seen_at_any_place() {
+        for length in 0..30 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut value = vec![b'\x0c'; length];
+                    value[at] = byte;
+                    assert_eq!(ends_line(&value), matches!(byte, b'\r' | b'\n' | 0), "{byte} at {at} of {length}");
+                }
+            }
+            assert!(!ends_line(&vec![0x80; length]) && !ends_line(&vec![1; length]));
+        }
     }
 
     #[test]

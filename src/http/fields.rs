@@ -1,5 +1,6 @@
 //! The fields of a head: one store of bytes and one index, in the order they came. Names keep their spelling and are
-//! compared without case. A head has few fields, so looking one up compares lengths first and walks the index.
+//! compared without case. A head has few fields, and is asked for many more than it has: a word tells of most names that
+//! they are not there. For others the index is walked, lengths compared first.
 
 use super::encode;
 use super::token;
@@ -18,6 +19,8 @@ struct Entry {
 pub struct Fields {
     store: Vec<u8>,
     index: Vec<Entry>,
+    /// A bit for each name, see [`mark`]: of those that were removed too.
+    marks: u64,
 }
 
 impl Fields {
@@ -29,7 +32,7 @@ impl Fields {
     /// With room for `count` fields of `bytes` altogether.
     #[must_use]
     pub fn with_capacity(count: usize, bytes: usize) -> Self {
-        Self { store: Vec::with_capacity(bytes), index: Vec::with_capacity(count) }
+        Self { store: Vec::with_capacity(bytes), index: Vec::with_capacity(count), marks: 0 }
     }
 
     /// Fields whose names and values are parts of `block`, which is copied as it is: one copy instead of two for each
@@ -42,6 +45,7 @@ impl Fields {
                 (place(block, name), place(block, value))
             {
                 fields.index.push(Entry { name_at, name_bytes, value_at, value_bytes });
+                fields.marks |= mark(name);
             }
         }
         fields
@@ -61,6 +65,7 @@ impl Fields {
         self.store.extend_from_slice(name);
         self.store.extend_from_slice(value);
         self.index.push(Entry { name_at, name_bytes, value_at, value_bytes });
+        self.marks |= mark(name);
     }
 
     /// Takes the place of all fields of that name, at the end.
@@ -76,19 +81,23 @@ impl Fields {
 
     /// The value of the first field of that name.
     #[must_use]
+    #[inline(always)]
     pub fn first(&self, name: &[u8]) -> Option<&[u8]> {
-        self.index.iter().find(|entry| self.is_named(entry, name)).map(|entry| self.value(entry))
+        let entries = self.entries(name);
+        if entries.is_empty() { None } else { self.first_of(entries, name) }
     }
 
     /// The values of all fields of that name.
+    #[inline]
     pub fn all<'f>(&'f self, name: &[u8]) -> impl Iterator<Item = &'f [u8]> {
-        self.index.iter().filter(move |entry| self.is_named(entry, name)).map(|entry| self.value(entry))
+        self.entries(name).iter().filter(move |entry| self.is_named(entry, name)).map(|entry| self.value(entry))
     }
 
     /// The only field of that name: `Err` with their number when there are several.
     ///
     /// # Errors
     /// There is more than one.
+    #[inline]
     pub fn only<'f>(&'f self, name: &[u8]) -> Result<Option<&'f [u8]>, usize> {
         let mut all = self.all(name);
         match (all.next(), all.count()) {
@@ -100,16 +109,19 @@ impl Fields {
     /// How many fields have that name.
     #[must_use]
     pub fn count(&self, name: &[u8]) -> usize {
-        self.index.iter().filter(|entry| self.is_named(entry, name)).count()
+        self.entries(name).iter().filter(|entry| self.is_named(entry, name)).count()
     }
 
     #[must_use]
     pub fn has(&self, name: &[u8]) -> bool {
-        self.index.iter().any(|entry| self.is_named(entry, name))
+        self.entries(name).iter().any(|entry| self.is_named(entry, name))
     }
 
     /// Removes all fields of that name.
     pub fn remove(&mut self, name: &[u8]) {
+        if self.marks & mark(name) == 0 {
+            return;
+        }
         let store = &self.store;
         self.index.retain(|entry| !named(store, entry, name));
     }
@@ -122,6 +134,7 @@ impl Fields {
 
     /// Whether a comma list under that name has the token, in any of its fields, without case.
     #[must_use]
+    #[inline]
     pub fn has_token(&self, name: &[u8], token: &[u8]) -> bool {
         self.all(name).any(|list| token::elements(list).any(|element| element.eq_ignore_ascii_case(token)))
     }
@@ -142,6 +155,17 @@ impl Fields {
         for (name, value) in self.iter() {
             encode::field(out, name, value);
         }
+    }
+
+    #[inline(never)]
+    fn first_of(&self, entries: &[Entry], name: &[u8]) -> Option<&[u8]> {
+        entries.iter().find(|entry| self.is_named(entry, name)).map(|entry| self.value(entry))
+    }
+
+    /// Those among which a name may be. Most names that are asked for are constants: inlined, their mark is one too.
+    #[inline(always)]
+    fn entries(&self, name: &[u8]) -> &[Entry] {
+        if self.marks & mark(name) == 0 { &[] } else { &self.index }
     }
 
     fn name(&self, entry: &Entry) -> &[u8] {
@@ -166,6 +190,14 @@ impl PartialEq for Fields {
 
 impl Eq for Fields {}
 
+/// One of 64 bits for a name, the same for each spelling of it.
+#[inline(always)]
+fn mark(name: &[u8]) -> u64 {
+    let letter = |byte: Option<&u8>| byte.map_or(0, |byte| u32::from(byte | 0x20));
+    let sum = letter(name.first()).wrapping_mul(7) + letter(name.last()).wrapping_mul(3) + name.len() as u32;
+    1 << (sum % 64)
+}
+
 /// Where a part of a block begins in it, and how long it is.
 fn place(block: &[u8], part: &[u8]) -> Option<(u32, u32)> {
     let at = part.as_ptr().addr().checked_sub(block.as_ptr().addr())?;
@@ -178,7 +210,7 @@ fn range(at: u32, bytes: u32) -> std::ops::Range<usize> {
 }
 
 fn named(store: &[u8], entry: &Entry, name: &[u8]) -> bool {
-    entry.name_bytes as usize == name.len() && store[range(entry.name_at, entry.name_bytes)].eq_ignore_ascii_case(name)
+    entry.name_bytes as usize == name.len() && token::is_same(&store[range(entry.name_at, entry.name_bytes)], name)
 }
 
 #[cfg(test)]
@@ -207,6 +239,32 @@ mod tests {
         assert_eq!(fields.only(b"host"), Ok(Some(b"a".as_slice())));
         assert_eq!(fields.only(b"nothing"), Ok(None));
         assert_eq!(fields.iter().nth(3), Some((b"COOKIE".as_slice(), b"y=2".as_slice())));
+    }
+
+    #[test]
+    fn every_spelling_has_the_same_mark_and_most_names_have_their_own() {
+        let names = [
+            "accept-encoding",
+            "authorization",
+            "connection",
+            "content-length",
+            "content-type",
+            "cookie",
+            "expect",
+            "host",
+            "te",
+            "transfer-encoding",
+            "upgrade",
+            "x-accel-buffering",
+            "x-accel-redirect",
+            "x-forwarded-for",
+        ];
+        for name in names {
+            assert_eq!(mark(name.as_bytes()), mark(name.to_ascii_uppercase().as_bytes()));
+        }
+        let marks = names.iter().fold(0, |marks, name| marks | mark(name.as_bytes()));
+        assert!(marks.count_ones() as usize >= names.len() - 3, "{}", marks.count_ones());
+        assert_eq!(Fields::new().first(b""), None);
     }
 
     #[test]

@@ -192,13 +192,13 @@ impl ResponseScanner {
         if !status_line::may_begin(buf) {
             return Err(ResponseError::NoStatusLine);
         }
-        let fields_at = match self.fields_at {
-            Some(at) => at,
+        let (fields_at, known) = match self.fields_at {
+            Some(at) => (at, None),
             None => {
                 let found = self.lines.next(buf).map_err(|Exceeded| ResponseError::HeadTooLarge)?;
                 let Some(range) = found else { return Ok(None) };
-                status_line::parse(scan::without_end(&buf[range.clone()]))?;
-                *self.fields_at.insert(range.end)
+                let line = status_line::parse(scan::without_end(&buf[range.clone()]))?;
+                (*self.fields_at.insert(range.end), Some(line))
             }
         };
         let end = match find_end(&mut self.lines, &mut self.line_count, buf) {
@@ -207,7 +207,10 @@ impl ResponseScanner {
             Err(TooLarge::Bytes) => return Err(ResponseError::HeadTooLarge),
             Err(TooLarge::Count) => return Err(FieldError::TooMany.into()),
         };
-        let line = status_line::parse(scan::without_end(&buf[..fields_at]))?;
+        let line = match known {
+            Some(line) => line,
+            None => status_line::parse(scan::without_end(&buf[..fields_at]))?,
+        };
         let fields = field_lines::parse(&buf[fields_at..end], Sender::Upstream)?;
         let head = ResponseHead { version: line.version, status: line.status, reason: line.reason.into(), fields };
         Ok(Some((head, end)))

@@ -16,6 +16,34 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
 }
 
+/// Whether two names are the same but for the case of letters: eight bytes at a time, since names are compared more often
+/// than anything else.
+#[must_use]
+#[inline]
+pub fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| is_same_word(u64::from_le_bytes(*a), u64::from_le_bytes(*b)))
+        && a_rest.eq_ignore_ascii_case(b_rest)
+}
+
+/// The same for eight bytes.
+fn is_same_word(a: u64, b: u64) -> bool {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    const CASE: u64 = EACH * 0x20;
+    const HIGH: u64 = EACH * 0x80;
+    let differing = a ^ b;
+    if differing & !CASE != 0 {
+        return false;
+    }
+    // The highest bit of each byte says whether it is a letter: not below `a`, not above `z`, and no byte beyond ASCII.
+    let lower = (a | CASE) & !HIGH;
+    let from_a = lower + EACH * u64::from(0x80 - b'a');
+    let above_z = lower + EACH * u64::from(0x7f - b'z');
+    let letters = from_a & !above_z & !a & HIGH;
+    (differing << 2) & !letters == 0
+}
+
 /// What may not stand in a field value: control bytes other than the tab.
 #[must_use]
 pub const fn is_control(byte: u8) -> bool {
@@ -81,6 +109,21 @@ mod tests {
         assert_eq!(split("a;x=\"1,2\", b"), ["a;x=\"1,2\"", "b"]);
         assert_eq!(split("a;x=\"1\\\",2\", b"), ["a;x=\"1\\\",2\"", "b"]);
         assert_eq!(split("a\"open, b"), ["a\"open, b"]);
+    }
+
+    #[test]
+    fn names_are_the_same_but_for_the_case_of_letters() {
+        for a in 0..=255u8 {
+            for b in 0..=255u8 {
+                let (x, y) =
+                    ([b'k', b'K', a, b'-', b'z', b'A', b'a', b'0'], [b'K', b'k', b, b'-', b'Z', b'A', b'A', b'0']);
+                assert_eq!(is_same(&x, &y), x.eq_ignore_ascii_case(&y), "{a} {b}");
+                assert_eq!(is_same(&[a], &[b]), a.eq_ignore_ascii_case(&b), "{a} {b}");
+            }
+        }
+        assert!(is_same(b"", b"") && is_same(b"Content-Length", b"content-length"));
+        assert!(!is_same(b"content-length", b"content-lengt") && !is_same(b"content-length", b"content-lengtg"));
+        assert!(!is_same(b"content-length", b"consent-length") && !is_same(b"12345678", b"1234567"));
     }
 
     #[test]

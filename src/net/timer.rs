@@ -152,6 +152,8 @@ struct Timers {
 /// The waits of one length, in the order they end.
 struct Queue {
     length: Duration,
+    /// The length from beginnings that are rounded down: never too short. Kept, since it takes a division of 128 bits.
+    length_ms: u64,
     first: u32,
     last: u32,
 }
@@ -164,6 +166,13 @@ struct Entry {
     previous: u32,
     next: u32,
     waker: Option<Waker>,
+}
+
+impl Queue {
+    fn new(length: Duration) -> Self {
+        let length_ms = u64::try_from(length.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        Self { length, length_ms: length_ms.saturating_add(1), first: NONE, last: NONE }
+    }
 }
 
 impl Timers {
@@ -185,7 +194,8 @@ impl Timers {
     }
 
     fn ms_at(&self, time: Instant) -> u64 {
-        u64::try_from(time.duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+        let passed = time.duration_since(self.started);
+        passed.as_secs() * 1000 + u64::from(passed.subsec_millis())
     }
 
     fn at(&mut self, entry: u32) -> &mut Entry {
@@ -210,10 +220,8 @@ impl Timers {
     }
 
     fn insert(&mut self, length: Duration, now_ms: u64, waker: Waker) -> u32 {
-        // Never too early: both parts are rounded up.
-        let length_ms = u64::try_from(length.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-        let due_ms = now_ms.saturating_add(1).saturating_add(length_ms);
         let queue = self.queue(length);
+        let due_ms = now_ms.saturating_add(self.queues[queue as usize].length_ms);
         if self.free == NONE {
             self.grow();
         }
@@ -253,11 +261,11 @@ impl Timers {
         let found = self.queues.iter().position(|queue| queue.length == length).or_else(|| {
             let has_many = self.queues.len() >= TIMER_LENGTHS_KEPT;
             let unused = self.queues.iter().position(|queue| has_many && queue.first == NONE)?;
-            self.queues[unused].length = length;
+            self.queues[unused] = Queue::new(length);
             Some(unused)
         });
         let at = found.unwrap_or_else(|| {
-            self.queues.push(Queue { length, first: NONE, last: NONE });
+            self.queues.push(Queue::new(length));
             self.queues.len() - 1
         });
         u32::try_from(at).unwrap_or(NONE)

@@ -52,7 +52,7 @@ impl Exchange<'_> {
                         Part::Variable(variable) => self.append_escaped(log.format.escape, variable, value, line),
                     }
                 }
-                if let Err(failed) = self.shard.write_line(&self.location, log, path.as_deref(), line) {
+                if let Err(failed) = self.shard.write_line(self.location, log, path.as_deref(), line) {
                     self.report(LogLevel::Crit, format_args!("{failed}"));
                 }
             });
@@ -72,7 +72,7 @@ impl Exchange<'_> {
             }
             self.draft(&log.format.line, log.format.escape, &mut draft);
         }
-        draft.seal(&self.location)
+        draft.seal(self.location)
     }
 
     fn draft(&self, template: &Template, escape: Escape, draft: &mut Draft) {

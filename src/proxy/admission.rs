@@ -14,7 +14,6 @@ mod said;
 mod service;
 mod verifier;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::said::Said;
@@ -37,13 +36,14 @@ pub async fn check(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
         pause(exchange, wait).await?;
     }
     counting::check_connections(exchange)?;
-    let access = Arc::clone(&exchange.location.access);
+    let location = exchange.location;
+    let access = &location.access;
     // Who asks for leave inside has it: else the location that gives leave would be asked for its own.
     if access.is_open() || exchange.is_subrequest() {
         return Ok(());
     }
-    check_origin(exchange, &access)?;
-    let found = Box::pin(satisfy(exchange, &access)).await;
+    check_origin(exchange, access)?;
+    let found = Box::pin(satisfy(exchange, access)).await;
     if let Err(failure) = &found
         && failure.status() == 401
         && !access.auth_delay.is_zero()

@@ -141,6 +141,27 @@ impl Body {
         }
     }
 
+    /// How many bytes of payload stand at the front of `raw` as they are.
+    #[must_use]
+    pub fn front_bytes(&self, raw: &[u8]) -> usize {
+        match self.rest {
+            Rest::Length(left) => usize::try_from(left).unwrap_or(usize::MAX).min(raw.len()),
+            Rest::UntilClose => raw.len(),
+            Rest::Nothing | Rest::Chunked(_) => 0,
+        }
+    }
+
+    /// So many of them have been used.
+    pub fn used_front(&mut self, raw: &mut Vec<u8>, bytes: usize) {
+        raw.drain(..bytes);
+        if let Rest::Length(left) = &mut self.rest {
+            *left -= bytes as u64;
+            if *left == 0 {
+                self.rest = Rest::Nothing;
+            }
+        }
+    }
+
     /// Drops what `raw` holds of the body: an answer that does not want it is given only if that much of it is sound.
     ///
     /// # Errors
@@ -173,17 +194,10 @@ impl Body {
         match &mut self.rest {
             Rest::Nothing => Ok(Some(false)),
             Rest::Length(_) | Rest::UntilClose if raw.is_empty() => Ok(None),
-            Rest::Length(left) => {
-                let n = usize::try_from(*left).unwrap_or(usize::MAX).min(raw.len());
-                piece.extend(raw.drain(..n));
-                *left -= n as u64;
-                if *left == 0 {
-                    self.rest = Rest::Nothing;
-                }
-                Ok(Some(true))
-            }
-            Rest::UntilClose => {
-                piece.append(raw);
+            Rest::Length(_) | Rest::UntilClose => {
+                let bytes = self.front_bytes(raw);
+                piece.extend_from_slice(&raw[..bytes]);
+                self.used_front(raw, bytes);
                 Ok(Some(true))
             }
             Rest::Chunked(decoder) => {

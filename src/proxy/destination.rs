@@ -1,5 +1,6 @@
 //! Where a `proxy_pass` leads for one exchange: a group of peers, or one address that a variable gave.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -47,7 +48,7 @@ pub struct Named {
 ///
 /// # Errors
 /// As [`of`], and when the name has no address.
-pub async fn find(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Destination, Failure> {
+pub async fn find<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Destination, Failure> {
     let mut destination = match of(exchange, to)? {
         Said::Leads(destination) => destination,
         // Boxed: few wait for names, and all others would carry the room for it.
@@ -114,11 +115,11 @@ pub async fn of_stream(exchange: &Exchange<'_>, to: &model::Destination) -> Resu
 ///
 /// # Errors
 /// When the value is neither a group nor an address nor a name.
-pub fn of(exchange: &mut Exchange<'_>, to: &ProxyPass) -> Result<Said, Failure> {
+pub fn of<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Said, Failure> {
     match &to.destination {
         model::Destination::Group { upstream, host, port } => {
-            exchange.proxy_host = Some(Arc::clone(host));
-            exchange.proxy_port = Some(Arc::clone(port));
+            exchange.proxy_host = Some(Cow::Borrowed(host));
+            exchange.proxy_port = Some(Cow::Borrowed(port));
             match exchange.shard.groups.group(*upstream) {
                 Some(group) => Ok(Said::Leads(Destination {
                     group,
@@ -158,7 +159,7 @@ fn evaluated(exchange: &mut Exchange<'_>, value: &[u8], scheme: Scheme) -> Resul
         return Err(refused(format!("no host in upstream \"{text}\"")));
     }
     let (host, port) = split_port(authority).ok_or_else(|| refused(format!("invalid port in upstream \"{text}\"")))?;
-    exchange.proxy_host = Some(authority.into());
+    exchange.proxy_host = Some(authority.to_owned().into());
     exchange.proxy_port = Some(port.unwrap_or(scheme.port()).to_string().into());
     let groups = &exchange.shard.groups;
     if let Some(id) = groups.by_name(Protocol::Http, host.as_bytes(), port)

@@ -11,8 +11,6 @@ mod flow;
 mod sample;
 mod state;
 
-use std::sync::Arc;
-
 pub use self::sample::{Ground, Sample};
 pub use self::state::{Attempt, ClientSide, Exchange, Next, Upstream};
 
@@ -24,7 +22,7 @@ use crate::http::error::RequestError;
 use crate::http::framing::BodyLength;
 use crate::http::host::Host;
 use crate::http::upgrade::{self, Asked};
-use crate::http::{Method, Version, framing, host, target, unique};
+use crate::http::{Method, RequestHead, Version, framing, host, target, unique};
 use crate::model::LogLevel;
 use crate::net::moment;
 use crate::observe::outcome::ExchangeEnd;
@@ -39,6 +37,7 @@ impl Exchange<'_> {
             raw,
             responder: Responder::new(stream, self.head.version, self.head.method == Method::Head),
             expects_continue: false,
+            may_stay: None,
         };
         let metrics = self.shard.own_metrics();
         metrics.requests.add(1);
@@ -119,8 +118,8 @@ impl Exchange<'_> {
     fn match_server(&mut self, name: &[u8]) -> Result<(), Failure> {
         let shard = self.shard;
         let found = shard.router(self.client.listener).server(Some(name)).map_err(|error| self.unmatched(&error))?;
-        self.server = Arc::clone(found.server);
-        self.location = Arc::clone(&self.server.root);
+        self.server = found.server;
+        self.location = &self.server.root;
         if let Some(captures) = found.captures {
             self.facts.borrow_mut().captured(captures);
         }
@@ -150,16 +149,7 @@ impl Exchange<'_> {
         }
         side.responder.timeout = settings.send_timeout;
         side.responder.keep_alive_header = settings.keepalive_header;
-        let asked = match self.head.version {
-            Version::Http09 => false,
-            Version::Http10 => self.head.fields.has_token(b"connection", b"keep-alive"),
-            Version::Http11 => !self.head.fields.has_token(b"connection", b"close"),
-        };
-        // A client that asked for a WebSocket may already speak it: if the answer is no 101, nothing that came after the
-        // head may be read as HTTP.
-        let is_handshake = matches!(upgrade::Request::of(&self.head), Asked::WebSocket(_) | Asked::Refused(_));
-        side.responder.keep_alive = asked
-            && !is_handshake
+        side.responder.keep_alive = *side.may_stay.get_or_insert_with(|| may_stay(&self.head))
             && !self.must_close
             && !settings.keepalive_timeout.is_zero()
             && self.client.requests.get() < settings.keepalive_requests
@@ -169,10 +159,10 @@ impl Exchange<'_> {
 
     /// Finds the location.
     fn locate(&mut self, side: &mut ClientSide<'_>) -> Result<(), Failure> {
-        let found = route::locate(&self.server, &self.path).map_err(|error| self.unmatched(&error))?;
+        let found = route::locate(self.server, &self.path).map_err(|error| self.unmatched(&error))?;
         self.location = match &found.location.limit_except {
             Some(limit) if !limit.methods.iter().any(|method| **method == *self.head.method.as_bytes()) => {
-                Arc::clone(&limit.location)
+                &limit.location
             }
             Some(_) | None => found.location,
         };
@@ -200,4 +190,16 @@ impl Exchange<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the head allows another request after this one.
+fn may_stay(head: &RequestHead) -> bool {
+    let asked = match head.version {
+        Version::Http09 => false,
+        Version::Http10 => head.fields.has_token(b"connection", b"keep-alive"),
+        Version::Http11 => !head.fields.has_token(b"connection", b"close"),
+    };
+    // A client that asked for a WebSocket may already speak it: if the answer is no 101, nothing that came after the
+    // head may be read as HTTP.
+    asked && !matches!(upgrade::Request::of(head), Asked::WebSocket(_) | Asked::Refused(_))
 }

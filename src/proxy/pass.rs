@@ -26,28 +26,30 @@ use crate::upstream::idle::Age;
 ///
 /// # Errors
 /// When no peer could answer, or the client does not take it.
-pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &ProxyPass) -> Result<Next, Failure> {
+pub async fn run<'c>(
+    exchange: &mut Exchange<'c>,
+    side: &mut ClientSide<'_>,
+    to: &'c ProxyPass,
+) -> Result<Next, Failure> {
     send_before(side).await?;
     let destination = destination::find(exchange, to).await?;
-    let proxy = std::sync::Arc::clone(&exchange.location.proxy);
+    let proxy = &exchange.location.proxy;
     let asked = upgrade::asked(exchange);
-    let upgrading = upgrade::towards_peer(exchange, &proxy, &asked)?;
-    if upgrading == Upgrading::Blind {
-        // As with a WebSocket handshake: whatever the answer, what comes after the head may be no HTTP.
-        side.responder.keep_alive = false;
-    }
-    let prepared = request_body::prepare(exchange, side, &proxy).await?;
-    let prepared = request_body::for_peer(exchange, &proxy, prepared);
-    let method = method(exchange, &proxy);
+    let upgrading = upgrade::towards_peer(exchange, proxy, &asked)?;
+    // As with a WebSocket handshake: whatever the answer, what comes after the head may be no HTTP.
+    side.responder.keep_alive &= upgrading != Upgrading::Blind;
+    let prepared = request_body::prepare(exchange, side, proxy).await?;
+    let prepared = request_body::for_peer(exchange, proxy, prepared);
+    let method = method(exchange, proxy);
     let uri: Rc<[u8]> = rewrite::uri(exchange, to, destination.uri.as_deref()).into();
-    let head = rewrite::request(exchange, &proxy, &method, &uri, prepared.length, &upgrading);
+    let head = rewrite::request(exchange, proxy, &method, &uri, prepared.length, &upgrading);
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
     // An upgrade never takes a connection that was used before, nor leaves one behind.
     let mut is_fresh = upgrading != Upgrading::No;
     loop {
         let tried_before = tried.clone();
-        let mut peer = match choose(exchange, &destination, &mut tried, &proxy, &uri, is_fresh).await {
+        let mut peer = match choose(exchange, &destination, &mut tried, proxy, &uri, is_fresh).await {
             Ok(peer) => peer,
             Err(failure) if retry.allows(&failure, false) => {
                 exchange.report(failure.level(), format_args!("{failure}"));
@@ -61,7 +63,7 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
             method: &method,
             next_on: retry.statuses(),
             prepared: &prepared,
-            proxy: &proxy,
+            proxy,
             asked: &asked,
             upgrading: &upgrading,
             redirect: to.redirect.as_ref(),
@@ -70,7 +72,7 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
         close_attempt(exchange);
         match result {
             Ok(Answered::Done) => {
-                keep(exchange, peer, &destination, &proxy, &upgrading);
+                keep(exchange, peer, &destination, proxy, &upgrading);
                 return finished(side).await;
             }
             Ok(Answered::DoneAndClose) => {
@@ -84,14 +86,11 @@ pub async fn run(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, to: &Pr
                 blame(&peer, status);
                 retry.used();
             }
-            Err(failure) => {
-                match again(exchange, side, &peer, &retry, &failure) {
-                    Again::No => return Err(failure),
-                    Again::SamePeer => (tried, is_fresh) = (tried_before, true),
-                    Again::NextPeer => retry.used(),
-                }
-                exchange.report(failure.level(), format_args!("{failure}"));
-            }
+            Err(failure) => match again(exchange, side, &peer, &retry, &failure) {
+                Again::No => return Err(failure),
+                Again::SamePeer => (tried, is_fresh) = (tried_before, true),
+                Again::NextPeer => retry.used(),
+            },
         }
     }
 }
@@ -129,7 +128,7 @@ enum Again {
     NextPeer,
 }
 
-/// How a request goes on after a failure. The peer's standing takes note.
+/// How a request goes on after a failure. The peer's standing takes note, and the error log of one that is got over.
 fn again(
     exchange: &mut Exchange<'_>,
     side: &ClientSide<'_>,
@@ -150,12 +149,14 @@ fn again(
             peer.lease.failed(Instant::now());
         }
     }
-    match !side.responder.has_begun() && side.body.is_done() {
-        false => Again::No,
+    let again = match !side.responder.has_begun() && side.body.is_done() {
+        false => return Again::No,
         true if died_asleep && retry.may_repeat() => Again::SamePeer,
         true if retry.allows(failure, true) => Again::NextPeer,
-        true => Again::No,
-    }
+        true => return Again::No,
+    };
+    exchange.report(failure.level(), format_args!("{failure}"));
+    again
 }
 
 /// `proxy_method`, or the client's.

@@ -4,7 +4,6 @@
 //! is to be done then is its result.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::exchange::Exchange;
 use super::facts::Computed;
@@ -39,12 +38,12 @@ enum Flow {
     Answer(Given),
 }
 
-impl Exchange<'_> {
+impl<'c> Exchange<'c> {
     /// Runs the steps of a location or server in order.
     ///
     /// # Errors
     /// An expression gave up, or a path became empty.
-    pub fn run_steps(&mut self, location: &Arc<Location>) -> Result<Ran, Failure> {
+    pub fn run_steps(&mut self, location: &'c Location) -> Result<Ran, Failure> {
         let mut is_relocated = false;
         self.passes_nowhere = false;
         Ok(match self.walk(location, &location.steps, &mut is_relocated)? {
@@ -54,7 +53,7 @@ impl Exchange<'_> {
         })
     }
 
-    fn walk(&mut self, location: &Location, steps: &[Step], is_relocated: &mut bool) -> Result<Flow, Failure> {
+    fn walk(&mut self, location: &'c Location, steps: &[Step], is_relocated: &mut bool) -> Result<Flow, Failure> {
         for step in steps {
             let flow = match step {
                 Step::Set(set) => self.set(set),
@@ -94,7 +93,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn branch(&mut self, location: &Location, block: &If, is_relocated: &mut bool) -> Result<Flow, Failure> {
+    fn branch(&mut self, location: &'c Location, block: &If, is_relocated: &mut bool) -> Result<Flow, Failure> {
         if !self.holds(&block.condition)? {
             return Ok(Flow::On);
         }
@@ -102,7 +101,7 @@ impl Exchange<'_> {
             // nginx lets the `proxy_pass` of an `if` before answer, with the settings of this one, which has none.
             self.passes_nowhere |= matches!(self.location.content, Content::Proxy(_));
             self.passes_nowhere &= matches!(settings.content, Content::Files);
-            self.location = Arc::clone(settings);
+            self.location = settings;
         }
         self.walk(location, &block.steps, is_relocated)
     }

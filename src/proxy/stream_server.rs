@@ -118,9 +118,9 @@ fn no_head() -> RequestHead {
 
 async fn go(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Failure> {
     real_ip::apply(exchange);
-    exchange.run_steps(&Arc::clone(&exchange.location))?;
+    exchange.run_steps(exchange.location)?;
     admission::check(exchange).await?;
-    let server = Arc::clone(&exchange.server);
+    let server = exchange.server;
     let Some(stream) = &server.stream else {
         return Err(Failure::new(Phase::ProcessingRequest, Cause::Refused(500, "a server of http in stream")));
     };
@@ -153,12 +153,13 @@ async fn say(exchange: &Exchange<'_>, text: &Template) -> Result<(), Failure> {
 /// A connection to a peer, another one where the first cannot be connected.
 async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<PeerConnection, Failure> {
     let destination = destination::of_stream(exchange, to).await?;
-    let proxy = Arc::clone(&exchange.location.proxy);
+    let location = exchange.location;
+    let proxy = &location.proxy;
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &Method::Get);
     let nothing: Rc<[u8]> = Rc::default();
     loop {
-        match pass::choose(exchange, &destination, &mut tried, &proxy, &nothing, true).await {
+        match pass::choose(exchange, &destination, &mut tried, proxy, &nothing, true).await {
             Ok(peer) => return Ok(peer),
             Err(failure) if retry.allows(&failure, false) => {
                 exchange.report(failure.level(), format_args!("{failure}"));

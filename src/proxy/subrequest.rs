@@ -32,6 +32,7 @@ pub async fn run<'c>(main: &mut Exchange<'c>, path: &[u8]) -> Exchange<'c> {
         raw: &mut raw,
         responder: Responder::for_nobody(Version::Http11, false),
         expects_continue: false,
+        may_stay: None,
     };
     run_into(main, Asked { path, args: None, includes: None }, &mut side).await.0
 }
@@ -58,8 +59,8 @@ fn begin<'c>(main: &mut Exchange<'c>, asked: Asked<'_>) -> Exchange<'c> {
     let mut inner = Exchange::new(main.shard, main.client, main.head.clone(), 0, Instant::now());
     let method = mem::replace(&mut inner.head.method, Method::Get);
     inner.main_method = Some(main.main_method.clone().unwrap_or(method));
-    inner.server = main.server.clone();
-    inner.location = inner.server.root.clone();
+    inner.server = main.server;
+    inner.location = &inner.server.root;
     inner.remote = main.remote;
     inner.has_real_ip = main.has_real_ip;
     inner.host = main.host.clone();

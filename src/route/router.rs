@@ -40,8 +40,8 @@ pub struct ServerMatch<'r> {
 
 /// The location of a request.
 #[derive(Debug)]
-pub struct Located {
-    pub location: Arc<Location>,
+pub struct Located<'s> {
+    pub location: &'s Arc<Location>,
     /// When an expression matched: takes the place of earlier captures.
     pub captures: Option<Captures>,
     /// The path is that of the location less its final slash, and the location proxies: to be answered 301 to
@@ -62,10 +62,10 @@ pub fn build(serving: &Serving) -> Vec<Router> {
 ///
 /// # Errors
 /// See [`MatchError`]; to be answered 500.
-pub fn locate(server: &Server, path: &[u8]) -> Result<Located, MatchError> {
+pub fn locate<'s>(server: &'s Server, path: &[u8]) -> Result<Located<'s>, MatchError> {
     let choice = server.level.locate(path)?;
     Ok(Located {
-        location: Arc::clone(choice.location.unwrap_or(&server.model.root)),
+        location: choice.location.unwrap_or(&server.model.root),
         captures: choice.captures,
         add_slash: choice.add_slash,
     })

@@ -119,7 +119,7 @@ fn text_of(location: &Location) -> String {
 
 fn chosen(server: &Server, path: &str) -> String {
     let located = locate(server, path.as_bytes()).unwrap();
-    format!("{}{}", text_of(&located.location), if located.add_slash { " +slash" } else { "" })
+    format!("{}{}", text_of(located.location), if located.add_slash { " +slash" } else { "" })
 }
 
 fn listener(servers: Vec<Arc<model::Server>>, default_server: usize) -> Listener {

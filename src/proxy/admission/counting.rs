@@ -48,7 +48,7 @@ fn rate(exchange: &Exchange<'_>, id: ZoneId) -> u64 {
 /// # Errors
 /// One of them has none left.
 pub fn check_connections(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
-    let location = std::sync::Arc::clone(&exchange.location);
+    let location = exchange.location;
     let limits = &location.limits;
     if exchange.limit_conn_status.is_some() || limits.conns.is_empty() {
         return Ok(());
@@ -92,7 +92,7 @@ fn rejected(exchange: &Exchange<'_>, reply: LimitReply, words: String) -> (Limit
 /// # Errors
 /// One of them refuses it.
 pub fn check_requests(exchange: &mut Exchange<'_>) -> Result<Duration, Failure> {
-    let location = std::sync::Arc::clone(&exchange.location);
+    let location = exchange.location;
     let limits = &location.limits;
     if exchange.limit_req_status.is_some() || limits.reqs.is_empty() {
         return Ok(Duration::ZERO);

@@ -66,6 +66,13 @@ impl Reading<'_, '_, '_> {
 
     /// Passes on what has come, or waits until something does; whether there may be more.
     async fn pass_piece(&mut self, intake: &mut Intake) -> Result<bool, Failure> {
+        if intake.body.is_done() {
+            return Ok(false);
+        }
+        if intake.body.front_bytes(self.raw) > 0 && !self.is_page() {
+            self.pass_front(intake).await?;
+            return self.go_on(intake).await;
+        }
         let mut piece = buffer::take();
         match self.take(intake, &mut piece)? {
             Some(true) if self.is_buffered => {
@@ -100,6 +107,29 @@ impl Reading<'_, '_, '_> {
                 self.wait(Phase::ReadingResponse).await?;
             }
         }
+        self.go_on(intake).await
+    }
+
+    /// What came with the head goes on from where it is.
+    async fn pass_front(&mut self, intake: &mut Intake) -> Result<(), Failure> {
+        let bytes = intake.body.front_bytes(self.raw);
+        self.note_taken(intake, bytes);
+        let piece = &self.raw[..bytes];
+        if self.is_buffered {
+            let is_first = self.responder.offer(piece, &self.passed.proxy.buffering).map_err(late)?;
+            intake.body.used_front(self.raw, bytes);
+            self.tell_file(is_first);
+            self.catch_up(intake).await?;
+            self.responder.give_way().await;
+        } else {
+            self.responder.data_at_once(piece).await.map_err(lost)?;
+            intake.body.used_front(self.raw, bytes);
+        }
+        Ok(())
+    }
+
+    /// Lets time pass or others have their turn, as it is due; there may be more after it.
+    async fn go_on(&mut self, intake: &mut Intake) -> Result<bool, Failure> {
         if let Some(pause) = intake.pause() {
             timer::sleep(pause).await;
         } else {
@@ -136,11 +166,15 @@ impl Reading<'_, '_, '_> {
         let more = intake.body.next_now(self.stream, self.raw, piece);
         self.note_received(usize::try_from(intake.body.read_bytes - read_before).unwrap_or(usize::MAX));
         let more = more.map_err(of_peer)?;
-        intake.taken_bytes += piece.len() as u64;
-        if let Some(attempt) = self.exchange.attempts.last_mut() {
-            attempt.response_bytes += piece.len() as u64;
-        }
+        self.note_taken(intake, piece.len());
         Ok(more)
+    }
+
+    fn note_taken(&mut self, intake: &mut Intake, bytes: usize) {
+        intake.taken_bytes += bytes as u64;
+        if let Some(attempt) = self.exchange.attempts.last_mut() {
+            attempt.response_bytes += bytes as u64;
+        }
     }
 
     fn offer(&mut self, piece: &[u8]) -> Result<(), Failure> {

@@ -16,22 +16,22 @@ use crate::proxy::{admission, files, pass, real_ip, respond, ssi, status_page};
 use crate::route;
 
 /// Where the phases begin again.
-pub enum Entry {
+pub enum Entry<'c> {
     /// The steps of the server, then the location of the path.
     Server,
     /// The location of the path.
     Path,
     /// This location.
-    Named(Arc<Location>),
+    Named(&'c Arc<Location>),
 }
 
 /// What one way through the phases gave.
-pub enum Turn {
+pub enum Turn<'c> {
     Done(Next),
-    Again(Entry),
+    Again(Entry<'c>),
 }
 
-impl Exchange<'_> {
+impl<'c> Exchange<'c> {
     /// Goes through the phases until there is an answer, that of an error included.
     pub async fn go(&mut self, side: &mut ClientSide<'_>, begun: Result<(), Failure>) -> Next {
         let mut turn = begun.map(|()| Turn::Again(Entry::Server));
@@ -44,12 +44,12 @@ impl Exchange<'_> {
         }
     }
 
-    async fn turn(&mut self, side: &mut ClientSide<'_>, entry: Entry) -> Result<Turn, Failure> {
+    async fn turn(&mut self, side: &mut ClientSide<'_>, entry: Entry<'c>) -> Result<Turn<'c>, Failure> {
         if let Entry::Server = entry {
             self.has_own_path = false;
-            self.location = Arc::clone(&self.server.root);
+            self.location = &self.server.root;
             real_ip::apply(self);
-            if let Ran::Answer(given) = self.run_steps(&Arc::clone(&self.location))? {
+            if let Ran::Answer(given) = self.run_steps(self.location)? {
                 return self.give(side, given).await;
             }
         }
@@ -61,7 +61,8 @@ impl Exchange<'_> {
             }
         }
         if !matches!(self.location.matching, Matching::Server) {
-            match self.run_steps(&Arc::clone(&self.location))? {
+            let location = self.location;
+            match self.run_steps(location)? {
                 Ran::On => {}
                 Ran::Answer(given) => return self.give(side, given).await,
                 Ran::Relocated => {
@@ -69,11 +70,13 @@ impl Exchange<'_> {
                     return Ok(Turn::Again(Entry::Path));
                 }
             }
-            // An `if` may have changed them.
-            self.apply_client_settings(side);
+            // By an `if`.
+            if !Arc::ptr_eq(location, self.location) {
+                self.apply_client_settings(side);
+            }
         }
         admission::check(self).await?;
-        let location = Arc::clone(&self.location);
+        let location = self.location;
         if let Some(tries) = &location.try_files
             && let Some(turn) = self.try_files(tries)?
         {
@@ -100,7 +103,7 @@ impl Exchange<'_> {
     }
 
     /// The answer of a step.
-    async fn give(&mut self, side: &mut ClientSide<'_>, given: Given) -> Result<Turn, Failure> {
+    async fn give(&mut self, side: &mut ClientSide<'_>, given: Given) -> Result<Turn<'c>, Failure> {
         match given {
             Given::Returned(answer) => {
                 skim(side)?;
@@ -110,7 +113,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn try_files(&mut self, tries: &TryFiles) -> Result<Option<Turn>, Failure> {
+    fn try_files(&mut self, tries: &TryFiles) -> Result<Option<Turn<'c>>, Failure> {
         for file in &tries.files {
             let name = self.evaluate(&file.name);
             let (file_path, path) = files::below(self, &name);
@@ -132,17 +135,17 @@ impl Exchange<'_> {
     }
 
     /// Goes on at a named location.
-    fn enter_named(&mut self, name: &str) -> Result<Turn, Failure> {
+    fn enter_named(&mut self, name: &str) -> Result<Turn<'c>, Failure> {
         self.count_redirect()?;
         self.is_internal = true;
-        match route::named(&self.server, name) {
-            Some(location) => Ok(Turn::Again(Entry::Named(Arc::clone(location)))),
+        match route::named(self.server, name) {
+            Some(location) => Ok(Turn::Again(Entry::Named(location))),
             None => Err(self.failure(Cause::NoSuchLocation(name.into()))),
         }
     }
 
     /// `X-Accel-Redirect` of a peer. Its path is decoded like a client's, and must not lead upwards at all.
-    fn send_inside(&mut self, to: &[u8]) -> Result<Turn, Failure> {
+    fn send_inside(&mut self, to: &[u8]) -> Result<Turn<'c>, Failure> {
         if let Some(name) = to.strip_prefix(b"@") {
             return self.enter_named(&String::from_utf8_lossy(name));
         }
@@ -166,7 +169,7 @@ impl Exchange<'_> {
     }
 
     /// Goes on at another path, with the arguments that stand behind it.
-    pub(in crate::proxy) fn redirect_inside(&mut self, uri: &[u8]) -> Result<Turn, Failure> {
+    pub(in crate::proxy) fn redirect_inside(&mut self, uri: &[u8]) -> Result<Turn<'c>, Failure> {
         let mut parts = uri.splitn(2, |byte| *byte == b'?');
         let path = parts.next().unwrap_or_default().to_vec();
         self.args = parts.next().map(<[u8]>::to_vec);
@@ -191,7 +194,7 @@ impl Exchange<'_> {
     }
 
     /// What becomes of a failure: its line in the log, then its error page, the built-in page, or silence.
-    async fn fail(&mut self, side: &mut ClientSide<'_>, failure: Failure) -> Result<Turn, Failure> {
+    async fn fail(&mut self, side: &mut ClientSide<'_>, failure: Failure) -> Result<Turn<'c>, Failure> {
         if let Cause::Inside(to) = &failure.cause {
             return self.send_inside(to);
         }
@@ -219,9 +222,9 @@ impl Exchange<'_> {
         if let Some(given) = ssi::give_stub(self, side).await {
             return given.map(Turn::Done);
         }
-        let location = Arc::clone(&self.location);
+        let location = self.location;
         if self.may_have_error_page()
-            && let Some(page) = error_page_of(&location, status)
+            && let Some(page) = error_page_of(location, status)
         {
             self.had_error_page |= !location.error_pages.recursive;
             return self.enter_error_page(side, status, page).await;
@@ -257,7 +260,7 @@ impl Exchange<'_> {
 
     /// Whether an answer of that status would give way to an error page.
     pub(in crate::proxy) fn has_error_page(&self, status: u16) -> bool {
-        self.may_have_error_page() && error_page_of(&self.location, status).is_some()
+        self.may_have_error_page() && error_page_of(self.location, status).is_some()
     }
 
     async fn enter_error_page(
@@ -265,7 +268,7 @@ impl Exchange<'_> {
         side: &mut ClientSide<'_>,
         status: u16,
         page: &ErrorPage,
-    ) -> Result<Turn, Failure> {
+    ) -> Result<Turn<'c>, Failure> {
         self.show_status(
             side,
             match page.answers_with {

@@ -41,7 +41,7 @@ impl Ground {
     pub fn locate(&self, head: RequestHead) -> Option<Sample<'_>> {
         let mut exchange = Exchange::new(&self.shard, &self.client, head, 0, Instant::now());
         exchange.read_target().ok()?;
-        exchange.location = route::locate(&exchange.server, &exchange.path).ok()?.location;
+        exchange.location = route::locate(exchange.server, &exchange.path).ok()?.location;
         Some(Sample { exchange })
     }
 }
@@ -51,10 +51,10 @@ pub struct Sample<'g> {
     exchange: Exchange<'g>,
 }
 
-impl Sample<'_> {
+impl<'g> Sample<'g> {
     #[must_use]
     pub fn location(&self) -> &Arc<Location> {
-        &self.exchange.location
+        self.exchange.location
     }
 
     #[must_use]
@@ -65,12 +65,12 @@ impl Sample<'_> {
     /// The head that the peer of this location would get; `None` without `proxy_pass`, or when it would get none.
     #[must_use]
     pub fn head_for_peer(&mut self) -> Option<Vec<u8>> {
-        let location = Arc::clone(&self.exchange.location);
+        let location = self.exchange.location;
         let Content::Proxy(to) = &location.content else { return None };
-        self.head_towards(&location, to)
+        self.head_towards(location, to)
     }
 
-    fn head_towards(&mut self, location: &Location, to: &ProxyPass) -> Option<Vec<u8>> {
+    fn head_towards(&mut self, location: &'g Location, to: &'g ProxyPass) -> Option<Vec<u8>> {
         let exchange = &mut self.exchange;
         let Said::Leads(destination) = destination::of(exchange, to).ok()? else { return None };
         let upgrading = upgrade::towards_peer(exchange, &location.proxy, &Request::of(&exchange.head)).ok()?;

@@ -2,6 +2,7 @@
 //!
 //! Data and its tail in the error log; no step is taken here.
 
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -97,8 +98,10 @@ pub struct Exchange<'c> {
     /// The path part of the target as the client sent it, as long as nothing changed it.
     pub raw_path: Option<Vec<u8>>,
     pub args: Option<Vec<u8>>,
-    pub server: Arc<route::Server>,
-    pub location: Arc<Location>,
+    /// Of the generation, which outlives it: counting who uses them would have all shards write to one place for each
+    /// request.
+    pub server: &'c route::Server,
+    pub location: &'c Arc<Location>,
     pub facts: RefCell<Facts>,
     pub map_depth: Cell<u8>,
     pub started: Instant,
@@ -116,8 +119,8 @@ pub struct Exchange<'c> {
     pub upstream_fields: Fields,
     /// Fields behind its body.
     pub upstream_trailers: Fields,
-    pub proxy_host: Option<Arc<str>>,
-    pub proxy_port: Option<Arc<str>>,
+    pub proxy_host: Option<Cow<'c, str>>,
+    pub proxy_port: Option<Cow<'c, str>>,
     pub phase: Phase,
     /// `$upstream` of the error log: where the request is being sent.
     pub upstream: Option<Upstream>,
@@ -170,14 +173,16 @@ pub struct ClientSide<'c> {
     pub responder: Responder<'c>,
     /// The client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
+    /// Whether the head allows another request on the connection, once that was looked at.
+    pub may_stay: Option<bool>,
 }
 
 impl<'c> Exchange<'c> {
     /// An exchange at the server level of the listener's default server, before anything is known of the request.
     #[must_use]
     pub fn new(shard: &'c Shard, client: &'c Client, head: RequestHead, head_bytes: usize, started: Instant) -> Self {
-        let server = Arc::clone(shard.router(client.listener).default_server());
-        let location = Arc::clone(&server.root);
+        let server: &route::Server = shard.router(client.listener).default_server();
+        let location = &server.root;
         Self {
             shard,
             client,

@@ -111,7 +111,7 @@ impl Exchange<'_> {
         };
         let mut raw = Vec::new();
         let body = Body::new(BodyLength::None);
-        let mut side = ClientSide { body, raw: &mut raw, responder: inner, expects_continue: false };
+        let mut side = ClientSide { body, raw: &mut raw, responder: inner, expects_continue: false, may_stay: None };
         let asked = subrequest::Asked { path: &path, args, includes: Some(Box::new(asked)) };
         let (mut inner, next) = subrequest::run_into(self, asked, &mut side).await;
         let mut values = inner.includes.take().map(|includes| includes.values).unwrap_or_default();
