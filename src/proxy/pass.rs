@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::answer::{Answered, Passed, late};
 use super::destination::{self, Destination};
-use super::exchange::{Attempt, ClientSide, Exchange, Next, Upstream};
+use super::exchange::{At, Attempt, ClientSide, Exchange, Next, Upstream};
 use super::failure::{Cause, Failure, Phase};
 use super::peer::PeerConnection;
 use super::retry::Retry;
@@ -189,9 +189,19 @@ pub(super) async fn choose(
     is_fresh: bool,
 ) -> Result<PeerConnection, Failure> {
     exchange.phase = Phase::Connecting;
-    let lease = destination.pick(tried)?;
+    let lease = match destination.pick(tried) {
+        Ok(lease) => lease,
+        Err(failure) => {
+            let attempt = Attempt::in_vain(destination.group.model());
+            let (scheme, at, uri) = (destination.scheme, attempt.at.clone(), Rc::clone(uri));
+            exchange.upstream = Some(Upstream { scheme, at, uri });
+            exchange.attempts.push(attempt);
+            return Err(failure);
+        }
+    };
     let address = lease.peer().address.clone();
-    exchange.upstream = Some(Upstream { scheme: destination.scheme, address: address.clone(), uri: Rc::clone(uri) });
+    let at = At::Peer(address.clone());
+    exchange.upstream = Some(Upstream { scheme: destination.scheme, at, uri: Rc::clone(uri) });
     exchange.attempts.push(Attempt::at(address.clone()));
     exchange.attempt_started.set(moment::now());
     if !is_fresh && let Some((stream, age)) = take_idle(exchange, destination, &address) {

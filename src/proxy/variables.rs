@@ -232,7 +232,7 @@ impl Exchange<'_> {
                 }
                 print(out, format_args!("{}", self.remote))
             }
-            Variable::UpstreamAddr => list(out, attempts, |a, out| print(out, format_args!("{}", a.address))),
+            Variable::UpstreamAddr => list(out, attempts, |a, out| print(out, format_args!("{}", a.at))),
             Variable::UpstreamStatus => {
                 list(out, attempts, |a, out| a.status.is_some_and(|status| print(out, format_args!("{status}"))))
             }

@@ -61,13 +61,18 @@ fn a_peer_that_refuses_is_passed_over() {
 fn a_group_without_a_peer_is_a_502() {
     let longhaul = Setup::new().with("a", Peer::refusing()).with("b", Peer::refusing()).start(
         "upstream group { server %a%; server %b%; }
+         add_header X-Asked '$upstream_addr $upstream_status' always;
          server { listen %listen%; location / { proxy_pass http://group; } }",
     );
     for _ in 0..3 {
         let answer = longhaul.get("/");
         assert!(answer.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{answer}");
     }
-    longhaul.wait_for_log("no live upstreams while connecting to upstream");
+    // Nobody was asked but the group.
+    let answer = longhaul.get("/");
+    assert!(answer.contains("\r\nX-Asked: group 502\r\n"), "{answer}");
+    let line = longhaul.wait_for_log("no live upstreams while connecting to upstream");
+    assert!(line.contains(", upstream: \"http://group/\""), "{line}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::host::Host;
 use crate::http::{Fields, Method, RequestHead};
-use crate::model::{Location, LogLevel, PeerAddress, Scheme};
+use crate::model::{self, Location, LogLevel, PeerAddress, Scheme};
 use crate::net::accept::ClientAddress;
 use crate::observe::escape::Quoted;
 use crate::observe::outcome::ExchangeEnd;
@@ -49,14 +49,31 @@ pub enum Next {
 /// Where a request is sent.
 pub struct Upstream {
     pub scheme: Scheme,
-    pub address: PeerAddress,
+    pub at: At,
     pub uri: Rc<[u8]>,
+}
+
+/// What stands in `$upstream_addr`.
+#[derive(Debug, Clone)]
+pub enum At {
+    Peer(PeerAddress),
+    /// A group without a peer that may be used.
+    Group(Arc<model::Upstream>),
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(address) => address.fmt(f),
+            Self::Group(group) => f.write_str(&group.name),
+        }
+    }
 }
 
 /// One peer that was asked, for `$upstream_*`.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    pub address: PeerAddress,
+    pub at: At,
     pub status: Option<u16>,
     pub connect_time: Option<Duration>,
     pub header_time: Option<Duration>,
@@ -70,8 +87,18 @@ impl Attempt {
     /// One that begins.
     #[must_use]
     pub fn at(address: PeerAddress) -> Self {
+        Self::of(At::Peer(address))
+    }
+
+    /// None was to be had of a group.
+    #[must_use]
+    pub fn in_vain(group: &Arc<model::Upstream>) -> Self {
+        Self { status: Some(502), response_time: Some(Duration::ZERO), ..Self::of(At::Group(Arc::clone(group))) }
+    }
+
+    fn of(at: At) -> Self {
         Self {
-            address,
+            at,
             status: None,
             connect_time: None,
             header_time: None,
@@ -287,8 +314,8 @@ impl fmt::Display for Tail<'_> {
         if exchange.is_subrequest() {
             write!(f, ", subrequest: \"{}\"", exchange.path.escape_ascii())?;
         }
-        if let Some(Upstream { scheme, address, uri }) = &exchange.upstream {
-            write!(f, ", upstream: \"{}{address}{}\"", scheme.prefix(), Quoted(uri))?;
+        if let Some(Upstream { scheme, at, uri }) = &exchange.upstream {
+            write!(f, ", upstream: \"{}{at}{}\"", scheme.prefix(), Quoted(uri))?;
         }
         if let Some(host) = exchange.head.fields.first(b"host") {
             write!(f, ", host: \"{}\"", Quoted(host))?;

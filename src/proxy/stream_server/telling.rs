@@ -70,7 +70,7 @@ impl fmt::Display for Ends<'_> {
         let listener = &exchange.shard.generation.serving.listeners[exchange.client.listener];
         write!(f, ", client: {}, server: {}", exchange.remote, listener.address)?;
         match &exchange.upstream {
-            Some(upstream) => write!(f, ", upstream: \"{}\"", upstream.address),
+            Some(upstream) => write!(f, ", upstream: \"{}\"", upstream.at),
             None => Ok(()),
         }
     }
