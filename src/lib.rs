@@ -10,7 +10,7 @@
 //!
 //! A connection to a server of `stream` is such an exchange without a head: see `proxy::stream_server`.
 //!
-//! Sockets that carry messages are registered once with one epoll instance, which the ring waits for: see [`net::readiness`].
+//! Sockets that carry messages are registered with one epoll instance, which the ring waits for: see [`net::readiness`].
 //!
 //! Decisions are pure functions; moving bytes is asynchronous and decides nothing. Begin reading with `proxy::exchange`.
 //!

@@ -53,7 +53,7 @@ pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io
         Err(rustix::io::Errno::INPROGRESS) => !stands_already(&socket, address),
         Err(errno) => return Err(errno.into()),
     };
-    let stream = Stream::new(socket);
+    let stream = Stream::from_fd(socket)?;
     if pending {
         within(timeout, pin!(stream.connected())).await?;
     }

@@ -1,6 +1,6 @@
 //! When a shard's sockets can be read and written.
 //!
-//! A socket is registered once, at its first wait, with the shard's epoll instance, and edge-triggered. From then on a wait
+//! A socket is registered once, at its second wait, with the shard's epoll instance, and edge-triggered. From then on a wait
 //! reads a flag, or leaves a waker in a slot: no operation of the ring, nothing on the heap. The flag is set by an edge
 //! and cleared by whoever finds the socket drained or full, which is what the next edge presupposes. One task for each
 //! shard waits, on the ring, for the instance itself, and takes all edges there are in one call.

@@ -1,17 +1,20 @@
 //! One connected socket of a shard, TCP or unix.
 //!
-//! Reads and writes are direct non-blocking calls after readiness, which `readiness` knows: while a stream waits it holds no
-//! buffer, dropping a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the hand-over to a
-//! tunnel all go through [`Stream`], so a transport that encrypts has this one place to stand in.
+//! Reads and writes are direct non-blocking calls after readiness, which `readiness` knows: while a stream waits it holds
+//! no buffer, dropping a wait loses no bytes, and one side may be read while the other is written. Heads, bodies and the
+//! hand-over to a tunnel all go through [`Stream`], so a transport that encrypts has this one place to stand in.
 
 use std::cell::RefCell;
 use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, OwnedFd};
-use std::pin::pin;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
+use monoio::net::TcpStream;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
@@ -30,26 +33,35 @@ thread_local! {
 }
 
 /// A connected, non-blocking stream socket that lives on one shard.
-#[derive(Debug)]
 pub struct Stream {
-    /// Dropped before the socket.
+    /// Dropped before the socket, which it refers to.
+    first: RefCell<First>,
     registration: Registration,
-    socket: OwnedFd,
+    socket: Rc<TcpStream>,
+}
+
+/// The first wait for something to read. Many have no other: those who connect for one answer, or for a tunnel. An operation
+/// of the ring costs less than a registration and its end.
+enum First {
+    Ahead,
+    /// It outlives who waits: whoever comes next finds it. Until it ends the ring holds the descriptor.
+    Armed(Pin<Box<dyn Future<Output = io::Result<()>>>>),
+    Over,
 }
 
 impl Stream {
     /// Takes over a connected socket. It must be non-blocking.
-    #[must_use]
-    pub const fn new(socket: OwnedFd) -> Self {
-        Self { registration: Registration::new(), socket }
-    }
-
-    /// The same for those who can fail.
     ///
     /// # Errors
-    /// None.
-    pub fn from_fd(socket: OwnedFd) -> io::Result<Self> {
-        Ok(Self::new(socket))
+    /// When the runtime cannot register the descriptor.
+    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        // The runtime's type for TCP carries any stream socket: only its readiness is used.
+        let socket = Rc::new(TcpStream::from_std(std::net::TcpStream::from(fd))?);
+        Ok(Self { first: RefCell::new(First::Ahead), registration: Registration::new(), socket })
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        sys::fd::of_stream(&self.socket)
     }
 
     #[cfg(test)]
@@ -57,17 +69,19 @@ impl Stream {
         self.registration.slot()
     }
 
-    #[cfg(test)]
-    pub(super) fn raw(&self) -> &OwnedFd {
-        &self.socket
-    }
-
-    /// Gives the socket up, for a tunnel or a rest.
-    #[must_use]
-    pub fn into_fd(self) -> OwnedFd {
-        let Self { registration, socket } = self;
-        registration.end(socket.as_fd());
-        socket
+    /// Gives the socket up, for a tunnel. If nobody has seen the end of the first wait this is a duplicate: the old
+    /// descriptor closes by itself, once the ring has given it back.
+    ///
+    /// # Errors
+    /// `EMFILE` when no descriptor is left for a duplicate.
+    pub fn into_fd(self) -> io::Result<OwnedFd> {
+        let Self { first, registration, socket } = self;
+        registration.end(sys::fd::of_stream(&socket));
+        match (first.into_inner(), Rc::try_unwrap(socket)) {
+            (First::Ahead | First::Over, Ok(socket)) => Ok(sys::fd::of_owned_stream(socket)),
+            (First::Armed(_), Ok(socket)) => Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&socket), 0)?),
+            (_, Err(socket)) => Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&socket), 0)?),
+        }
     }
 
     /// The same connection by another descriptor, for whoever goes on with it.
@@ -75,9 +89,9 @@ impl Stream {
     /// # Errors
     /// `EMFILE` when none is left.
     pub fn duplicate(&self) -> io::Result<OwnedFd> {
-        let other = rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)?;
+        let other = rustix::io::fcntl_dupfd_cloexec(self.fd(), 0)?;
         // It would hold the registration.
-        self.registration.end(self.socket.as_fd());
+        self.registration.end(self.fd());
         Ok(other)
     }
 
@@ -86,7 +100,19 @@ impl Stream {
     /// # Errors
     /// When the kernel refuses the wait.
     pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
-        poll_fn(|cx| self.registration.poll(self.socket.as_fd(), Side::Read, cx.waker()))
+        poll_fn(|cx| {
+            let mut first = self.first.borrow_mut();
+            if matches!(*first, First::Ahead) {
+                let socket = Rc::clone(&self.socket);
+                *first = First::Armed(Box::pin(async move { socket.readable(true).await }));
+            }
+            let First::Armed(wait) = &mut *first else {
+                return self.registration.poll(self.fd(), Side::Read, cx.waker());
+            };
+            let result = ready!(wait.as_mut().poll(cx));
+            *first = First::Over;
+            Poll::Ready(result)
+        })
     }
 
     /// Waits until bytes may be taken after some were not, or the connection has failed.
@@ -94,7 +120,7 @@ impl Stream {
     /// # Errors
     /// When the kernel refuses the wait.
     pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
-        poll_fn(|cx| self.registration.poll(self.socket.as_fd(), Side::Write, cx.waker()))
+        poll_fn(|cx| self.registration.poll(self.fd(), Side::Write, cx.waker()))
     }
 
     /// The same, but never at once: all others of the shard have their turn before.
@@ -102,7 +128,7 @@ impl Stream {
     /// # Errors
     /// When the kernel refuses the wait.
     pub async fn writable_in_turn(&self) -> io::Result<()> {
-        self.registration.ask_again(self.socket.as_fd())?;
+        self.registration.ask_again(self.fd())?;
         self.writable().await
     }
 
@@ -115,7 +141,7 @@ impl Stream {
         let max = max.min(buffer.capacity() - buffer.len());
         debug_assert!(max > 0, "a read needs room");
         loop {
-            match sys::socket::receive(self.socket.as_fd(), buffer, max) {
+            match sys::socket::receive(self.fd(), buffer, max) {
                 Ok(n) => {
                     if 0 < n && n < max {
                         self.registration.note_short_read();
@@ -164,7 +190,7 @@ impl Stream {
 
     fn peek(&self) -> io::Result<Option<usize>> {
         let mut byte = [0u8; 1];
-        match rustix::net::recv(&self.socket, &mut byte[..], RecvFlags::DONTWAIT | RecvFlags::PEEK) {
+        match rustix::net::recv(self.fd(), &mut byte[..], RecvFlags::DONTWAIT | RecvFlags::PEEK) {
             Ok((_, n)) => Ok(Some(n)),
             Err(rustix::io::Errno::AGAIN) => {
                 self.registration.note_drained();
@@ -192,7 +218,7 @@ impl Stream {
     /// Whether the other side has closed its socket, and not only the half that it sends by. Asked of the kernel.
     #[must_use]
     pub fn has_hung_up(&self) -> bool {
-        let mut polled = [PollFd::new(&self.socket, PollFlags::empty())];
+        let mut polled = [PollFd::from_borrowed_fd(self.fd(), PollFlags::empty())];
         let asked = rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
         asked.is_err() || polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
     }
@@ -203,7 +229,7 @@ impl Stream {
     /// The socket's error.
     pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match rustix::net::send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            match rustix::net::send(self.fd(), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(n) => {
                     if n < bytes.len() {
                         self.registration.note_full();
@@ -304,7 +330,7 @@ impl Stream {
     fn send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut control = SendAncillaryBuffer::default();
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        let sent = match rustix::net::sendmsg(&self.socket, slices, &mut control, flags) {
+        let sent = match rustix::net::sendmsg(self.fd(), slices, &mut control, flags) {
             Ok(n) => n,
             Err(rustix::io::Errno::INTR) => return Ok(0),
             Err(rustix::io::Errno::AGAIN) => 0,
@@ -332,7 +358,7 @@ impl Stream {
         let (mut offset, mut left) = (offset, length);
         while left > 0 {
             let step = usize::try_from(left).unwrap_or(usize::MAX).min(FILE_STEP_BYTES);
-            match rustix::fs::sendfile(&self.socket, file, Some(&mut offset), step) {
+            match rustix::fs::sendfile(self.fd(), file, Some(&mut offset), step) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(n) => {
                     moment::passes(n);
@@ -368,7 +394,7 @@ impl Stream {
     /// Why it could not be made.
     pub(super) async fn connected(&self) -> io::Result<()> {
         self.writable().await?;
-        match rustix::net::sockopt::socket_error(&self.socket)? {
+        match rustix::net::sockopt::socket_error(self.fd())? {
             Ok(()) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -379,24 +405,24 @@ impl Stream {
     /// # Errors
     /// `ENOTCONN` when the other side is gone already.
     pub fn shutdown_write(&self) -> io::Result<()> {
-        Ok(rustix::net::shutdown(&self.socket, Shutdown::Write)?)
+        Ok(rustix::net::shutdown(self.fd(), Shutdown::Write)?)
     }
 
     /// Ends the connection so that whoever waits on it sees its end.
     pub fn shutdown_both(&self) {
         // ENOTCONN: it has ended already, which is what was wanted.
-        let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+        let _ = rustix::net::shutdown(self.fd(), Shutdown::Both);
     }
 
     /// Turns Nagle's algorithm off. Unix sockets have none and answer with an error that says nothing.
     pub fn set_nodelay(&self) {
-        let _ = rustix::net::sockopt::set_tcp_nodelay(&self.socket, true);
+        let _ = rustix::net::sockopt::set_tcp_nodelay(self.fd(), true);
     }
 
     /// What the kernel knows of a TCP connection.
     #[must_use]
     pub fn tcp_info(&self) -> Option<sys::socket::TcpInfo> {
-        sys::socket::tcp_info(self.socket.as_fd()).ok()
+        sys::socket::tcp_info(self.fd()).ok()
     }
 
     /// The address the client connected to.
@@ -404,6 +430,6 @@ impl Stream {
     /// # Errors
     /// The system's.
     pub fn local_address(&self) -> io::Result<socket2::SockAddr> {
-        socket2::SockRef::from(&self.socket).local_addr()
+        socket2::SockRef::from(&self.fd()).local_addr()
     }
 }

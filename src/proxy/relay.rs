@@ -28,14 +28,14 @@ pub type Relay = Pin<Box<dyn Future<Output = ()>>>;
 /// When no descriptor is left.
 pub fn stand_in(outside: Transport) -> io::Result<(OwnedFd, Option<Relay>)> {
     if let Transport::Plain(stream) = outside {
-        return Ok((stream.into_fd(), None));
+        return Ok((stream.into_fd()?, None));
     }
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (near, far) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     for end in [&near, &far] {
         rustix::net::sockopt::set_socket_send_buffer_size(end, RELAY_BUFFER_BYTES)?;
     }
-    let inside = Stream::new(near);
+    let inside = Stream::from_fd(near)?;
     Ok((far, Some(Box::pin(carry(outside, inside)))))
 }
 

@@ -61,7 +61,7 @@ impl Service for Echo {
 
 impl Echo {
     async fn answer(self: Rc<Self>, socket: OwnedFd, name: u8) -> Option<Onward<Self>> {
-        let stream = Rc::new(Stream::new(socket));
+        let stream = Rc::new(Stream::from_fd(socket).ok()?);
         self.idle.borrow_mut().push(Rc::downgrade(&stream));
         loop {
             let mut buffer = Vec::with_capacity(1);
@@ -77,7 +77,7 @@ impl Echo {
                 b'1' => Duration::from_millis(1),
                 _ => continue,
             };
-            return Some(Onward::Parked(Rc::into_inner(stream)?.into_fd(), within, ()));
+            return Some(Onward::Parked(Rc::into_inner(stream)?.into_fd().ok()?, within, ()));
         }
     }
 }

@@ -1,12 +1,29 @@
-//! Descriptors of types that only tell their number.
+//! Descriptors of types that only tell their number: borrowed, or taken out.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+
+/// The descriptor of a runtime stream, for as long as the stream is borrowed.
+#[must_use]
+pub fn of_stream(stream: &monoio::net::TcpStream) -> BorrowedFd<'_> {
+    // SAFETY: the stream owns the descriptor and closes it only when dropped, which the borrow's lifetime rules out;
+    // the number is never -1, since the stream was made from an open socket.
+    unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) }
+}
+
+/// The descriptor of a runtime stream that is given up.
+///
+/// # Panics
+/// When an operation of the runtime still holds the stream's descriptor.
+#[must_use]
+pub fn of_owned_stream(stream: monoio::net::TcpStream) -> OwnedFd {
+    // SAFETY: `into_raw_fd` consumes the only owner without closing, and panics where there is another one.
+    unsafe { OwnedFd::from_raw_fd(stream.into_raw_fd()) }
+}
 
 /// The descriptor of a runtime listener, for as long as the listener is borrowed.
 #[must_use]
 pub fn of_listener(listener: &monoio::net::TcpListener) -> BorrowedFd<'_> {
-    // SAFETY: the listener owns the descriptor and closes it only when dropped, which the borrow's lifetime rules out; the
-    // number is never -1, since the listener was made from an open socket.
+    // SAFETY: as for `of_stream`: open for the whole borrow, and never -1.
     unsafe { BorrowedFd::borrow_raw(listener.as_raw_fd()) }
 }
 

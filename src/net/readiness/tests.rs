@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn pair() -> (Stream, TcpStream) {
     far.set_nodelay(true).unwrap();
     let near = listener.accept().unwrap().0;
     near.set_nonblocking(true).unwrap();
-    (Stream::new(OwnedFd::from(near)), far)
+    (Stream::from_fd(OwnedFd::from(near)).unwrap(), far)
 }
 
 async fn come(near: &Stream, max: usize) -> Option<Vec<u8>> {
@@ -47,6 +47,27 @@ async fn is_pending(wait: impl Future) -> bool {
     poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_pending())).await
 }
 
+/// As [`pair`], after the first wait, which is the ring's.
+async fn known_pair() -> (Stream, TcpStream) {
+    let (near, mut far) = pair();
+    far.write_all(b"f").unwrap();
+    assert_eq!(come(&near, 64).await.unwrap(), b"f");
+    (near, far)
+}
+
+/// Either: before the first wait or after it.
+async fn pair_after(is_known: bool) -> (Stream, TcpStream) {
+    if is_known { known_pair().await } else { pair() }
+}
+
+async fn known_pairs(count: usize) -> Vec<(Stream, TcpStream)> {
+    let mut pairs = Vec::new();
+    for _ in 0..count {
+        pairs.push(known_pair().await);
+    }
+    pairs
+}
+
 /// Sockets that the kernel has registered.
 fn registered_count() -> usize {
     TABLE.with_borrow(|table| {
@@ -63,103 +84,111 @@ fn taken_count() -> usize {
 #[test]
 fn bytes_from_before_the_registration_and_from_after_a_try_are_found() {
     run(async {
-        let (near, mut far) = pair();
-        far.write_all(b"a").unwrap();
-        assert_eq!(come(&near, 64).await.unwrap(), b"a");
-        let mut none = Vec::with_capacity(1);
-        for _ in 0..100 {
-            assert_eq!(near.read_now(&mut none, 1).unwrap(), None);
-            far.write_all(b"b").unwrap();
-            assert_eq!(come(&near, 64).await.unwrap(), b"b");
+        for is_known in [false, true] {
+            let (near, mut far) = pair_after(is_known).await;
+            far.write_all(b"a").unwrap();
+            assert_eq!(come(&near, 64).await.unwrap(), b"a");
+            let mut none = Vec::with_capacity(1);
+            for _ in 0..100 {
+                assert_eq!(near.read_now(&mut none, 1).unwrap(), None);
+                far.write_all(b"b").unwrap();
+                assert_eq!(come(&near, 64).await.unwrap(), b"b");
+            }
+            // Nobody has tried since the last bytes.
+            far.write_all(b"c").unwrap();
+            assert_eq!(come(&near, 64).await.unwrap(), b"c");
+            assert!(is_pending(near.readable()).await);
         }
-        // Nobody has tried since the last bytes.
-        far.write_all(b"c").unwrap();
-        assert_eq!(come(&near, 64).await.unwrap(), b"c");
-        assert!(is_pending(near.readable()).await);
     });
 }
 
 #[test]
 fn a_read_that_took_all_it_asked_for_leaves_the_rest_to_the_next() {
     run(async {
-        let (near, mut far) = pair();
-        far.write_all(b"abc").unwrap();
-        assert_eq!(come(&near, 1).await.unwrap(), b"a");
-        assert_eq!(come(&near, 2).await.unwrap(), b"bc");
-        assert_eq!(come(&near, 1).await, None, "it was exactly all there was");
-        far.write_all(b"d").unwrap();
-        assert_eq!(come(&near, 1).await.unwrap(), b"d");
+        for is_known in [false, true] {
+            let (near, mut far) = pair_after(is_known).await;
+            far.write_all(b"abc").unwrap();
+            assert_eq!(come(&near, 1).await.unwrap(), b"a");
+            assert_eq!(come(&near, 2).await.unwrap(), b"bc");
+            assert_eq!(come(&near, 1).await, None, "it was exactly all there was");
+            far.write_all(b"d").unwrap();
+            assert_eq!(come(&near, 1).await.unwrap(), b"d");
+        }
     });
 }
 
 #[test]
 fn an_end_that_comes_with_the_last_bytes_is_found_behind_them() {
     run(async {
-        let (near, mut far) = pair();
-        turns(1).await;
-        assert!(is_pending(near.readable()).await);
-        far.write_all(b"a").unwrap();
-        far.shutdown(std::net::Shutdown::Write).unwrap();
-        assert_eq!(come(&near, 64).await.unwrap(), b"a");
-        assert_eq!(come(&near, 64).await.unwrap(), b"");
-        assert_eq!(come(&near, 64).await.unwrap(), b"", "an end stays");
-        // And one that comes in between.
-        let (near, mut far) = pair();
-        far.write_all(b"a").unwrap();
-        near.readable().await.unwrap();
-        far.shutdown(std::net::Shutdown::Write).unwrap();
-        assert_eq!(come(&near, 64).await.unwrap(), b"a");
-        assert_eq!(come(&near, 64).await.unwrap(), b"");
+        for is_known in [false, true] {
+            let (near, mut far) = pair_after(is_known).await;
+            turns(1).await;
+            assert!(is_pending(near.readable()).await);
+            far.write_all(b"a").unwrap();
+            far.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(come(&near, 64).await.unwrap(), b"a");
+            assert_eq!(come(&near, 64).await.unwrap(), b"");
+            assert_eq!(come(&near, 64).await.unwrap(), b"", "an end stays");
+            // And one that comes in between.
+            let (near, mut far) = pair_after(is_known).await;
+            far.write_all(b"a").unwrap();
+            near.readable().await.unwrap();
+            far.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(come(&near, 64).await.unwrap(), b"a");
+            assert_eq!(come(&near, 64).await.unwrap(), b"");
+        }
     });
 }
 
 #[test]
 fn a_full_socket_whose_other_side_has_shut_down_is_left_alone_until_there_is_room() {
     run(async {
-        let (near, mut far) = pair();
-        let mut sent = 0;
-        loop {
-            match near.write_now(&[7; 65536]).unwrap() {
-                0 => break,
-                n => sent += n,
+        for is_known in [false, true] {
+            let (near, mut far) = pair_after(is_known).await;
+            let mut sent = 0;
+            loop {
+                match near.write_now(&[7; 65536]).unwrap() {
+                    0 => break,
+                    n => sent += n,
+                }
             }
+            far.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(come(&near, 1).await.unwrap(), b"");
+            let mut polls = 0;
+            let mut room = pin!(near.writable());
+            let mut others = pin!(turns(200));
+            poll_fn(|cx| {
+                polls += 1;
+                assert!(room.as_mut().poll(cx).is_pending(), "there is no room");
+                others.as_mut().poll(cx)
+            })
+            .await;
+            // Each turn of the others wakes this task; the full socket does not.
+            assert!(polls <= 2 * 200 + 4, "{polls} polls");
+            let reader = std::thread::spawn(move || {
+                far.set_read_timeout(Some(BOUND)).unwrap();
+                let mut bytes = vec![0; sent];
+                far.read_exact(&mut bytes).unwrap();
+                far
+            });
+            room.await.unwrap();
+            assert!(near.write_now(b"more").unwrap() > 0);
+            drop(reader.join().unwrap());
         }
-        far.shutdown(std::net::Shutdown::Write).unwrap();
-        assert_eq!(come(&near, 1).await.unwrap(), b"");
-        let mut polls = 0;
-        let mut room = pin!(near.writable());
-        let mut others = pin!(turns(200));
-        poll_fn(|cx| {
-            polls += 1;
-            assert!(room.as_mut().poll(cx).is_pending(), "there is no room");
-            others.as_mut().poll(cx)
-        })
-        .await;
-        // Each turn of the others wakes this task; the full socket does not.
-        assert!(polls <= 2 * 200 + 4, "{polls} polls");
-        let reader = std::thread::spawn(move || {
-            far.set_read_timeout(Some(BOUND)).unwrap();
-            let mut bytes = vec![0; sent];
-            far.read_exact(&mut bytes).unwrap();
-            far
-        });
-        room.await.unwrap();
-        assert!(near.write_now(b"more").unwrap() > 0);
-        drop(reader.join().unwrap());
     });
 }
 
 #[test]
 fn a_socket_is_not_told_the_edges_of_an_earlier_one_in_its_slot() {
     run(async {
-        let (old, mut far_of_old) = pair();
+        let (old, mut far_of_old) = known_pair().await;
         assert!(is_pending(old.readable()).await);
         // By this descriptor the registration outlives the stream.
-        let other = old.raw().as_fd().try_clone_to_owned().unwrap();
+        let other = old.fd().try_clone_to_owned().unwrap();
         let at = old.slot();
         far_of_old.write_all(b"x").unwrap();
         drop(old);
-        let (new, mut far) = pair();
+        let (new, mut far) = known_pair().await;
         assert!(is_pending(new.readable()).await);
         assert_eq!(new.slot(), at);
         for _ in 0..20 {
@@ -176,7 +205,7 @@ fn a_socket_is_not_told_the_edges_of_an_earlier_one_in_its_slot() {
 #[test]
 fn nothing_stays_registered_of_sockets_that_are_gone_or_given_away() {
     run(async {
-        let pairs: Vec<_> = (0..100).map(|_| pair()).collect();
+        let pairs = known_pairs(100).await;
         for (near, _) in &pairs {
             assert!(is_pending(near.readable()).await);
         }
@@ -185,16 +214,28 @@ fn nothing_stays_registered_of_sockets_that_are_gone_or_given_away() {
         for (at, (near, far)) in pairs.into_iter().enumerate() {
             match at % 3 {
                 0 => drop(near),
-                1 => away.push((near.into_fd(), far)),
+                1 => away.push((near.into_fd().unwrap(), far)),
                 _ => away.push((near.duplicate().unwrap(), far)),
             }
         }
+        assert_eq!(taken_count(), 0);
+        let (ring, _far) = known_pair().await;
+        // The ring closes descriptors a moment after it was told to.
+        loop {
+            ring.writable_in_turn().await.unwrap();
+            if registered_count() == 1 {
+                break;
+            }
+        }
+        drop(ring.into_fd().unwrap());
         assert_eq!((registered_count(), taken_count()), (0, 0));
         release();
         assert_eq!(TABLE.with_borrow(|table| table.slots.capacity()), 0);
         // And back again.
         let (socket, mut far) = away.remove(0);
-        let near = Stream::new(socket);
+        let near = Stream::from_fd(socket).unwrap();
+        far.write_all(b"z").unwrap();
+        assert_eq!(come(&near, 64).await.unwrap(), b"z");
         far.write_all(b"z").unwrap();
         assert_eq!(come(&near, 64).await.unwrap(), b"z");
         assert_eq!((registered_count(), taken_count()), (1, 1));
@@ -204,7 +245,7 @@ fn nothing_stays_registered_of_sockets_that_are_gone_or_given_away() {
 #[test]
 fn slots_are_given_back_from_the_end_and_the_lowest_come_first() {
     run(async {
-        let mut streams: Vec<_> = (0..10).map(|_| pair()).collect();
+        let mut streams = known_pairs(10).await;
         for (near, _) in &streams {
             assert!(is_pending(near.readable()).await);
         }
@@ -216,7 +257,7 @@ fn slots_are_given_back_from_the_end_and_the_lowest_come_first() {
         release();
         assert_eq!(TABLE.with_borrow(|table| table.slots.len()), 5);
         for _ in 0..3 {
-            streams.push(pair());
+            streams.push(known_pair().await);
             assert!(is_pending(streams[streams.len() - 1].0.readable()).await);
         }
         assert_eq!(slots(&streams), [0, 2, 4, 1, 3, 5]);
@@ -226,8 +267,8 @@ fn slots_are_given_back_from_the_end_and_the_lowest_come_first() {
 #[test]
 fn one_that_is_always_ready_lets_the_others_have_their_turn() {
     run(async {
-        let (busy, mut far_of_busy) = pair();
-        let (other, mut far) = pair();
+        let (busy, mut far_of_busy) = known_pair().await;
+        let (other, mut far) = known_pair().await;
         far_of_busy.write_all(&[1; 4096]).unwrap();
         far.write_all(b"x").unwrap();
         let answered = async {
