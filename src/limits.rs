@@ -406,3 +406,6 @@ pub const RELAY_BUFFER_BYTES: usize = 64 << 10;
 
 /// How often a relay looks whether a tunnel that has ended one way is over.
 pub const RELAY_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Rounds by which a password becomes a key: OpenSSL writes 2,048, and a start must end.
+pub const TLS_KEY_ROUNDS_MAX: u32 = 10_000_000;

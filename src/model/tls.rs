@@ -59,6 +59,8 @@ pub enum TlsCurve {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsServer {
     pub certificates: Vec<CertificateFiles>,
+    /// `ssl_password_file`: passwords of keys, one a line.
+    pub password_file: Option<PathBuf>,
     pub terms: TlsTerms,
     /// `ssl_prefer_server_ciphers`.
     pub prefer_server_ciphers: bool,
@@ -70,6 +72,8 @@ pub struct TlsServer {
     pub crl: Option<PathBuf>,
     /// `ssl_session_tickets`.
     pub session_tickets: bool,
+    /// `ssl_session_ticket_key`: the first seals, all open.
+    pub session_ticket_keys: Vec<PathBuf>,
     /// `ssl_session_cache`: how many handshakes can be remembered where clients keep no tickets; 0 for none.
     pub session_count_max: usize,
     pub session_timeout: Duration,
@@ -96,6 +100,8 @@ pub enum VerifyClient {
 pub struct TlsPeer {
     /// `proxy_ssl_certificate` and its key.
     pub certificate: Option<CertificateFiles>,
+    /// `proxy_ssl_password_file`.
+    pub password_file: Option<PathBuf>,
     pub terms: TlsTerms,
     /// `proxy_ssl_verify`.
     pub verify: bool,

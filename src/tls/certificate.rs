@@ -27,10 +27,10 @@ pub struct Moment<'c> {
     text: &'c [u8],
 }
 
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const INTEGER: u8 = 0x02;
-const OBJECT: u8 = 0x06;
+pub(super) const OBJECT: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// Of the version, which stands first where there is one.
@@ -54,7 +54,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 /// The same, if it has that tag.
-fn expect(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub(super) fn expect(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     element(bytes).filter(|(found, ..)| *found == tag).map(|(_, content, rest)| (content, rest))
 }
 

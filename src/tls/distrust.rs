@@ -35,6 +35,10 @@ pub fn words(error: &Error, certificate: &CertificateDer<'_>) -> (u32, String) {
         }
         // A certificate that may sign others, and signs itself.
         CertificateError::Other(_) if is_own(certificate) => (18, "self-signed certificate"),
+        // One of version 1 can be nobody's.
+        CertificateError::Other(_) if Certificate::read(certificate).is_some_and(|known| known.is_old) => {
+            (20, "unable to get local issuer certificate")
+        }
         other => return (1, other.to_string()),
     };
     (number, text.to_owned())

@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::sign::CertifiedKey;
 
 use super::certificate::Certificate;
+use super::passwords::Guarded;
 use super::provider;
 use crate::model::CertificateFiles;
 use crate::sys::errno::Errno;
@@ -20,10 +21,10 @@ pub struct Unusable(pub String);
 ///
 /// # Errors
 /// A file cannot be read, holds something else, or the two do not belong together.
-pub fn certified(files: &CertificateFiles) -> Result<CertifiedKey, Unusable> {
+pub fn certified(files: &CertificateFiles, passwords: Option<&Path>) -> Result<CertifiedKey, Unusable> {
     let place = &files.place;
     let chain = certificates(&files.certificate, "cannot load certificate", place)?;
-    let key = key(&files.key, place)?;
+    let key = key(&files.key, place, passwords)?;
     let (certificate, path) = (files.certificate.display(), files.key.display());
     let key = provider::default().key_provider.load_private_key(key).map_err(|error| {
         Unusable(format!("cannot load certificate key \"{path}\": {error}{place}: RSA, ECDSA and Ed25519 are known"))
@@ -87,23 +88,25 @@ pub fn called_back(path: &Path) -> Result<Vec<CertificateRevocationListDer<'stat
     }
 }
 
-fn key(path: &Path, place: &str) -> Result<PrivateKeyDer<'static>, Unusable> {
+fn key(path: &Path, place: &str, passwords: Option<&Path>) -> Result<PrivateKeyDer<'static>, Unusable> {
     let what = "cannot load certificate key";
     let text = read(path, what, place)?;
-    let is_encrypted = [&b"ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"]
-        .iter()
-        .any(|mark| text.windows(mark.len()).any(|window| window == *mark));
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
-        let why = match error {
-            _ if is_encrypted => {
-                "it is encrypted: store it without a password (`openssl pkey -in KEY -out PLAIN`)".to_owned()
-            }
-            pem::Error::NoItemsFound => {
-                "PEM_read_bio_PrivateKey() failed (no start line: Expecting: ANY PRIVATE KEY)".to_owned()
-            }
-            error => format!("PEM_read_bio_PrivateKey() failed ({error})"),
+    let unusable = |why: &str| Unusable(format!("{what} \"{}\": {why}{place}", path.display()));
+    if let Some(guarded) = std::str::from_utf8(&text).ok().and_then(Guarded::find) {
+        let Some(passwords) = passwords else {
+            return Err(unusable("it has a password: name the file that holds it by `ssl_password_file`"));
         };
-        Unusable(format!("{what} \"{}\": {why}{place}", path.display()))
+        let known = read(passwords, "cannot read passwords", place)?;
+        let mut known = known.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        return known.find_map(|password| guarded.open(password)).ok_or_else(|| {
+            unusable("bad decrypt: no line of the password file opens it, or it is not encrypted by AES-CBC")
+        });
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            unusable("PEM_read_bio_PrivateKey() failed (no start line: Expecting: ANY PRIVATE KEY)")
+        }
+        error => unusable(&format!("PEM_read_bio_PrivateKey() failed ({error})")),
     })
 }
 

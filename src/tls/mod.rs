@@ -9,9 +9,11 @@ mod files;
 mod hello;
 mod link;
 pub mod names;
+mod passwords;
 mod peer;
 mod provider;
 mod server;
+mod tickets;
 
 use std::sync::Arc;
 

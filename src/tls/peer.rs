@@ -14,7 +14,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Signa
 use super::certificate::Certificate;
 use super::files::{self, Unusable};
 use super::link::Broken;
-use super::server::check_signature;
+use super::server::{check_signature, is_good_at};
 use super::{distrust, provider};
 use crate::limits::TLS_PEER_NAME_COUNT_MAX;
 use crate::model::TlsPeer;
@@ -57,7 +57,7 @@ impl Peer {
         let config = config.map_err(unusable)?.dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match &settings.certificate {
             Some(files) => {
-                let own: CertifiedKey = files::certified(files)?;
+                let own: CertifiedKey = files::certified(files, settings.password_file.as_deref())?;
                 config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)))
             }
             None => config.with_no_client_auth(),
@@ -163,12 +163,7 @@ impl Checking {
     /// A certificate that signs itself and may sign others is what `openssl req -x509` makes, and OpenSSL takes it from a
     /// peer if it is in the file. rustls takes no such certificate from a peer at all.
     fn is_trusted_itself(&self, shown: &CertificateDer<'_>, now: UnixTime) -> bool {
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let is_good_now = Certificate::read(shown).is_some_and(|known| {
-            known.not_before.seconds().is_some_and(|begin| begin <= now)
-                && known.not_after.seconds().is_some_and(|end| now <= end)
-        });
-        is_good_now && self.trusted.iter().any(|trusted| trusted == shown)
+        self.trusted.iter().any(|trusted| trusted == shown) && is_good_at(shown, now.as_secs())
     }
 }
 

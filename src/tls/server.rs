@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
@@ -11,8 +10,7 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{
-    ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache,
-    WebPkiClientVerifier,
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
 };
 use rustls::sign::CertifiedKey;
 use rustls::{
@@ -21,6 +19,7 @@ use rustls::{
 
 use super::certificate::Certificate;
 use super::files::{self, Unusable};
+use super::tickets::Tickets;
 use super::{distrust, provider};
 use crate::model::{TlsServer, VerifyClient};
 
@@ -34,6 +33,8 @@ pub struct Server {
     pub config: Option<Arc<ServerConfig>>,
     pub verify_client: VerifyClient,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    /// Those of the files: a client may show one of them itself.
+    trusted: Vec<CertificateDer<'static>>,
 }
 
 impl Server {
@@ -44,10 +45,11 @@ impl Server {
     pub fn load(settings: &TlsServer) -> Result<Self, Unusable> {
         let verify_client = settings.verify_client;
         if settings.reject_handshake {
-            return Ok(Self { config: None, verify_client, clients: None });
+            return Ok(Self { config: None, verify_client, clients: None, trusted: Vec::new() });
         }
         let provider = provider::of(&settings.terms);
-        let keys = settings.certificates.iter().map(|files| files::certified(files).map(Arc::new));
+        let passwords = settings.password_file.as_deref();
+        let keys = settings.certificates.iter().map(|files| files::certified(files, passwords).map(Arc::new));
         let keys = Keys(keys.collect::<Result<_, _>>()?);
         let (clients, named) = clients(settings, &provider)?;
         let asking: Arc<dyn ClientCertVerifier> = match verify_client {
@@ -70,11 +72,11 @@ impl Server {
         // nginx's number: the second is for a client that opens two connections at once.
         config.send_tls13_tickets = 2;
         if settings.session_tickets {
-            config.ticketer = Arc::new(Tickets::new(settings.session_timeout).map_err(unusable)?);
+            config.ticketer = Arc::new(Tickets::new(&settings.session_ticket_keys, settings.session_timeout)?);
         } else if settings.session_count_max == 0 {
             config.send_tls13_tickets = 0;
         }
-        Ok(Self { config: Some(Arc::new(config)), verify_client, clients })
+        Ok(Self { config: Some(Arc::new(config)), verify_client, clients, trusted: trusted(settings)? })
     }
 
     /// Checks who vouches for a client.
@@ -87,12 +89,36 @@ impl Server {
             Some(clients) => clients.verify_client_cert(first, rest, UnixTime::now()).map(drop),
             None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
         };
-        judged.map_err(|error| Distrust {
-            is_unknown: matches!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer)),
-            words: distrust::words(&error, first).1,
+        let now = UnixTime::now().as_secs();
+        if judged.is_err() && self.trusted.iter().any(|known| known == first) && is_good_at(first, now) {
+            return Ok(());
+        }
+        judged.map_err(|error| {
+            let (number, words) = distrust::words(&error, first);
+            Distrust { is_unknown: UNKNOWN.contains(&number), words }
         })
     }
 }
+
+/// Whether the time is between those of a certificate.
+#[must_use]
+pub fn is_good_at(certificate: &CertificateDer<'_>, seconds: u64) -> bool {
+    let now = i64::try_from(seconds).unwrap_or(i64::MAX);
+    Certificate::read(certificate).is_some_and(|known| {
+        known.not_before.seconds().is_some_and(|begin| begin <= now)
+            && known.not_after.seconds().is_some_and(|end| now <= end)
+    })
+}
+
+/// The certificates of those who may vouch for clients. OpenSSL takes one of them from a client as well.
+fn trusted(settings: &TlsServer) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let files = [&settings.client_certificate, &settings.trusted_certificate].into_iter().flatten();
+    let read = files.map(|path| files::certificates(path, "cannot load certificate", ""));
+    Ok(read.collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// What nobody known vouches for, by OpenSSL's numbers: a certificate or a chain that ends in itself, or nowhere.
+const UNKNOWN: [u32; 4] = [18, 19, 20, 21];
 
 /// Why a client's certificate is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,43 +236,5 @@ pub fn check_signature(
             verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
         }
         None => verify_tls13_signature(message, certificate, signature, algorithms),
-    }
-}
-
-/// Tickets that are good for `ssl_session_timeout`: the time of the handshake is sealed into each.
-#[derive(Debug)]
-struct Tickets {
-    sealed: Arc<dyn ProducesTickets>,
-    timeout: Duration,
-}
-
-impl Tickets {
-    fn new(timeout: Duration) -> Result<Self, Error> {
-        Ok(Self { sealed: rustls::crypto::ring::Ticketer::new()?, timeout })
-    }
-
-    fn now() -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-    }
-}
-
-impl ProducesTickets for Tickets {
-    fn enabled(&self) -> bool {
-        true
-    }
-
-    fn lifetime(&self) -> u32 {
-        u32::try_from(self.timeout.as_secs()).unwrap_or(u32::MAX)
-    }
-
-    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.sealed.encrypt(&[&Self::now().to_be_bytes()[..], plain].concat())
-    }
-
-    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        let mut plain = self.sealed.decrypt(cipher)?;
-        let made = u64::from_be_bytes(plain.get(..8)?.try_into().ok()?);
-        plain.drain(..8);
-        (Self::now().saturating_sub(made) <= self.timeout.as_secs()).then_some(plain)
     }
 }

@@ -279,3 +279,40 @@ fn a_peer_s_answer_that_nobody_wants_to_the_end_does_not_hold_the_connection() {
     drop(socket);
     longhaul.stop();
 }
+
+#[test]
+fn two_servers_with_one_file_of_ticket_keys_take_each_other_s_tickets() {
+    let second = SERVER.replace("%listen%", "%listen2%");
+    let body = format!(
+        "ssl_session_ticket_key shared.key; server {{ {SERVER} return 200 \"$ssl_session_reused\"; }} \
+         server {{ {second} ssl_session_timeout 1h; return 200 \"$ssl_session_reused\"; }}"
+    );
+    let (longhaul, client) = start(Setup::new().file("shared.key", [7; 80]), &body);
+    for (listener, expected) in [("listen", "."), ("listen2", "r")] {
+        let mut socket = client.connect(longhaul.setup().address(listener));
+        socket.send(head("GET / HTTP/1.1\nHost: localhost\nConnection: close"));
+        let answer = socket.read_to_end();
+        assert!(answer.ends_with(expected.as_bytes()), "{listener}: {}", String::from_utf8_lossy(&answer));
+    }
+    longhaul.stop();
+}
+
+#[test]
+fn a_certificate_of_the_file_itself_is_taken_from_a_client() {
+    let friend = Identity::of("friend");
+    let setup = Setup::new().file("friends.crt", &friend.certificate);
+    let (setup, own) = with_certificate(setup, "localhost");
+    let body = server(
+        "ssl_trusted_certificate friends.crt; ssl_verify_client optional_no_ca; return 200 \"$ssl_client_verify\";",
+    );
+    let longhaul = setup.start(&body);
+    let ask = |shown: &Identity| {
+        let client = Client::identified(&own.certificate, "localhost", shown);
+        let mut socket = client.connect(longhaul.setup().address("listen"));
+        socket.send(head("GET / HTTP/1.1\nHost: localhost\nConnection: close"));
+        String::from_utf8_lossy(&socket.read_to_end()).rsplit("\r\n\r\n").next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(ask(&friend), "SUCCESS");
+    assert_eq!(ask(&Identity::of("stranger")), "FAILED:self-signed certificate");
+    longhaul.stop();
+}

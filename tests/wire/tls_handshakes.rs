@@ -224,6 +224,8 @@ fn certificates_that_cannot_be_used_are_told_at_the_start() {
         .file("one.crt", &one.certificate)
         .file("one.key", &one.key)
         .file("other.key", &other.key)
+        .file("locked.key", include_str!("../../src/tls/testdata/pkcs8.key"))
+        .file("passwords", "wrong\n\nalso wrong\n")
         .file("empty", "");
     let with = |certificate: &str, key: &str| {
         format!("server {{ listen %listen% ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; }}")
@@ -235,11 +237,18 @@ fn certificates_that_cannot_be_used_are_told_at_the_start() {
         ("empty", "one.key", "empty\": PEM_read_bio_X509_AUX() failed (no start line"),
         ("one.crt", "none.key", "[emerg] cannot load certificate key \""),
         ("one.crt", "empty", "empty\": PEM_read_bio_PrivateKey() failed (no start line"),
+        (
+            "one.crt",
+            "locked.key",
+            "locked.key\": it has a password: name the file that holds it by `ssl_password_file`",
+        ),
         ("one.crt", "other.key", "other.key\") failed (SSL: key values mismatch) in "),
     ] {
         let told = refusal(&setup, &with(certificate, key));
         assert!(told.contains(words) && told.contains(place), "{words}\n{told}");
     }
+    let told = refusal(&setup, &format!("ssl_password_file passwords; {}", with("one.crt", "locked.key")));
+    assert!(told.contains("locked.key\": bad decrypt: no line of the password file opens it"), "{told}");
     let told = refusal(&setup, "server { listen %listen% ssl; }");
     assert!(told.contains("no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive"), "{told}");
     let told = refusal(&setup, "server { listen %listen% ssl; ssl_certificate one.crt; }");

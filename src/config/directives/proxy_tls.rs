@@ -39,6 +39,12 @@ pub const TABLE: &[Directive] = &[
     level("proxy_ssl_certificate", ONE, certificate, "What is shown to peers that ask for a certificate, in PEM."),
     level("proxy_ssl_certificate_key", ONE, certificate_key, "Its key in PEM."),
     level(
+        "proxy_ssl_password_file",
+        ONE,
+        |level, line| line.once(&mut level.proxy.ssl.password_file, |line| tls::file(line).map(|file| file.path)),
+        "Passwords of that key, one a line.",
+    ),
+    level(
         "proxy_ssl_protocols",
         ONE_OR_MORE,
         |level, line| line.once(&mut level.proxy.ssl.terms.versions, tls_names::versions),
@@ -86,6 +92,7 @@ fn file_or_none(line: &Line) -> Result<Option<RawFile>, Fault> {
 pub fn defaults() -> Arc<TlsPeer> {
     Arc::new(TlsPeer {
         certificate: None,
+        password_file: None,
         terms: tls::default_terms(),
         verify: false,
         trusted_certificate: None,
@@ -116,6 +123,7 @@ pub fn resolve(raw: &RawProxyTls, around: &Arc<TlsPeer>, scope: &Scope<'_>) -> A
             key: key.unwrap_or_default(),
             place,
         }),
+        password_file: raw.password_file.clone().or_else(|| around.password_file.clone()),
         terms: tls::resolve_terms(&raw.terms, &around.terms),
         verify: raw.verify.unwrap_or(around.verify),
         trusted_certificate: raw.trusted_certificate.clone().or_else(|| around.trusted_certificate.clone()),

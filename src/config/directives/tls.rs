@@ -37,6 +37,12 @@ pub const TABLE: &[Directive] = &[
     ),
     of_server("ssl_certificate_key", ONE, certificate_key, "Its key in PEM."),
     of_server(
+        "ssl_password_file",
+        ONE,
+        |level, line| line.once(&mut level.tls.password_file, |line| file(line).map(|file| file.path)),
+        "Passwords of keys, one a line.",
+    ),
+    of_server(
         "ssl_protocols",
         ONE_OR_MORE,
         |level, line| line.once(&mut level.tls.terms.versions, tls_names::versions),
@@ -76,6 +82,12 @@ pub const TABLE: &[Directive] = &[
         ONE,
         Setter::Time(|level| &mut level.tls.session_timeout),
         "How long that shortens it (5m).",
+    ),
+    of_server(
+        "ssl_session_ticket_key",
+        ONE,
+        session_ticket_key,
+        "A file of 48 or 80 bytes, whose key seals tickets for all servers that share it; further lines open those of before.",
     ),
     of_server(
         "ssl_verify_client",
@@ -138,6 +150,11 @@ fn certificate(level: &mut RawLevel, line: &Line) -> Recorded {
 
 fn certificate_key(level: &mut RawLevel, line: &Line) -> Recorded {
     level.tls.certificate_keys.push(file(line)?);
+    Ok(())
+}
+
+fn session_ticket_key(level: &mut RawLevel, line: &Line) -> Recorded {
+    level.tls.session_ticket_keys.push(file(line)?.path);
     Ok(())
 }
 
@@ -219,6 +236,7 @@ impl TlsParts {
     pub fn defaults() -> Self {
         let settings = TlsServer {
             certificates: Vec::new(),
+            password_file: None,
             terms: default_terms(),
             prefer_server_ciphers: false,
             verify_client: VerifyClient::Off,
@@ -226,6 +244,7 @@ impl TlsParts {
             trusted_certificate: None,
             crl: None,
             session_tickets: true,
+            session_ticket_keys: Vec::new(),
             session_count_max: 0,
             session_timeout: Duration::from_secs(300),
             reject_handshake: false,
@@ -244,6 +263,7 @@ pub fn resolve(raw: &RawTls, around: &TlsParts) -> TlsParts {
     let outer = &around.settings;
     let settings = TlsServer {
         certificates: Vec::new(),
+        password_file: raw.password_file.clone().or_else(|| outer.password_file.clone()),
         terms: resolve_terms(&raw.terms, &outer.terms),
         prefer_server_ciphers: raw.prefer_server_ciphers.unwrap_or(outer.prefer_server_ciphers),
         verify_client: raw.verify_client.unwrap_or(outer.verify_client),
@@ -251,6 +271,10 @@ pub fn resolve(raw: &RawTls, around: &TlsParts) -> TlsParts {
         trusted_certificate: raw.trusted_certificate.clone().or_else(|| outer.trusted_certificate.clone()),
         crl: raw.crl.clone().or_else(|| outer.crl.clone()),
         session_tickets: raw.session_tickets.unwrap_or(outer.session_tickets),
+        session_ticket_keys: match raw.session_ticket_keys.as_slice() {
+            [] => outer.session_ticket_keys.clone(),
+            own => own.to_vec(),
+        },
         session_count_max: raw.session_count_max.unwrap_or(outer.session_count_max),
         session_timeout: raw.session_timeout.unwrap_or(outer.session_timeout),
         reject_handshake: raw.reject_handshake.unwrap_or(outer.reject_handshake),

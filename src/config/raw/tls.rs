@@ -35,6 +35,8 @@ pub struct RawTls {
     pub terms: RawTlsTerms,
     pub certificates: Vec<RawFile>,
     pub certificate_keys: Vec<RawFile>,
+    pub password_file: Option<PathBuf>,
+    pub session_ticket_keys: Vec<PathBuf>,
     pub prefer_server_ciphers: Option<bool>,
     pub verify_client: Option<VerifyClient>,
     pub client_certificate: Option<PathBuf>,
@@ -55,6 +57,8 @@ impl RawTls {
             terms,
             certificates,
             certificate_keys,
+            password_file,
+            session_ticket_keys,
             prefer_server_ciphers,
             verify_client,
             client_certificate,
@@ -69,6 +73,8 @@ impl RawTls {
         terms.is_empty()
             && certificates.is_empty()
             && certificate_keys.is_empty()
+            && password_file.is_none()
+            && session_ticket_keys.is_empty()
             && prefer_server_ciphers.is_none()
             && verify_client.is_none()
             && client_certificate.is_none()
@@ -88,6 +94,7 @@ pub struct RawProxyTls {
     pub terms: RawTlsTerms,
     pub certificate: Option<Option<RawFile>>,
     pub certificate_key: Option<Option<RawFile>>,
+    pub password_file: Option<PathBuf>,
     pub verify: Option<bool>,
     pub trusted_certificate: Option<PathBuf>,
     pub crl: Option<PathBuf>,
@@ -104,6 +111,7 @@ impl RawProxyTls {
             terms,
             certificate,
             certificate_key,
+            password_file,
             verify,
             trusted_certificate,
             crl,
@@ -114,6 +122,7 @@ impl RawProxyTls {
         terms.is_empty()
             && certificate.is_none()
             && certificate_key.is_none()
+            && password_file.is_none()
             && verify.is_none()
             && trusted_certificate.is_none()
             && crl.is_none()

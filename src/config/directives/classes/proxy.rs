@@ -12,9 +12,6 @@ const CACHE_INSTEAD: &str =
     "Write `proxy_cache off;` if the peers can take every request, or put a cache behind longhaul.";
 const STORE_INSTEAD: &str = "Let the service behind write its files, then remove the line.";
 const DEPTH: &str = "a chain of more than six certificates is refused, whatever it says";
-const PASSWORDS: &str = "keys that are encrypted cannot be read yet";
-const PASSWORDS_INSTEAD: &str =
-    "Store the key without a password (`openssl pkey -in KEY -out PLAIN`) and guard the file.";
 const DEFAULT: &str = "it is the default";
 
 pub const TABLE: &[Directive] = &[
@@ -119,7 +116,6 @@ pub const TABLE: &[Directive] = &[
         ONE_TO_THREE,
         "certificates are read when the configuration is loaded, and never while requests are served",
     ),
-    refused("proxy_ssl_password_file", HTTP_LEVELS, ONE, PASSWORDS, PASSWORDS_INSTEAD),
     refused(
         "proxy_ssl_conf_command",
         HTTP_LEVELS,

@@ -23,20 +23,6 @@ pub const TABLE: &[Directive] = &[
         "Write `listen 443 ssl;`.",
     ),
     refused(
-        "ssl_password_file",
-        HTTP | SERVER,
-        ONE,
-        "keys that are encrypted cannot be read yet",
-        "Store the key without a password (`openssl pkey -in KEY -out PLAIN`) and guard the file.",
-    ),
-    refused(
-        "ssl_session_ticket_key",
-        HTTP | SERVER,
-        ONE,
-        "tickets are made with keys that live as long as the process, and dropping the file would part servers that share it",
-        "Remove the line: a client that comes to another server makes a full handshake.",
-    ),
-    refused(
         "ssl_ech_file",
         HTTP | SERVER,
         ONE,
