@@ -152,8 +152,13 @@ impl Parked {
     }
 
     /// The connection has ended at rest.
-    pub fn end(self, shard: &Shard, end: ConnectionEnd) {
+    pub fn end(self, shard: &Shard, socket: OwnedFd, end: ConnectionEnd) {
         self.leave(shard);
+        match self.rare.and_then(|rare| rare.tls) {
+            // It says so when it is dropped.
+            Some((state, _)) => drop(Stream::from_fd(socket).map(|stream| Secured::new(stream, state))),
+            None => drop(socket),
+        }
         shard.own_metrics().connection_ended(end);
     }
 

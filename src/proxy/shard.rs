@@ -163,7 +163,7 @@ impl Shard {
     pub fn close_idle(&self) {
         self.is_draining.set(true);
         self.idle.close();
-        self.waiting.borrow().taken().for_each(|stream| stream.stream().shutdown_both());
+        self.waiting.borrow().taken().for_each(|stream| stream.end());
     }
 
     /// Marks a connection as waiting.

@@ -374,9 +374,7 @@ impl<S: Service> Park for Resting<S> {
                 drop(monoio::spawn(run_connection(counted, move |service| service.resume(socket, parked))));
             }
             Waking::Closed | Waking::TimedOut | Waking::Released => {
-                counted.0.service.rest_ended(parked, waking);
-                // Before the counts say that it is gone.
-                drop(socket);
+                counted.0.service.rest_ended(socket, parked, waking);
                 drop(counted);
             }
         }

@@ -164,14 +164,14 @@ impl Service for Proxying {
         self.go_on(open, Coming::Back(socket, parked))
     }
 
-    fn rest_ended(&self, parked: Parked, waking: Waking) {
+    fn rest_ended(&self, socket: OwnedFd, parked: Parked, waking: Waking) {
         let end = match waking {
             Waking::Readable | Waking::Closed => ConnectionEnd::ClientClosed,
             Waking::TimedOut if parked.has_asked() => ConnectionEnd::Idle,
             Waking::TimedOut => ConnectionEnd::HeadTimeout,
             Waking::Released => ConnectionEnd::Drained,
         };
-        parked.end(&self.shard, end);
+        parked.end(&self.shard, socket, end);
         drop(Open::again(&self.metrics));
     }
 

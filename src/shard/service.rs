@@ -43,8 +43,8 @@ pub trait Service: Sized + 'static {
         parked: Self::Parked,
     ) -> impl Future<Output = Option<Onward<Self>>> + 'static;
 
-    /// A connection has ended at rest: its socket closes now.
-    fn rest_ended(&self, parked: Self::Parked, waking: Waking);
+    /// A connection has ended at rest: its socket closes now, before the counts say that it is gone.
+    fn rest_ended(&self, socket: OwnedFd, parked: Self::Parked, waking: Waking);
 
     /// A tunnel has ended.
     fn tunnel_ended(&self, kept: Self::Kept, record: &Record);

@@ -45,7 +45,7 @@ impl Service for Echo {
         self.answer(socket, name)
     }
 
-    fn rest_ended(&self, (): (), waking: Waking) {
+    fn rest_ended(&self, _socket: OwnedFd, (): (), waking: Waking) {
         assert_ne!(waking, Waking::Readable);
     }
 

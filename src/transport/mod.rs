@@ -204,6 +204,14 @@ impl Transport {
         self.stream().shutdown_write()
     }
 
+    /// Ends the connection so that whoever waits on it sees its end; with TLS the other side is told before.
+    pub fn end(&self) {
+        if let Self::Tls(secured) = self {
+            secured.say_goodbye();
+        }
+        self.stream().shutdown_both();
+    }
+
     /// What the kernel knows of a TCP connection.
     #[must_use]
     pub fn tcp_info(&self) -> Option<TcpInfo> {

@@ -73,8 +73,9 @@ impl Parked {
     fn end(&mut self, waking: Waking) {
         if self.ending.is_none() && socket::peek(self.socket.as_fd()) == Moved::Blocked {
             self.ending = Some(waking);
+            // Only the half that the poll waits for: whoever gets the socket may have something to say before it closes.
             // ENOTCONN: it has ended by itself, which the poll reports too.
-            let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+            let _ = rustix::net::shutdown(&self.socket, Shutdown::Read);
         }
     }
 }

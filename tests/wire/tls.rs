@@ -316,3 +316,24 @@ fn a_certificate_of_the_file_itself_is_taken_from_a_client() {
     assert_eq!(ask(&Identity::of("stranger")), "FAILED:self-signed certificate");
     longhaul.stop();
 }
+
+#[test]
+fn idle_clients_are_told_of_the_end() {
+    let (longhaul, client) = start(Setup::new(), &server("return 200 \"$connections_parked\";"));
+    let address = longhaul.setup().address("listen");
+    let ask = || {
+        let mut socket = client.connect(address);
+        socket.send(head("GET / HTTP/1.1\nHost: localhost"));
+        let answer = socket.read_answer();
+        (socket, answer)
+    };
+    let (mut resting, _) = ask();
+    wait_for("the connection to be parked", || ask().1.ends_with("\r\n\r\n1").then_some(()));
+    let (mut waiting, _) = ask();
+    longhaul.signal(rustix::process::Signal::QUIT);
+    // Without `close_notify` the end would be an error.
+    resting.expect_end();
+    waiting.expect_end();
+    let mut longhaul = longhaul;
+    longhaul.expect_exit();
+}
