@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, Handover};
 use super::linger::linger;
 use super::parked::{self, Parked, Waited};
+use super::room::Room;
 use super::secure::{self, Begun};
 use super::{preface, stream_server};
 use crate::http::parse::{RequestRules, RequestScanner};
@@ -86,7 +87,7 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
         return ended(&shard, ConnectionEnd::Failed);
     }
     if is_stream {
-        return boxed(|| stream_server::serve(&shard, client, raw)).await.map(Left::Tunnel);
+        return Room::of(|| stream_server::serve(&shard, client, raw)).await.map(Left::Tunnel);
     }
     client = match secured(&shard, client, &mut raw, is_here).await {
         Ok(client) => client,
@@ -103,9 +104,9 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
                 debug_assert!(raw.is_empty(), "a head that has begun is not parked");
                 return Some(Left::Parked(socket, within, Parked::new(&shard, client)));
             }
-            Arrival::Head(arrived) => boxed(|| one(&shard, &client, &mut raw, arrived)).await,
+            Arrival::Head(arrived) => Room::of(|| one(&shard, &client, &mut raw, arrived)).await,
             Arrival::Broken { failure, line, bytes, started } => {
-                boxed(|| broken(&shard, &client, &mut raw, failure, line, bytes, started)).await
+                Room::of(|| broken(&shard, &client, &mut raw, failure, line, bytes, started)).await
             }
         };
         match next {
@@ -145,7 +146,7 @@ async fn secured(shard: &Shard, client: Client, raw: &mut Vec<u8>, is_here: bool
     if !shard.generation.serving.listeners[client.listener].ssl {
         return Ok(client);
     }
-    match boxed(|| secure::accept(shard, client, raw, is_here)).await {
+    match Room::of(|| secure::accept(shard, client, raw, is_here)).await {
         Begun::Ready(client) => Ok(client),
         Begun::Quiet(client, socket, within) => Err(Some(Left::Parked(socket, within, Parked::new(shard, client)))),
         Begun::Ended(end) => Err(ended(shard, end)),
@@ -159,13 +160,6 @@ fn open(shard: &Shard, coming: Coming) -> io::Result<Client> {
         }
         Coming::Back(socket, parked) => parked.resume(shard, socket),
     }
-}
-
-/// A future on the heap that is made where it stays: to move thousands of bytes there costs more than most of what they
-/// are for.
-fn boxed<F>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
-    let place = Box::new_uninit();
-    Box::into_pin(Box::write(place, make()))
 }
 
 fn join(shard: &Shard, client: Client, handover: Handover, raw: Vec<u8>) -> Option<Ends> {
@@ -229,7 +223,7 @@ async fn next_head(shard: &Shard, client: &Client, raw: &mut Vec<u8>, mut is_her
         // Otherwise nothing is there after all: an old wait had ended, and the connection is as idle as it was.
         if !raw.is_empty() || client.stream.is_within_record() {
             // Few heads come in pieces: what waits for them stands apart, so that an idle connection has no room for it.
-            return boxed(|| reading.read_on(client, raw)).await;
+            return Room::of(|| reading.read_on(client, raw)).await;
         }
     }
 }

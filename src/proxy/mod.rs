@@ -42,6 +42,7 @@ mod respond;
 mod responder;
 mod retry;
 mod rewrite;
+mod room;
 mod seats;
 mod secure;
 mod security;

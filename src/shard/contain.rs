@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use crate::net::moment;
+use crate::sys::memory;
 
 /// What a task panicked with. The place was logged by the panic hook.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Panicked(pub String);
 /// When it panicked.
 pub async fn contain<F: Future>(mut slot: Pin<&mut Option<F>>) -> Result<F::Output, Panicked> {
     let result = poll_fn(|cx| {
+        // Since it waited, others have been at work.
+        memory::fetch(&*slot);
         let Some(running) = slot.as_mut().as_pin_mut() else {
             return Poll::Ready(Err(Panicked("polled after its end".into())));
         };
