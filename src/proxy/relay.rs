@@ -16,6 +16,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::limits::{RELAY_BUFFER_BYTES, RELAY_LOOK_INTERVAL, TUNNEL_FAREWELL_TIME};
 use crate::net::stream::Stream;
+use crate::net::turn::Turn;
 use crate::net::{buffer, timer};
 use crate::transport::Transport;
 
@@ -84,6 +85,7 @@ async fn carry(outside: Transport, inside: Stream) {
 /// From the encrypted end into the tunnel. Its `close_notify` becomes a half-close, and so does a FIN without one: the
 /// frames that a tunnel carries say themselves whether they are whole.
 async fn inwards(outside: &Transport, inside: &Stream) -> io::Result<()> {
+    let (mut turn, mut moved_bytes) = (Turn::default(), 0);
     loop {
         outside.readable().await?;
         let mut piece = buffer::take();
@@ -101,8 +103,8 @@ async fn inwards(outside: &Transport, inside: &Stream) -> io::Result<()> {
                     return Ok(());
                 }
                 // A tunnel that takes nothing more may still have sent something, which has to arrive.
-                Some(_) if inside.write_all(&piece, Duration::ZERO, &mut 0).await.is_err() => return Ok(()),
-                Some(_) => {}
+                Some(_) if inside.write_all(&piece, Duration::ZERO, &mut moved_bytes).await.is_err() => return Ok(()),
+                Some(_) => turn.note(moved_bytes, inside).await,
             }
         }
     }
@@ -110,6 +112,7 @@ async fn inwards(outside: &Transport, inside: &Stream) -> io::Result<()> {
 
 /// From the tunnel to the encrypted end, until the tunnel is over. Its half-close becomes a `close_notify`.
 async fn outwards(inside: &Stream, outside: &Transport, has_closed: &Cell<bool>) -> io::Result<()> {
+    let (mut turn, mut moved_bytes) = (Turn::default(), 0);
     loop {
         inside.readable().await?;
         let mut piece = buffer::take();
@@ -126,7 +129,11 @@ async fn outwards(inside: &Stream, outside: &Transport, has_closed: &Cell<bool>)
                     }
                     return Ok(());
                 }
-                Some(_) => give(outside, &piece, inside).await?,
+                Some(read) => {
+                    give(outside, &piece, inside).await?;
+                    moved_bytes += read as u64;
+                    turn.note(moved_bytes, inside).await;
+                }
             }
         }
     }
