@@ -17,7 +17,8 @@ use super::sent::Sent;
 use crate::http::framing::BodyLength;
 use crate::http::gzip::Then;
 use crate::http::{Fields, Version, chunked, encode, status};
-use crate::limits::HEAD_BYTES_USUAL;
+use crate::limits::{FILE_STEP_BYTES, HEAD_BYTES_USUAL};
+use crate::net::turn::Turn;
 use crate::transport::Transport;
 
 /// An answer's head, before the fields that belong to the connection are added.
@@ -269,12 +270,14 @@ impl<'c> Responder<'c> {
     }
 
     async fn write_file(&mut self, stream: &Transport, file: &File, mut offset: u64, mut left: u64) -> io::Result<()> {
+        let (mut others, first_byte) = (Turn::default(), self.sent.bytes);
         while left > 0 {
             let step = match self.pace {
-                None => left,
+                None => left.min(FILE_STEP_BYTES as u64),
                 Some(pace) => left.min(turn(stream, pace, self.sent.bytes).await?),
             };
             stream.write_file(file, offset, step, self.timeout, &mut self.sent.bytes).await?;
+            others.note(self.sent.bytes - first_byte, stream.stream()).await;
             (offset, left) = (offset + step, left - step);
         }
         Ok(())
