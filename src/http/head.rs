@@ -17,6 +17,20 @@ pub struct RequestHead {
     pub line: Box<[u8]>,
 }
 
+impl RequestHead {
+    /// In place of a head that could not be read, or that is none: `line` is all there is of it.
+    #[must_use]
+    pub fn unread(line: Box<[u8]>) -> Self {
+        Self {
+            method: Method::Other(Box::default()),
+            target: Box::default(),
+            version: Version::Http10,
+            fields: Fields::new(),
+            line,
+        }
+    }
+}
+
 /// The head of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponseHead {

@@ -11,14 +11,14 @@ use super::Shard;
 use super::client::Client;
 use super::exchange::{Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
-use super::handover::{Ends, Handover};
+use super::handover::Ends;
 use super::linger::linger;
 use super::parked::{self, Parked, Waited};
 use super::room::Room;
 use super::secure::{self, Begun};
 use super::{preface, stream_server};
+use crate::http::RequestHead;
 use crate::http::parse::{RequestRules, RequestScanner};
-use crate::http::{Fields, Method, RequestHead, Version};
 use crate::model::{ClientHead, Lingering, LogLevel, Protocol};
 use crate::net::accept::Accepted;
 use crate::net::moment;
@@ -26,7 +26,6 @@ use crate::net::stream::Stream;
 use crate::net::timer::limited;
 use crate::observe::error_log;
 use crate::observe::outcome::ConnectionEnd;
-use crate::sys::errno::Errno;
 use crate::transport::Transport;
 
 /// A head, or why there is none.
@@ -113,7 +112,7 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
             Next::KeepAlive => {}
             Next::Tunnel(handover) => {
                 shard.own_metrics().connection_ended(ConnectionEnd::Tunnelled);
-                return join(&shard, client, *handover, raw).map(Left::Tunnel);
+                return handover.join(&shard, client, raw).map(Left::Tunnel);
             }
             Next::Drop => {
                 return ended(&shard, ConnectionEnd::Failed);
@@ -162,18 +161,6 @@ fn open(shard: &Shard, coming: Coming) -> io::Result<Client> {
     }
 }
 
-fn join(shard: &Shard, client: Client, handover: Handover, raw: Vec<u8>) -> Option<Ends> {
-    let (number, id) = (client.number, shard.default_server(client.listener).root.error_log);
-    match handover.join(client, raw) {
-        Ok(ends) => Some(ends),
-        Err(error) => {
-            let text = format_args!("tunnel could not be opened: no descriptor ({})", Errno(&error));
-            shard.logs.error.write(id, LogLevel::Crit, Some(number), text);
-            None
-        }
-    }
-}
-
 async fn one(shard: &Shard, client: &Client, raw: &mut Vec<u8>, arrived: Arrived) -> Next {
     let Arrived { head, bytes, started, pipelined } = arrived;
     client.requests.set(client.requests.get() + 1);
@@ -192,14 +179,7 @@ async fn broken(
     started: Instant,
 ) -> Next {
     client.requests.set(client.requests.get() + 1);
-    let head = RequestHead {
-        method: Method::Other(Box::default()),
-        target: Box::default(),
-        version: Version::Http10,
-        fields: Fields::new(),
-        line,
-    };
-    let mut exchange = Exchange::new(shard, client, head, bytes, started);
+    let mut exchange = Exchange::new(shard, client, RequestHead::unread(line), bytes, started);
     exchange.phase = failure.phase;
     exchange.run(raw, Some(failure)).await
 }

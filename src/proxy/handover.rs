@@ -12,6 +12,7 @@ use super::told::Told;
 use crate::model::{LogLevel, Tunnel};
 use crate::observe::deferred::Lines;
 use crate::observe::outcome::{ExchangeEnd, TunnelRecord};
+use crate::sys::errno::Errno;
 use crate::transport::Transport;
 use crate::upstream::Lease;
 use crate::zones::Place;
@@ -118,11 +119,21 @@ pub struct Ends {
 }
 
 impl Handover {
-    /// Joins the client's socket and the bytes read from it.
-    ///
-    /// # Errors
-    /// When no descriptor is left.
-    pub fn join(self, client: Client, to_upstream: Vec<u8>) -> std::io::Result<Ends> {
+    /// Joins the client's socket and the bytes read from it. Where no descriptor is left the log says so.
+    #[must_use]
+    pub fn join(self, shard: &Shard, client: Client, to_upstream: Vec<u8>) -> Option<Ends> {
+        let (number, id) = (client.number, shard.default_server(client.listener).root.error_log);
+        match self.ends(client, to_upstream) {
+            Ok(ends) => Some(ends),
+            Err(error) => {
+                let text = format_args!("tunnel could not be opened: no descriptor ({})", Errno(&error));
+                shard.logs.error.write(id, LogLevel::Crit, Some(number), text);
+                None
+            }
+        }
+    }
+
+    fn ends(self, client: Client, to_upstream: Vec<u8>) -> std::io::Result<Ends> {
         let client =
             Rc::into_inner(client.stream).ok_or_else(|| std::io::Error::other("the socket is still in use"))?;
         let (client, client_relay) = relay::stand_in(client)?;

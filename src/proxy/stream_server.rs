@@ -20,12 +20,11 @@ use super::pace::Pace;
 use super::peer::PeerConnection;
 use super::retry::Retry;
 use super::{Shard, admission, destination, pass, real_ip};
-use crate::http::{Fields, Method, RequestHead, Version};
-use crate::model::{Destination, LogLevel, Stream, StreamAnswer, Template};
+use crate::http::{Method, RequestHead};
+use crate::model::{Destination, Stream, StreamAnswer, Template};
 use crate::net::accept::ClientAddress;
 use crate::net::{moment, proxy_protocol};
 use crate::observe::outcome::{ConnectionEnd, ExchangeEnd};
-use crate::sys::errno::Errno;
 use crate::upstream::Tried;
 
 /// What a connection came to.
@@ -46,15 +45,7 @@ pub async fn serve(shard: &Shard, client: Client, raw: Vec<u8>) -> Option<Ends> 
     };
     shard.own_metrics().connection_ended(end);
     let Ok(Came::Tunnel(handover)) = came else { return None };
-    let (number, id) = (client.number, shard.default_server(client.listener).root.error_log);
-    match handover.join(client, raw) {
-        Ok(ends) => Some(ends),
-        Err(error) => {
-            let text = format_args!("tunnel could not be opened: no descriptor ({})", Errno(&error));
-            shard.logs.error.write(id, LogLevel::Crit, Some(number), text);
-            None
-        }
-    }
+    handover.join(shard, client, raw)
 }
 
 /// A connection that did not begin with a header of the PROXY protocol, where one is asked for.
@@ -107,13 +98,7 @@ fn status_of(failure: &Failure) -> u16 {
 
 /// There is no request.
 fn no_head() -> RequestHead {
-    RequestHead {
-        method: Method::Other(Box::default()),
-        target: Box::default(),
-        version: Version::Http10,
-        fields: Fields::new(),
-        line: Box::default(),
-    }
+    RequestHead::unread(Box::default())
 }
 
 async fn go(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Failure> {
