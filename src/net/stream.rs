@@ -11,7 +11,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::{self, Poll, Waker, ready};
 use std::time::Duration;
 
 use monoio::net::TcpStream;
@@ -100,19 +100,21 @@ impl Stream {
     /// # Errors
     /// When the kernel refuses the wait.
     pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
-        poll_fn(|cx| {
-            let mut first = self.first.borrow_mut();
-            if matches!(*first, First::Ahead) {
-                let socket = Rc::clone(&self.socket);
-                *first = First::Armed(Box::pin(async move { socket.readable(true).await }));
-            }
-            let First::Armed(wait) = &mut *first else {
-                return self.registration.poll(self.fd(), Side::Read, cx.waker());
-            };
-            let result = ready!(wait.as_mut().poll(cx));
-            *first = First::Over;
-            Poll::Ready(result)
-        })
+        poll_fn(|cx| self.poll_readable(cx.waker()))
+    }
+
+    fn poll_readable(&self, waker: &Waker) -> Poll<io::Result<()>> {
+        let mut first = self.first.borrow_mut();
+        if matches!(*first, First::Ahead) {
+            let socket = Rc::clone(&self.socket);
+            *first = First::Armed(Box::pin(async move { socket.readable(true).await }));
+        }
+        let First::Armed(wait) = &mut *first else {
+            return self.registration.poll(self.fd(), Side::Read, waker);
+        };
+        let result = ready!(wait.as_mut().poll(&mut task::Context::from_waker(waker)));
+        *first = First::Over;
+        Poll::Ready(result)
     }
 
     /// Waits until bytes may be taken after some were not, or the connection has failed.
@@ -183,9 +185,20 @@ impl Stream {
         }
     }
 
-    /// Resolves when an idle connection is so no more: something came, or its end.
-    pub async fn disturbed(&self) {
-        while self.readable().await.is_ok() && self.is_quiet() {}
+    /// Whether an idle connection is so no more: something came, or its end. If not, `waker` is woken when it may be.
+    pub fn is_disturbed(&self, waker: &Waker) -> bool {
+        self.is_disturbed_unless(waker, || self.is_quiet())
+    }
+
+    /// The same for what knows better whether that which came is a disturbance.
+    pub fn is_disturbed_unless(&self, waker: &Waker, is_quiet: impl Fn() -> bool) -> bool {
+        loop {
+            match self.poll_readable(waker) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) if is_quiet() => {}
+                Poll::Ready(_) => return true,
+            }
+        }
     }
 
     fn peek(&self) -> io::Result<Option<usize>> {

@@ -32,6 +32,7 @@ mod pace;
 mod parked;
 mod pass;
 mod peer;
+mod pooled;
 mod preface;
 mod rate;
 mod real_ip;

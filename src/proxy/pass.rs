@@ -1,7 +1,6 @@
 //! `proxy_pass`: an exchange that a peer answers.
 
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -12,15 +11,13 @@ use super::failure::{Cause, Failure, Phase};
 use super::peer::PeerConnection;
 use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
-use super::{request_body, respond, secure, upgrade};
+use super::{pooled, request_body, respond, secure, upgrade};
 use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
 use crate::net::moment;
-use crate::net::timer::limited;
 use crate::transport::{Purpose, Transport};
 use crate::upstream::Tried;
-use crate::upstream::idle::Age;
 
 /// Passes the exchange to a peer and its answer to the client.
 ///
@@ -204,7 +201,7 @@ pub(super) async fn choose(
     exchange.upstream = Some(Upstream { scheme: destination.scheme, at, uri: Rc::clone(uri) });
     exchange.attempts.push(Attempt::at(address.clone()));
     exchange.attempt_started.set(moment::now());
-    if !is_fresh && let Some((stream, age)) = take_idle(exchange, destination, &address) {
+    if !is_fresh && let Some((stream, age)) = pooled::take(exchange, destination, &address) {
         exchange.set_connect_time();
         return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
     }
@@ -242,17 +239,6 @@ async fn open(
     Box::pin(secure::connect(exchange.shard, stream, purpose, proxy.connect_timeout)).await
 }
 
-fn take_idle(exchange: &Exchange<'_>, destination: &Destination, address: &PeerAddress) -> Option<(Transport, Age)> {
-    let purpose = destination.purpose.as_deref();
-    loop {
-        let (stream, age) = exchange.shard.idle.take(destination.id?, address, |stream| stream.serves(purpose))?;
-        // A peer closes an idle connection when it likes; one that has spoken unasked is not to be trusted.
-        if stream.seems_quiet() {
-            return Some((stream, age));
-        }
-    }
-}
-
 /// Puts the connection back, if peer and configuration agree that it can be used again.
 fn keep(
     exchange: &Exchange<'_>,
@@ -265,22 +251,8 @@ fn keep(
         header.name.eq_ignore_ascii_case(b"connection")
             && exchange.evaluate(&header.value).eq_ignore_ascii_case(b"close")
     });
-    let is_usable = *upgrading == Upgrading::No && !proxy.http_1_0 && !asked_to_close && peer.raw.is_empty();
-    let (true, Some(id)) = (is_usable, destination.id) else { return };
-    let age = Age { requests: peer.age.requests + 1, ..peer.age };
-    let keeper = exchange.shard.idle.put(
-        id,
-        &peer.lease.peer().address,
-        peer.stream,
-        age,
-        moment::now(),
-        |stream, timeout| async move {
-            // Disturbed or waited long enough: both are the end.
-            let _ = limited(timeout, pin!(stream.disturbed())).await;
-        },
-    );
-    if let Some(keeper) = keeper {
-        monoio::spawn(keeper);
+    if *upgrading == Upgrading::No && !proxy.http_1_0 && !asked_to_close {
+        pooled::put(exchange, destination, peer);
     }
 }
 

@@ -5,12 +5,14 @@ mod secured;
 
 use std::fs::File;
 use std::io;
+use std::task::Waker;
 use std::time::Duration;
 
 pub use secured::{Purpose, Secured, TlsState};
 
 use crate::net::stream::Stream;
 use crate::sys::socket::TcpInfo;
+use crate::upstream::idle::Rests;
 
 /// One connection of a shard.
 pub enum Transport {
@@ -92,14 +94,6 @@ impl Transport {
         match self {
             Self::Plain(stream) => stream.gone().await,
             Self::Tls(secured) => secured.gone().await,
-        }
-    }
-
-    /// Resolves when an idle connection has become useless: it has ended, failed, or speaks unasked.
-    pub async fn disturbed(&self) {
-        match self {
-            Self::Plain(stream) => stream.disturbed().await,
-            Self::Tls(secured) => secured.disturbed().await,
         }
     }
 
@@ -224,5 +218,14 @@ impl Transport {
     /// The socket's error, or `TimedOut`.
     pub async fn read_raw(&self, buffer: &mut Vec<u8>, timeout: Duration) -> io::Result<usize> {
         self.stream().read(buffer, usize::MAX, timeout).await
+    }
+}
+
+impl Rests for Transport {
+    fn is_disturbed(&self, waker: &Waker) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_disturbed(waker),
+            Self::Tls(secured) => secured.is_disturbed(waker),
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::pin;
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::limits::{TLS_READ_BYTES, TLS_SCRATCH_BYTES_MAX, TLS_WRITE_BYTES};
@@ -298,8 +299,9 @@ impl Secured {
         }
     }
 
-    pub(super) async fn disturbed(&self) {
-        while self.noticed().is_none() && self.stream.readable().await.is_ok() {}
+    pub(super) fn is_disturbed(&self, waker: &Waker) -> bool {
+        // What was read together with the end of an answer makes no edge.
+        !self.is_quiet() || self.stream.is_disturbed_unless(waker, || self.is_quiet())
     }
 
     pub(super) fn is_quiet(&self) -> bool {

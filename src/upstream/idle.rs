@@ -1,28 +1,34 @@
 //! Idle connections to peers, kept by one shard for the next exchange.
 //!
-//! What a connection is, and how one notices that it was closed, is the caller's: `put` takes a future that ends when
-//! the connection became readable (a FIN, or bytes nobody asked for) or has waited long enough. It is asked once, and
-//! then only when it wakes: a [`Keeper`] for the whole pool, to be spawned, looks after the connections that rang.
-//! `take` drops that future at once, so the connection that it gives out is waited on by nobody else.
+//! What a connection is, and how one notices that it was closed, is the caller's: [`Rests`]. It rings when it became
+//! readable (a FIN, or bytes nobody asked for); the bells stay with the pool and are used again. How long a connection
+//! waited is seen by its place: each group's are in the order they came, so one look at the oldest is enough, and one
+//! alarm. A [`Keeper`] for the whole pool looks after those that rang and those that waited long enough.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context as Wakeup, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
+use std::task::{Wake, Waker};
+use std::time::Instant;
 
 use crate::model::{PeerAddress, Serving, UpstreamId, UpstreamKeepalive};
+
+/// A connection that can be kept.
+pub trait Rests {
+    /// Whether it has ended, or speaks unasked: then it is of no use any more. If not, `waker` is woken when that is to be
+    /// asked again.
+    fn is_disturbed(&self, waker: &Waker) -> bool;
+}
 
 /// Idle connections of one shard and one generation.
 pub struct Pool<T> {
     lines: RefCell<Vec<Line<T>>>,
-    next_number: Cell<u64>,
     rung: Arc<Rung>,
     is_kept: Cell<bool>,
+    /// When the keeper comes by itself.
+    planned: Cell<Option<Instant>>,
 }
 
 /// How far a connection is worn, against `keepalive_requests` and `keepalive_time`.
@@ -33,11 +39,20 @@ pub struct Age {
     pub requests: u64,
 }
 
-/// Closes the connections of a pool whose wait has ended. To be spawned on the shard; it ends with the pool.
+/// Closes the connections of a pool that are of no use any more. To be asked whenever its waker says so.
 #[must_use = "without its keeper no closed connection of a pool is noticed"]
 pub struct Keeper<T> {
     pool: Weak<Pool<T>>,
     rung: Arc<Rung>,
+}
+
+/// What a keeper waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tended {
+    /// Nothing: its pool is no more.
+    Over,
+    /// That something rings, or that this time comes.
+    Until(Option<Instant>),
 }
 
 /// The idle connections of one group, oldest first.
@@ -45,21 +60,29 @@ struct Line<T> {
     rules: UpstreamKeepalive,
     is_closed: bool,
     entries: VecDeque<Entry<T>>,
+    /// Those that no connection has.
+    bells: Vec<Bell>,
+    bell_count: u32,
 }
 
 struct Entry<T> {
     address: PeerAddress,
     age: Age,
-    bell: Arc<Bell>,
-    /// Dropped before the connection, which it refers to.
-    wait: Pin<Box<dyn Future<Output = ()>>>,
-    connection: Rc<T>,
+    since: Instant,
+    bell: Bell,
+    connection: T,
 }
 
-/// What the wait of one connection rings.
+/// What a connection rings. It may do so after it was taken: then the one that has the bell now is looked at in vain.
 struct Bell {
+    number: u32,
+    waker: Waker,
+}
+
+/// Behind the waker of a bell.
+struct Ringer {
     group: UpstreamId,
-    number: u64,
+    number: u32,
     rung: Arc<Rung>,
 }
 
@@ -69,13 +92,13 @@ struct Rung(Mutex<Ringing>);
 
 #[derive(Default)]
 struct Ringing {
-    /// Groups, and numbers of connections in them.
-    bells: Vec<(UpstreamId, u64)>,
+    /// Groups, and numbers of bells in them.
+    bells: Vec<(UpstreamId, u32)>,
     keeper: Option<Waker>,
 }
 
 impl Rung {
-    fn ring(&self, bell: Option<(UpstreamId, u64)>) {
+    fn ring(&self, bell: Option<(UpstreamId, u32)>) {
         let keeper = {
             let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             held.bells.extend(bell);
@@ -86,86 +109,76 @@ impl Rung {
         }
     }
 
-    fn take(&self, keeper: &Waker) -> Vec<(UpstreamId, u64)> {
+    fn take(&self, keeper: &Waker) -> Vec<(UpstreamId, u32)> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.keeper = Some(keeper.clone());
         std::mem::take(&mut held.bells)
     }
 }
 
-impl Wake for Bell {
+impl Wake for Ringer {
     fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
         self.rung.ring(Some((self.group, self.number)));
     }
 }
 
-impl<T: 'static> Pool<T> {
+impl<T: Rests> Pool<T> {
     #[must_use]
     pub fn new(serving: &Serving) -> Rc<Self> {
-        let line = |rules| Line { rules, is_closed: false, entries: VecDeque::new() };
-        let lines = serving.upstreams.iter().map(|upstream| line(upstream.keepalive)).collect();
+        let lines = serving.upstreams.iter().map(|upstream| Line::new(upstream.keepalive)).collect();
         Rc::new(Self {
             lines: RefCell::new(lines),
-            next_number: Cell::new(0),
             rung: Arc::default(),
             is_kept: Cell::new(false),
+            planned: Cell::new(None),
         })
     }
 
     /// The connection to that address which was used last, of those that serve the purpose.
     #[must_use]
     pub fn take(&self, group: UpstreamId, address: &PeerAddress, serves: impl Fn(&T) -> bool) -> Option<(T, Age)> {
-        loop {
-            let Entry { age, wait, connection, .. } = {
-                let mut lines = self.lines.borrow_mut();
-                let entries = &mut lines.get_mut(usize::from(group.0))?.entries;
-                let at = entries.iter().rposition(|entry| entry.address == *address && serves(&entry.connection))?;
-                entries.remove(at)?
-            };
-            drop(wait);
-            // `None` if the wait gave the connection to somebody else: then it is not ours to reuse.
-            if let Some(connection) = Rc::into_inner(connection) {
-                return Some((connection, age));
-            }
-        }
+        let mut lines = self.lines.borrow_mut();
+        let line = lines.get_mut(usize::from(group.0))?;
+        let at = line.entries.iter().rposition(|entry| entry.address == *address && serves(&entry.connection))?;
+        let Entry { age, bell, connection, .. } = line.entries.remove(at)?;
+        line.bells.push(bell);
+        Some((connection, age))
     }
 
     /// Keeps a connection, or closes it when it is worn or the group keeps none. The oldest of the group makes room.
     /// The first time this gives the pool's keeper.
-    ///
-    /// `wait` gets the connection and `keepalive_timeout`, and makes the future that ends when the connection must be
-    /// closed.
-    pub fn put<W>(
+    pub fn put(
         self: &Rc<Self>,
         group: UpstreamId,
         address: &PeerAddress,
         connection: T,
         age: Age,
         now: Instant,
-        wait: impl FnOnce(Rc<T>, Duration) -> W,
-    ) -> Option<Keeper<T>>
-    where
-        W: Future<Output = ()> + 'static,
-    {
-        let surplus = {
+    ) -> Option<Keeper<T>> {
+        let (surplus, due) = {
             let mut lines = self.lines.borrow_mut();
             let line = lines.get_mut(usize::from(group.0))?;
             if line.is_closed || !allows(&line.rules, age, now) {
                 return None;
             }
-            let number = self.next_number.replace(self.next_number.get() + 1);
-            let connection = Rc::new(connection);
-            let wait = Box::pin(wait(Rc::clone(&connection), line.rules.timeout));
-            let bell = Arc::new(Bell { group, number, rung: Arc::clone(&self.rung) });
-            let mut entry = Entry { address: address.clone(), age, bell, wait, connection };
-            if entry.has_ended() {
+            let bell = line.bells.pop().unwrap_or_else(|| line.new_bell(group, &self.rung));
+            if connection.is_disturbed(&bell.waker) {
+                line.bells.push(bell);
                 return None;
             }
             let surplus = if line.entries.len() >= line.rules.connections { line.entries.pop_front() } else { None };
-            line.entries.push_back(entry);
-            surplus
+            line.entries.push_back(Entry { address: address.clone(), age, since: now, bell, connection });
+            (surplus.map(|entry| line.part(entry)), line.due(now))
         };
         drop(surplus);
+        if due.is_some_and(|due| self.planned.get().is_none_or(|planned| due < planned)) {
+            self.planned.set(due);
+            self.rung.ring(None);
+        }
         let is_first = !self.is_kept.replace(true);
         is_first.then(|| Keeper { pool: Rc::downgrade(self), rung: Arc::clone(&self.rung) })
     }
@@ -189,19 +202,55 @@ impl<T: 'static> Pool<T> {
         self.len() == 0
     }
 
-    /// Takes a connection out if it is still here and its wait has ended.
-    fn look_after(&self, group: UpstreamId, number: u64) -> Option<Entry<T>> {
+    /// Takes out the connection that has a bell, if there is one and it is of no use any more.
+    fn look_after(&self, group: UpstreamId, number: u32) -> Option<T> {
         let mut lines = self.lines.borrow_mut();
-        let entries = &mut lines.get_mut(usize::from(group.0))?.entries;
-        let at = entries.iter().position(|entry| entry.bell.number == number)?;
-        if entries[at].has_ended() { entries.remove(at) } else { None }
+        let line = lines.get_mut(usize::from(group.0))?;
+        let at = line.entries.iter().position(|entry| entry.bell.number == number)?;
+        let Entry { connection, bell, .. } = &line.entries[at];
+        if !connection.is_disturbed(&bell.waker) {
+            return None;
+        }
+        line.entries.remove(at).map(|entry| line.part(entry))
+    }
+
+    /// Takes out the connections that have waited long enough, and plans when to look again.
+    fn expire(&self, now: Instant) -> Vec<T> {
+        let (mut expired, mut next) = (Vec::new(), None);
+        for line in self.lines.borrow_mut().iter_mut() {
+            while let Some(due) = line.entries.front().and_then(|oldest| line.due(oldest.since)) {
+                if due > now {
+                    next = Some(next.map_or(due, |next: Instant| next.min(due)));
+                    break;
+                }
+                expired.extend(line.entries.pop_front().map(|entry| line.part(entry)));
+            }
+        }
+        self.planned.set(next);
+        expired
     }
 }
 
-impl<T> Entry<T> {
-    fn has_ended(&mut self) -> bool {
-        let bell = Waker::from(Arc::clone(&self.bell));
-        self.wait.as_mut().poll(&mut Wakeup::from_waker(&bell)).is_ready()
+impl<T> Line<T> {
+    fn new(rules: UpstreamKeepalive) -> Self {
+        Self { rules, is_closed: false, entries: VecDeque::new(), bells: Vec::new(), bell_count: 0 }
+    }
+
+    fn new_bell(&mut self, group: UpstreamId, rung: &Arc<Rung>) -> Bell {
+        let number = self.bell_count;
+        self.bell_count += 1;
+        Bell { number, waker: Waker::from(Arc::new(Ringer { group, number, rung: Arc::clone(rung) })) }
+    }
+
+    /// The connection of an entry that was taken out; its bell stays.
+    fn part(&mut self, entry: Entry<T>) -> T {
+        self.bells.push(entry.bell);
+        entry.connection
+    }
+
+    /// When a connection that waits since then has done so long enough. A `keepalive_timeout` of zero is no bound.
+    fn due(&self, since: Instant) -> Option<Instant> {
+        if self.rules.timeout.is_zero() { None } else { since.checked_add(self.rules.timeout) }
     }
 }
 
@@ -222,16 +271,16 @@ fn allows(rules: &UpstreamKeepalive, age: Age, now: Instant) -> bool {
     rules.connections > 0 && age.requests < rules.requests && now.saturating_duration_since(age.opened) < rules.time
 }
 
-impl<T: 'static> Future for Keeper<T> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, wakeup: &mut Wakeup<'_>) -> Poll<()> {
-        let rung = self.rung.take(wakeup.waker());
-        let Some(pool) = self.pool.upgrade() else { return Poll::Ready(()) };
+impl<T: Rests> Keeper<T> {
+    /// Closes what rang or has waited long enough. `waker` is woken when something rings.
+    pub fn tend(&self, waker: &Waker, now: Instant) -> Tended {
+        let rung = self.rung.take(waker);
+        let Some(pool) = self.pool.upgrade() else { return Tended::Over };
         for (group, number) in rung {
             drop(pool.look_after(group, number));
         }
-        Poll::Pending
+        drop(pool.expire(now));
+        Tended::Until(pool.planned.get())
     }
 }
 

@@ -3,16 +3,15 @@
 mod names;
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context as Wakeup, Poll, Waker};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::idle::{Age, Pool};
+use super::idle::{Age, Keeper, Pool, Rests, Tended};
 use super::*;
 use crate::model::{self, Balance, Peer, PeerAddress, Serving, UpstreamId, UpstreamKeepalive};
 
@@ -322,15 +321,33 @@ struct Connection {
     open: Rc<Cell<u32>>,
 }
 
+impl Rests for Connection {
+    fn is_disturbed(&self, waker: &Waker) -> bool {
+        *self.disturbance.awaited_by.borrow_mut() = Some(waker.clone());
+        self.disturbance.has_come.get()
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         self.open.set(self.open.get() - 1);
     }
 }
 
+/// Counts how often the keeper is called.
+#[derive(Default)]
+struct Calls(AtomicU32);
+
+impl Wake for Calls {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 struct Shard {
     pool: Rc<Pool<Connection>>,
-    keepers: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    keepers: Vec<Keeper<Connection>>,
+    calls: Arc<Calls>,
     open: Rc<Cell<u32>>,
     now: Instant,
 }
@@ -338,7 +355,8 @@ struct Shard {
 impl Shard {
     fn new() -> Self {
         let http = http(vec![upstream("u", vec![peer(1, 1)], vec![])]);
-        Self { pool: Pool::new(&http), keepers: Vec::new(), open: Rc::default(), now: Instant::now() }
+        let (calls, open) = (Arc::default(), Rc::default());
+        Self { pool: Pool::new(&http), keepers: Vec::new(), calls, open, now: Instant::now() }
     }
 
     fn put(&mut self, number: u32, port: u16, requests: u64) -> Rc<Disturbance> {
@@ -346,15 +364,7 @@ impl Shard {
         self.open.set(self.open.get() + 1);
         let connection = Connection { number, disturbance: Rc::clone(&disturbance), open: Rc::clone(&self.open) };
         let age = Age { opened: self.now, requests };
-        let wait = |connection: Rc<Connection>, _| {
-            std::future::poll_fn(move |wakeup| {
-                *connection.disturbance.awaited_by.borrow_mut() = Some(wakeup.waker().clone());
-                if connection.disturbance.has_come.get() { Poll::Ready(()) } else { Poll::Pending }
-            })
-        };
-        if let Some(keeper) = self.pool.put(GROUP, &address(port), connection, age, self.now, wait) {
-            self.keepers.push(Box::pin(keeper));
-        }
+        self.keepers.extend(self.pool.put(GROUP, &address(port), connection, age, self.now));
         self.run();
         disturbance
     }
@@ -365,10 +375,21 @@ impl Shard {
         taken
     }
 
-    /// Polls each keeper once.
-    fn run(&mut self) {
-        let mut wakeup = Wakeup::from_waker(Waker::noop());
-        self.keepers.retain_mut(|keeper| pin!(keeper).poll(&mut wakeup).is_pending());
+    /// Asks each keeper once; when the first comes by itself.
+    fn run(&mut self) -> Option<Instant> {
+        let (waker, mut next) = (Waker::from(Arc::clone(&self.calls)), None);
+        self.keepers.retain(|keeper| match keeper.tend(&waker, self.now) {
+            Tended::Over => false,
+            Tended::Until(time) => {
+                next = next.or(time);
+                true
+            }
+        });
+        next
+    }
+
+    fn calls(&self) -> u32 {
+        self.calls.0.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -413,7 +434,7 @@ fn worn_connections_are_not_kept() {
     shard.now += 60 * SECOND;
     let (connection, age) = shard.pool.take(GROUP, &address(1), |_| true).unwrap();
     assert_eq!(age, Age { opened, requests: 2 });
-    let kept = shard.pool.put(GROUP, &address(1), connection, age, shard.now, |_, _| std::future::pending());
+    let kept = shard.pool.put(GROUP, &address(1), connection, age, shard.now);
     assert!(kept.is_none() && shard.open.get() == 0);
 }
 
@@ -435,6 +456,51 @@ fn what_rings_after_it_was_taken_is_nobodys() {
     taken.come();
     shard.run();
     assert_eq!((connection.number, age.requests, shard.open.get()), (1, 1, 1));
+}
+
+#[test]
+fn a_bell_that_is_used_again_rings_for_its_last_connection() {
+    let mut shard = Shard::new();
+    let first = shard.put(1, 1, 1);
+    assert_eq!(shard.take(1), Some(1));
+    let second = shard.put(2, 1, 1);
+    // The first still has it.
+    first.come();
+    shard.run();
+    assert_eq!(shard.pool.len(), 1);
+    second.come();
+    shard.run();
+    assert_eq!((shard.pool.len(), shard.open.get()), (0, 0));
+}
+
+#[test]
+fn connections_are_closed_when_they_have_waited_long_enough() {
+    let mut shard = Shard::new();
+    let began = shard.now;
+    shard.put(1, 1, 1);
+    shard.calls();
+    shard.now = began + SECOND;
+    shard.put(2, 1, 1);
+    assert_eq!((shard.run(), shard.calls()), (Some(began + 5 * SECOND), 0), "one alarm for both");
+    shard.now = began + 5 * SECOND;
+    assert_eq!((shard.run(), shard.pool.len(), shard.open.get()), (Some(began + 6 * SECOND), 1, 1));
+    shard.now = began + 6 * SECOND;
+    assert_eq!((shard.run(), shard.open.get()), (None, 0));
+    // The keeper sleeps: it has to be told.
+    shard.put(3, 1, 1);
+    assert_eq!((shard.calls(), shard.run()), (1, Some(began + 11 * SECOND)));
+}
+
+#[test]
+fn a_connection_that_was_used_meanwhile_waits_anew() {
+    let mut shard = Shard::new();
+    let began = shard.now;
+    shard.put(1, 1, 1);
+    shard.now = began + 3 * SECOND;
+    assert_eq!(shard.take(1), Some(1));
+    shard.put(1, 1, 1);
+    shard.now = began + 5 * SECOND;
+    assert_eq!((shard.run(), shard.pool.len()), (Some(began + 8 * SECOND), 1));
 }
 
 #[test]
