@@ -13,7 +13,7 @@ use crate::measure::{self, Stage, Subject};
 use crate::output::folder::{self, Run, WITHOUT};
 use crate::proxies::{self, Found};
 use crate::scenario::{FULL, Mode, QUICK, Scenario, parse, parse_matrix};
-use crate::{ends, host, interrupt};
+use crate::{ends, floor, host, interrupt};
 
 /// `--quick` keeps its five minutes on a slow machine too, by fewer rounds; table and report are written after it.
 const QUICK_TIME_MAX: Duration = Duration::from_secs(280);
@@ -42,6 +42,8 @@ enum Command {
     Worker(WorkerArgs),
     #[command(hide = true)]
     Launch(proxies::Launch),
+    #[command(hide = true)]
+    FloorProxy(floor::FloorProxy),
     #[command(hide = true)]
     BareSockets {
         #[arg(long)]
@@ -170,6 +172,7 @@ pub fn run(cli: Cli) -> Result<bool, String> {
             ends::run(&ends::Options { target, host, core, process, keeps, certificate }).map(|()| true)
         }
         Command::Launch(args) => proxies::launch(&args).map(|()| true),
+        Command::FloorProxy(args) => floor::run(&args).map(|()| true),
         Command::BareSockets { count } => ends::hold_bare_sockets(count).map(|()| true),
     }
 }
@@ -235,16 +238,19 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         return Err("no proxy to measure".to_owned());
     }
     let out = args.out.unwrap_or_else(|| format!("loadtest-{}", folder::now().replace(':', "")).into());
+    let count = args.peers + proxies.len() + 1;
     let mut ports = match args.port {
-        Some(first) => (first..=u16::MAX).take(args.peers + proxies.len()).collect(),
-        None => free_ports(args.peers + proxies.len())?,
+        Some(first) => (first..=u16::MAX).take(count).collect(),
+        None => free_ports(count)?,
     };
+    let has_floor = scenarios.iter().any(Scenario::has_floor);
     let settings = Settings {
         scenarios,
         rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 7 }),
         time_max: args.quick.then_some(QUICK_TIME_MAX),
         proxy_core,
         load_cores,
+        floor: has_floor.then(proxies::floor).transpose()?,
         ports: ports.split_off(args.peers),
         peer_ports: ports,
         folder: out.join("proxies"),
@@ -260,6 +266,8 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
     for (name, reason) in missing.iter().filter(|(name, _)| asked(name)) {
         outcome.fault(0, "all", name, reason);
     }
+    facts.extend(settings.floor.as_ref().map(|floor| (floor.name.clone(), floor.version.clone())));
+    facts.extend(folder::floor_lacks(&outcome.floor_faults));
     facts.push(("took".to_owned(), crate::progress::duration(outcome.seconds)));
     facts.extend(outcome.cut.take().map(|cut| ("left out".to_owned(), cut)));
     let versions = proxies.iter().map(|proxy| (proxy.name.clone(), proxy.version.clone())).collect();

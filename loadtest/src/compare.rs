@@ -13,7 +13,7 @@ use crate::measure::{self, Stage, Subject};
 use crate::progress::Progress;
 use crate::proxies::{Place, Proxy, certificate, start};
 use crate::scenario::{Mode, Scenario};
-use crate::{host, interrupt};
+use crate::{floor, host, interrupt};
 
 /// Opens in a second that an estimate counts on.
 const OPENS_PER_SECOND: f64 = 6000.0;
@@ -34,7 +34,9 @@ pub struct Settings {
     pub time_max: Option<Duration>,
     pub proxy_core: usize,
     pub load_cores: Vec<usize>,
-    /// One for each proxy.
+    /// What the calls alone cost is measured with this, where it can do the work.
+    pub floor: Option<Proxy>,
+    /// One for each proxy, and one for the floor.
     pub ports: Vec<u16>,
     pub peer_ports: Vec<u16>,
     /// Where proxies have their files.
@@ -47,6 +49,8 @@ pub struct Outcome {
     pub readings: Vec<Reading>,
     pub curves: Vec<Curve>,
     pub faults: Vec<Fault>,
+    /// Of the floor, which is no proxy: they make no verdict and no exit code.
+    pub floor_faults: Vec<Fault>,
     pub seconds: f64,
     /// The round and the scenario from which on nothing was begun any more, for time.
     pub cut: Option<String>,
@@ -68,13 +72,19 @@ fn estimate(scenario: &Scenario) -> f64 {
     AROUND_SECONDS + opened / OPENS_PER_SECOND + steps + warm_up + scenario.seconds
 }
 
+/// How many take part in a scenario: the proxies, and behind them the floor.
+fn entrants(scenario: &Scenario, proxies: usize, floor: bool) -> usize {
+    proxies + usize::from(floor && scenario.has_floor())
+}
+
 /// Round, scenario and proxy in the order in which they are run.
-fn order(scenarios: &[Scenario], rounds: u32, proxies: usize) -> Vec<(u32, usize, usize)> {
+fn order(scenarios: &[Scenario], rounds: u32, proxies: usize, floor: bool) -> Vec<(u32, usize, usize)> {
     let mut order = Vec::new();
     for round in 1..=rounds {
         for (index, scenario) in scenarios.iter().enumerate() {
             if scenario.rounds == 0 || round <= scenario.rounds {
-                order.extend((0..proxies).map(|turn| (round, index, (turn + round as usize - 1) % proxies)));
+                let count = entrants(scenario, proxies, floor);
+                order.extend((0..count).map(|turn| (round, index, (turn + round as usize - 1) % count)));
             }
         }
     }
@@ -84,24 +94,26 @@ fn order(scenarios: &[Scenario], rounds: u32, proxies: usize) -> Vec<(u32, usize
 pub fn run(settings: &Settings, proxies: &[Proxy]) -> Outcome {
     let begin = Instant::now();
     let mut outcome = Outcome::default();
-    let order = order(&settings.scenarios, settings.rounds, proxies.len());
+    let has_floor = settings.floor.is_some();
+    let order = order(&settings.scenarios, settings.rounds, proxies.len(), has_floor);
     let total = order.iter().map(|(_, scenario, _)| estimate(&settings.scenarios[*scenario])).sum();
     let mut progress = Progress::new(total);
     let bare = measure::bytes_per_pair();
     let mut last = None;
-    for (round, number, proxy) in order {
+    for (round, number, index) in order {
         let scenario = &settings.scenarios[number];
-        let name = &proxies[proxy].name;
+        let Some(proxy) = proxies.get(index).or(settings.floor.as_ref()) else { continue };
+        let name = &proxy.name;
         // All proxies have as many rounds of a scenario.
         let begins = last.replace((round, number)) != Some((round, number));
-        let more = estimate(scenario) * proxies.len() as f64;
+        let more = estimate(scenario) * entrants(scenario, proxies.len(), has_floor) as f64;
         if begins && round > 1 && settings.time_max.is_some_and(|max| !progress.fits(more, max)) {
             progress.say(&format!("time is up: {} has no round {round} any more", scenario.name));
             outcome.cut = Some(format!("for time, everything from {} in round {round} on", scenario.name));
             break;
         }
         progress.begin(&format!("round {round} of {}: {} on {name}", settings.rounds, scenario.name));
-        let result = run_one(settings, scenario, proxy, &proxies[proxy], round, &bare, &mut outcome);
+        let result = run_one(settings, scenario, index, proxy, round, &bare, &mut outcome);
         progress.end(estimate(scenario));
         if interrupt::is_set() {
             progress.say("interrupted: what was measured so far is kept");
@@ -121,7 +133,8 @@ pub fn run(settings: &Settings, proxies: &[Proxy]) -> Outcome {
 impl Outcome {
     pub fn fault(&mut self, round: u32, scenario: &str, proxy: &str, reason: &str) {
         let (scenario, proxy, reason) = (scenario.to_owned(), proxy.to_owned(), reason.to_owned());
-        self.faults.push(Fault { round, scenario, proxy, reason });
+        let faults = if proxy == floor::NAME { &mut self.floor_faults } else { &mut self.faults };
+        faults.push(Fault { round, scenario, proxy, reason });
     }
 }
 
@@ -216,15 +229,25 @@ mod tests {
     #[test]
     fn rounds_are_interleaved_and_begin_with_another_proxy() {
         let scenarios = parse_matrix("a: idle rounds=1\nb: churn").unwrap();
-        let order = order(&scenarios, 2, 3);
+        let order = order(&scenarios, 2, 3, false);
         assert_eq!(order[..6], [(1, 0, 0), (1, 0, 1), (1, 0, 2), (1, 1, 0), (1, 1, 1), (1, 1, 2)]);
         assert_eq!(order[6..], [(2, 1, 1), (2, 1, 2), (2, 1, 0)]);
     }
 
     #[test]
+    fn the_floor_takes_its_turn_in_work_that_it_can_do() {
+        let scenarios = parse_matrix("a: echo\nb: churn\nc: http tls=true").unwrap();
+        let of = |scenario| move |(_, index, proxy): &(u32, usize, usize)| (*index == scenario).then_some(*proxy);
+        let order = order(&scenarios, 2, 2, true);
+        assert_eq!(order.iter().filter_map(of(0)).collect::<Vec<_>>(), [0, 1, 1, 0]);
+        assert_eq!(order.iter().filter_map(of(1)).collect::<Vec<_>>(), [0, 1, 2, 1, 2, 0]);
+        assert_eq!(order.iter().filter_map(of(2)).count(), 4);
+    }
+
+    #[test]
     fn quick_fits_five_minutes_for_three_proxies() {
         let scenarios = parse_matrix(crate::scenario::QUICK).unwrap();
-        let total: f64 = order(&scenarios, 3, 3).iter().map(|(_, index, _)| estimate(&scenarios[*index])).sum();
+        let total: f64 = order(&scenarios, 3, 3, true).iter().map(|(_, index, _)| estimate(&scenarios[*index])).sum();
         assert!(total < 290.0, "{total}");
     }
 

@@ -127,6 +127,11 @@ impl Scenario {
         work(self) == work(other)
     }
 
+    /// Whether a proxy that only makes the calls can do this work too: it knows neither TLS nor logs.
+    pub fn has_floor(&self) -> bool {
+        matches!(self.mode, Mode::Churn | Mode::Http | Mode::Wrk) && !self.tls && !self.log
+    }
+
     /// What a proxy needs at the least for each that is held: one for the client, and for a tunnel one for the peer.
     pub fn descriptors_each(&self) -> u64 {
         if self.mode == Mode::Kept { 1 } else { 2 }

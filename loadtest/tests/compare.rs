@@ -213,6 +213,39 @@ fn several_processes_hold_what_one_may_not() {
 }
 
 #[test]
+fn the_calls_alone_are_measured_beside_proxies_and_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let matrix = "opens: churn busy=4 seconds=1\nasked: http busy=4 bytes=1024 seconds=1\nkept: kept tunnels=300 steps=1 seconds=0.1\n";
+    let output = compare(folder, matrix, &[peer(folder)], "1").output().unwrap();
+    let run = folder.join("run");
+    let read = |name: &str| fs::read_to_string(run.join(name)).unwrap();
+    let (readings, facts, table) = (read("readings.csv"), read("run.txt"), read("table.md"));
+    // One core has no room for traffic.
+    let is_measured = readings.contains("opens,peer,cpu_us_per_open");
+    assert_eq!(
+        is_measured,
+        readings.contains("opens,bare calls,cpu_us_per_open"),
+        "{readings}\n{}",
+        text(&output.stderr)
+    );
+    assert_eq!(is_measured, readings.contains("asked,bare calls,cpu_us_per_request"), "{facts}");
+    assert!(!readings.contains("kept,bare calls"), "{readings}");
+    assert!(facts.contains("\nbare calls: accept4, recv") && !facts.contains("proxy bare calls"), "{facts}");
+    assert_eq!(
+        is_measured,
+        table.contains("### Bare calls") && table.contains("\n| figure | bare calls | of peer |\n"),
+        "{table}"
+    );
+    assert!(!read("faults.csv").contains("bare calls"));
+    assert_eq!(is_measured, read("report.html").contains("<h2>Bare calls</h2>"));
+    let command = read("proxies/bare calls/opens/command.txt");
+    assert!(command.starts_with("longhaul-loadtest floor-proxy --listen 127.0.0.1:"), "{command}");
+    let again = Command::new(PROGRAM).arg("report").arg(&run).output().unwrap();
+    assert!(again.status.success() && read("table.md") == table);
+}
+
+#[test]
 fn when_all_was_measured_the_exit_code_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let matrix = "kept: kept tunnels=300 steps=1 seconds=0.1\n";

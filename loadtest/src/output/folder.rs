@@ -7,9 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{csv, html, markdown, readme, targets};
+use super::summary::gathered;
+use super::{bare, csv, html, markdown, readme, targets};
 use crate::compare::{Curve, Outcome};
 use crate::figure::{Fault, Reading};
+use crate::floor;
 
 /// What table and report are made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +30,12 @@ const PROXY: &str = "proxy ";
 /// Begins the name of a fact that tells what was not there.
 pub const WITHOUT: &str = "without ";
 
+/// What the floor could not show, as a fact: it is no proxy, so it is no fault of the run.
+pub fn floor_lacks(faults: &[Fault]) -> Option<(String, String)> {
+    let lines = gathered(faults);
+    (!lines.is_empty()).then(|| (format!("not measured of {}", floor::NAME), lines.join("; ").replace('\n', " ")))
+}
+
 impl Run {
     pub fn new(proxies: Vec<(String, String)>, facts: Vec<(String, String)>, matrix: String, outcome: Outcome) -> Self {
         let Outcome { readings, curves, faults, .. } = outcome;
@@ -39,7 +47,7 @@ impl Run {
     }
 
     pub fn table(&self) -> String {
-        let table = markdown::table(&self.readings, &self.faults, &self.targets(), &self.names());
+        let table = markdown::table(&self.readings, &self.faults, &self.targets(), &self.bare_calls(), &self.names());
         let missing = self.facts.iter().filter_map(|(name, reason)| Some((name.strip_prefix(WITHOUT)?, reason)));
         let missing: String = missing.map(|(name, reason)| format!("- {name} was left out: {reason}\n")).collect();
         if missing.is_empty() { table } else { format!("{table}\n{missing}") }
@@ -53,6 +61,10 @@ impl Run {
 
     pub fn fact(&self, name: &str) -> &str {
         self.facts.iter().find(|(known, _)| known == name).map_or("unknown", |(_, value)| value)
+    }
+
+    pub fn bare_calls(&self) -> Vec<bare::Row> {
+        bare::rows(&self.readings, &self.names())
     }
 
     pub fn targets(&self) -> Vec<targets::Row> {

@@ -1,10 +1,12 @@
 //! The report: one page with its style and plots inside, light or dark as the reader's system is, needing no network.
 
+use super::bare;
 use super::chart::{self, Bar, Ratios, Scale, Series, bars, escape, lines};
 use super::folder::Run;
 use super::summary::{Cell, Row, Section, gathered, names, sections, values};
 use super::targets::{self, Verdict};
 use crate::figure::{Better, find, plain};
+use crate::floor;
 use crate::stats::summary::{line as straight_line, median};
 
 const STYLE: &str = include_str!("report.css");
@@ -18,6 +20,7 @@ pub fn report(run: &Run) -> String {
         format!("<h1>Proxies for WebSocket, side by side</h1><ul class=\"legend\">{versions}</ul>{}", intro(run));
     body += &overview(&sections, &names);
     body += &targets(run, &names);
+    body += &bare_calls(run, &names);
     body += &faults(run);
     for section in &sections {
         body += &self::section(run, section, &names);
@@ -93,6 +96,36 @@ fn targets(run: &Run, names: &[String]) -> String {
     format!(
         "<section><h2>Targets</h2><div class=\"wide\"><table><thead><tr><th>figure</th>{heads}<th>ratio</th><th>target</th>\
          <th></th></tr></thead><tbody>{rows}</tbody></table></div></section>"
+    )
+}
+
+/// What the calls alone cost, beside the proxies.
+fn bare_calls(run: &Run, names: &[String]) -> String {
+    let rows = run.bare_calls();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let share =
+        |share: &Option<f64>| share.map_or_else(|| "<td>-</td>".to_owned(), |share| format!("<td>×{share:.2}</td>"));
+    let row = |row: &bare::Row| {
+        format!(
+            "<tr><th>{}: {}, {}</th><td>{} <span class=\"mark\">{}–{}</span></td>{}</tr>",
+            escape(&row.scenario),
+            escape(row.figure.title),
+            row.figure.unit,
+            plain(row.median),
+            plain(row.range.0),
+            plain(row.range.1),
+            row.shares.iter().map(share).collect::<String>()
+        )
+    };
+    let rows: String = rows.iter().map(row).collect();
+    let heads: String = names.iter().map(|name| format!("<th>of {}</th>", escape(name))).collect();
+    format!(
+        "<section><h2>Bare calls</h2><p class=\"mark\">{}</p><div class=\"wide\"><table><thead><tr><th>figure</th>\
+         <th>{}</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>",
+        escape(bare::WORDS),
+        floor::NAME
     )
 }
 

@@ -1,8 +1,10 @@
 //! The table for READMEs: medians with their range, and ratios against the first proxy.
 
+use super::bare;
 use super::summary::{CHANCE_MAX, Cell, Row, Section, gathered, sections};
 use super::targets;
 use crate::figure::{Better, Fault, Reading, plain};
+use crate::floor;
 use crate::stats::ranks::least_p_value;
 
 fn cell_text(cell: Option<&Cell>, better: Better) -> String {
@@ -60,12 +62,40 @@ pub fn targets(rows: &[targets::Row], proxies: &[String]) -> String {
     head + &rows.iter().map(row).collect::<String>()
 }
 
+/// What the calls alone cost, beside the proxies.
+pub fn bare_calls(rows: &[bare::Row], proxies: &[String]) -> String {
+    let share_text = |share: &Option<f64>| share.map_or_else(|| "-".to_owned(), self::share);
+    let row = |row: &bare::Row| {
+        let shares: Vec<String> = row.shares.iter().map(share_text).collect();
+        let (scenario, figure, range) = (&row.scenario, row.figure, (plain(row.range.0), plain(row.range.1)));
+        format!(
+            "| {scenario}: {}, {} | {} ({}–{}) | {} |\n",
+            figure.title,
+            figure.unit,
+            plain(row.median),
+            range.0,
+            range.1,
+            shares.join(" | ")
+        )
+    };
+    let heads: Vec<String> = proxies.iter().map(|name| format!("of {name}")).collect();
+    let head =
+        format!("| figure | {} | {} |\n|---|---:|{}\n", floor::NAME, heads.join(" | "), "---:|".repeat(proxies.len()));
+    head + &rows.iter().map(row).collect::<String>()
+}
+
 /// A ratio with two digits that mean something.
 fn share(ratio: f64) -> String {
     if ratio < 0.095 { format!("{ratio:.3}") } else { format!("{ratio:.2}") }
 }
 
-pub fn table(readings: &[Reading], faults: &[Fault], targets: &[targets::Row], proxies: &[String]) -> String {
+pub fn table(
+    readings: &[Reading],
+    faults: &[Fault],
+    targets: &[targets::Row],
+    bare: &[bare::Row],
+    proxies: &[String],
+) -> String {
     let first = proxies.first().map_or("the first", String::as_str);
     let rounds = readings.iter().map(|reading| reading.round).max().unwrap_or(0) as usize;
     let least = least_p_value(rounds, rounds);
@@ -75,6 +105,9 @@ pub fn table(readings: &[Reading], faults: &[Fault], targets: &[targets::Row], p
     );
     if !targets.is_empty() {
         text += &format!("\n### Targets\n\n{}", self::targets(targets, proxies));
+    }
+    if !bare.is_empty() {
+        text += &format!("\n### Bare calls\n\n{}\n\n{}", bare::WORDS, bare_calls(bare, proxies));
     }
     let sections = sections(readings, proxies);
     text += &overview(&sections, proxies);
@@ -104,10 +137,26 @@ mod tests {
         };
         let readings = [reading(1, "a", 10.0), reading(2, "a", 12.0), reading(1, "b", 22.0)];
         let faults = [Fault { round: 2, scenario: "echo".into(), proxy: "b".into(), reason: "it ended".into() }];
-        let text = table(&readings, &faults, &[], &["a", "b", "c"].map(ToOwned::to_owned));
+        let text = table(&readings, &faults, &[], &[], &["a", "b", "c"].map(ToOwned::to_owned));
         assert!(text.contains("| figure | a | b | c |\n|---|---:|---:|---:|"), "{text}");
         assert!(text.contains("| CPU per echo round trip, us | 11 (10–12) | 22 → 0.50? | - |"), "{text}");
         assert!(text.contains("- b, echo, round 2: it ended"), "{text}");
+    }
+
+    #[test]
+    fn bare_calls_are_a_table_of_their_own() {
+        let figure = crate::figure::find("cpu_us_per_open").unwrap();
+        let (range, shares) = ((58.0, 64.25), vec![Some(0.754), None]);
+        let row = bare::Row { scenario: "churn".to_owned(), figure, median: 60.0, range, shares };
+        let proxies = ["a", "b"].map(ToOwned::to_owned);
+        let text = table(&[], &[], &[], &[row], &proxies);
+        assert!(text.contains("\n### Bare calls\n\nThe same work by a relay"), "{text}");
+        assert!(text.contains("\n\n| figure | bare calls | of a | of b |\n|---|---:|---:|---:|\n"), "{text}");
+        assert!(
+            text.contains("| churn: CPU per open, verified handshake and close, us | 60 (58–64.2) | 0.75 | - |\n"),
+            "{text}"
+        );
+        assert!(!table(&[], &[], &[], &[], &proxies).contains("are calls"));
     }
 
     #[test]

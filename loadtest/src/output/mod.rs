@@ -1,5 +1,6 @@
 //! What a run leaves behind: raw readings as CSV, the table, the report. Knows nothing of how anything was measured.
 
+mod bare;
 mod chart;
 pub mod csv;
 pub mod folder;

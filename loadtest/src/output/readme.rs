@@ -1,7 +1,7 @@
 //! The section "How it compares" of the repository's README, made of a run that is committed under `loadtest/runs`.
 
 use super::folder::Run;
-use super::markdown;
+use super::{bare, markdown};
 
 const LINE_BYTES_MAX: usize = 120;
 
@@ -32,6 +32,10 @@ pub fn section(run: &Run, name: &str) -> String {
         run.fact("rounds"),
     );
     text = wrapped(&text) + "\n" + &markdown::targets(&run.targets(), &run.names());
+    let bare = run.bare_calls();
+    if !bare.is_empty() {
+        text += &format!("\n{}\n{}", wrapped(bare::WORDS), markdown::bare_calls(&bare, &run.names()));
+    }
     if let Some((_, cut)) = run.facts.iter().find(|(name, _)| name == "left out") {
         text += &format!("\nLeft out: {cut}.\n");
     }

@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::floor;
+
 const NGINX: &str = include_str!("../../proxies/nginx.conf");
 const HAPROXY: &str = include_str!("../../proxies/haproxy.cfg");
 /// Where daemons are that no user's PATH names.
@@ -78,6 +80,14 @@ pub fn find(names: &[String], longhaul: Option<&Path>, files: &[PathBuf]) -> Fou
         }
     }
     found
+}
+
+/// This program in the place of a proxy, with nothing between the calls.
+pub fn floor() -> Result<Proxy, String> {
+    let program = env::current_exe().map_err(|error| error.to_string())?;
+    let arguments = ["floor-proxy", "--listen", "{{listen}}", "--peers", "{{peers}}"].map(ToOwned::to_owned).to_vec();
+    let configuration = "# None: the command names all that it knows.\n".to_owned();
+    Ok(Proxy { name: floor::NAME.to_owned(), program, arguments, configuration, version: floor::WHAT.to_owned() })
 }
 
 impl Known {

@@ -8,6 +8,6 @@ mod launch;
 mod running;
 mod template;
 
-pub use known::{Found, Proxy, find, program, version};
+pub use known::{Found, Proxy, find, floor, program, version};
 pub use launch::{Launch, arguments as launch_arguments, launch};
 pub use running::{Place, start};

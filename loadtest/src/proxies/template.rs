@@ -51,6 +51,7 @@ impl Values<'_> {
         Some(match name {
             "listen" => self.listen.to_string(),
             "port" => self.listen.port().to_string(),
+            "peers" => self.peers.join(","),
             "folder" => folder.to_string(),
             "core" => self.core.to_string(),
             "affinity" => format!("1{}", "0".repeat(self.core)),
@@ -104,7 +105,7 @@ impl Values<'_> {
             let (name, after) = after.split_once("}}").ok_or_else(|| format!("`{line}`: {{{{ without }}}}"))?;
             let value = self.value(name).ok_or_else(|| {
                 format!(
-                    "`{{{{{name}}}}}` is no name; known are listen, port, peer, \
+                    "`{{{{{name}}}}}` is no name; known are listen, port, peer, peers, \
                 index, folder, core, affinity, descriptors, connections, access_log, tls, plain, log; with TLS certificate, key, both"
                 )
             })?;
@@ -138,6 +139,7 @@ mod tests {
     fn peers_repeat_their_line() {
         let filled = values().fill("a {{listen}}\n  server s{{index}} {{peer}};\nend {{folder}}/x").unwrap();
         assert_eq!(filled, "a 127.0.0.1:9\n  server s1 127.0.0.1:1;\n  server s2 127.0.0.1:2;\nend /f/x\n");
+        assert_eq!(values().fill("to {{peers}}").unwrap(), "to 127.0.0.1:1,127.0.0.1:2\n");
     }
 
     #[test]
