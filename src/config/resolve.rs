@@ -25,6 +25,7 @@ use super::scope::Scope;
 use crate::model::{
     AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, If, LimitExcept, Limits, Location, LogCacheId,
     Matching, MediaTypes, Protocol, Proxy, ResolverId, Server, Serving, Step, Template, TlsPeerId, Tunnel,
+    VerifyClient,
 };
 
 /// All settings of one level.
@@ -242,7 +243,15 @@ fn resolve_stream_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'
     let client_head = level.client_head.clone();
     let mut root = level.location(Matching::Server, Vec::new());
     root.steps = steps;
-    let server = Server { names, name, client_head, tls: None, root: Arc::new(root), stream: Some(stream) };
+    let server = Server {
+        names,
+        name,
+        client_head,
+        tls: None,
+        verify_client: VerifyClient::Off,
+        root: Arc::new(root),
+        stream: Some(stream),
+    };
     Some(ServerOfListen { server: Arc::new(server), listens: raw.listens, written_names, span: raw.span })
 }
 
@@ -253,6 +262,7 @@ fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> 
     let children = raw.locations.into_iter().map(|raw| resolve_location(raw, &level, scope)).collect();
     let client_head = level.client_head.clone();
     let tls = tls::of_virtual_server(&level.tls, scope);
+    let verify_client = level.tls.verify_client();
     let mut root = level.location(Matching::Server, children);
     root.steps = steps;
     if raw.level.stub_status {
@@ -265,7 +275,7 @@ fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> 
     if listens.is_empty() {
         listens.push(server::default_listen(raw.span, scope.env.is_privileged));
     }
-    let server = Server { names, name, client_head, tls, root: Arc::new(root), stream: None };
+    let server = Server { names, name, client_head, tls, verify_client, root: Arc::new(root), stream: None };
     ServerOfListen { server: Arc::new(server), listens, written_names, span: raw.span }
 }
 

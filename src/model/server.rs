@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Location, Pattern, Stream, TlsServerId};
+use super::{Location, Pattern, Stream, TlsServerId, VerifyClient};
 
 /// One virtual server.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Server {
     pub client_head: ClientHead,
     /// What it proves to clients that name it; `None` leaves that to the default server.
     pub tls: Option<TlsServerId>,
+    /// `ssl_verify_client`, with or without a certificate of its own.
+    pub verify_client: VerifyClient,
     /// The server level; its children are the locations.
     pub root: Arc<Location>,
     /// What a `server` of `stream` does with a connection; `None` in `http`. There the root has no children, and of its

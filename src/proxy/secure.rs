@@ -11,13 +11,12 @@ use super::client::Client;
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
 use super::parked::{self, Waited};
-use super::security::{ClientTls, Security};
+use super::security::{Chosen, ClientTls, Security};
 use crate::limits::TLS_HELLO_BYTES_USUAL;
 use crate::model::{LogLevel, Scheme, VerifyClient};
 use crate::net::stream::Stream;
 use crate::net::timer::within;
 use crate::observe::outcome::ConnectionEnd;
-use crate::route;
 use crate::sys::errno::Errno;
 use crate::tls::{self, Broken, Greeting, Hello, Link};
 use crate::transport::{Purpose, Secured, TlsState, Transport};
@@ -93,8 +92,8 @@ async fn shake_hands(shard: &Shard, mut client: Client, raw: &mut Vec<u8>) -> io
         client.security = Security::Misplaced;
         return Ok(client);
     };
-    let (server, tls) = chosen(shard, &client, &hello)?;
-    let Some(config) = &tls.config else {
+    let chosen = chosen(shard, &client, &hello)?;
+    let Some(config) = &chosen.tls.config else {
         // Whoever does not take it sees the end of the connection.
         let _ = client.stream.write_now(UNRECOGNIZED_NAME);
         return Err(refused("the server refuses all handshakes"));
@@ -106,7 +105,7 @@ async fn shake_hands(shard: &Shard, mut client: Client, raw: &mut Vec<u8>) -> io
     };
     let secured = Secured::new(stream, Box::new(TlsState::new(link)));
     secured.shake_hands(std::mem::take(raw)).await?;
-    let known = ClientTls::new(server, tls, hello);
+    let known = ClientTls::new(chosen, hello);
     Ok(client.with(Transport::Tls(Box::new(secured)), Security::Tls(Box::new(known))))
 }
 
@@ -140,19 +139,20 @@ async fn greeted(stream: &Transport, raw: &mut Vec<u8>) -> io::Result<Option<Hel
     }
 }
 
-type Chosen = (Arc<route::Server>, Arc<tls::Server>);
-
 /// The virtual server for a name, and what it proves: its own certificate, or that of the default server.
 fn chosen(shard: &Shard, client: &Client, hello: &Hello) -> io::Result<Chosen> {
     let router = shard.router(client.listener);
-    let found = match &hello.server_name {
-        Some(name) => router.server(Some(name.as_bytes())).map_err(|error| refused(&error.to_string()))?.server,
-        None => router.default_server(),
+    let name = hello.server_name.as_deref().map(|name| name.strip_suffix('.').unwrap_or(name));
+    let named = match name {
+        Some(name) => router.named(name.as_bytes()).map_err(|error| refused(&error.to_string()))?,
+        None => None,
     };
+    let name = name.filter(|_| named.is_some()).map(Into::into);
+    let server = Arc::clone(named.map_or_else(|| router.default_server(), |named| named.server));
     let default = shard.default_server(client.listener);
-    let tls = found.tls.or(default.tls).and_then(|id| shard.tls.server(id));
-    let tls = tls.ok_or_else(|| refused("no certificate"))?;
-    Ok((Arc::clone(found), Arc::clone(tls)))
+    let tls = server.tls.or(default.tls).and_then(|id| shard.tls.server(id));
+    let tls = Arc::clone(tls.ok_or_else(|| refused("no certificate"))?);
+    Ok(Chosen { server, name, tls })
 }
 
 impl Exchange<'_> {
@@ -172,15 +172,18 @@ impl Exchange<'_> {
             }
             Security::Tls(known) => known,
         };
-        let own = self.server.tls.and_then(|id| self.shard.tls.server(id)).unwrap_or(&known.tls);
-        let wanted = own.verify_client;
-        let is_other_name = match (&known.hello.server_name, &self.host) {
+        let wanted = self.server.verify_client;
+        let is_other = match (&known.name, &self.host) {
             (Some(name), Some(host)) => *host.name != *name.as_bytes(),
             (Some(_), None) => true,
-            (None, _) => known.tls.verify_client != VerifyClient::Off && !Arc::ptr_eq(own, &known.tls),
+            // A server without a certificate has nobody of its own to vouch for clients.
+            (None, _) => {
+                let own = self.server.tls.and_then(|id| self.shard.tls.server(id));
+                known.tls.verify_client != VerifyClient::Off && own.is_some_and(|own| !Arc::ptr_eq(own, &known.tls))
+            }
         };
         // What one server wants proved is not proved to another.
-        if is_other_name && wanted != VerifyClient::Off {
+        if is_other && wanted != VerifyClient::Off {
             let words = "client attempted to request the server name different from the one that was negotiated";
             return Err(self.failure(Cause::Refused(421, words)));
         }
@@ -193,7 +196,7 @@ impl Exchange<'_> {
             .unwrap_or((Ok(()), false));
         match judged {
             Err(distrust) if !(wanted == VerifyClient::OptionalNoCa && distrust.is_unknown) => {
-                let words = format!("client SSL certificate verify error: {}", distrust.words);
+                let words = format!("client SSL certificate verify error: ({}:{})", distrust.number, distrust.words);
                 Err(self.failure(Cause::Denied { status: 495, level: LogLevel::Info, words }))
             }
             _ if wanted == VerifyClient::On && !is_shown => {

@@ -7,10 +7,19 @@ use crate::route;
 use crate::tls::certificate::hex;
 use crate::tls::{self, Hello, Link};
 
+/// What a handshake is made with.
+pub struct Chosen {
+    pub server: Arc<route::Server>,
+    pub name: Option<Box<str>>,
+    pub tls: Arc<tls::Server>,
+}
+
 /// What is known of a client's TLS besides what the connection itself knows.
 pub struct ClientTls {
     /// The virtual server that the handshake was made with.
     pub server: Arc<route::Server>,
+    /// The name by which it was chosen, as that of a host; `None` if the client named none, or one that no server has.
+    pub name: Option<Box<str>>,
     pub tls: Arc<tls::Server>,
     pub hello: Hello,
     /// `$ssl_session_id`.
@@ -21,8 +30,9 @@ pub struct ClientTls {
 
 impl ClientTls {
     #[must_use]
-    pub fn new(server: Arc<route::Server>, tls: Arc<tls::Server>, hello: Hello) -> Self {
-        Self { server, tls, hello, id: OnceCell::new(), judged: OnceCell::new() }
+    pub fn new(chosen: Chosen, hello: Hello) -> Self {
+        let Chosen { server, name, tls } = chosen;
+        Self { server, name, tls, hello, id: OnceCell::new(), judged: OnceCell::new() }
     }
 
     /// A name of the connection's own, as long as the one that OpenSSL gives: what names a session here is inside the

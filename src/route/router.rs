@@ -175,19 +175,31 @@ impl Router {
     /// # Errors
     /// See [`MatchError`]; to be answered 500.
     pub fn server(&self, host: Option<&[u8]>) -> Result<ServerMatch<'_>, MatchError> {
-        let host = host.unwrap_or_default();
+        let default = || ServerMatch { server: self.default_server(), captures: None };
+        Ok(self.named(host.unwrap_or_default())?.unwrap_or_else(default))
+    }
+
+    /// The server that has that name; `None` where none has, and for the only server of a listener, which as in nginx is
+    /// chosen by nothing.
+    ///
+    /// # Errors
+    /// See [`MatchError`].
+    pub fn named(&self, host: &[u8]) -> Result<Option<ServerMatch<'_>>, MatchError> {
+        if self.servers.len() == 1 && self.expressions.is_empty() {
+            return Ok(None);
+        }
         if let Some(&number) = names::lookup(&self.exact, &self.suffixes, &self.prefixes, host) {
-            return Ok(ServerMatch { server: &self.servers[number], captures: None });
+            return Ok(Some(ServerMatch { server: &self.servers[number], captures: None }));
         }
         if !host.is_empty() {
             for &(number, at) in &self.expressions {
                 let Some(pattern) = self.expression(number, at) else { continue };
                 if let Some(captures) = captures::find(pattern, host)? {
-                    return Ok(ServerMatch { server: &self.servers[number], captures: Some(captures) });
+                    return Ok(Some(ServerMatch { server: &self.servers[number], captures: Some(captures) }));
                 }
             }
         }
-        Ok(ServerMatch { server: self.default_server(), captures: None })
+        Ok(None)
     }
 
     fn expression(&self, server: usize, name: usize) -> Option<&Pattern> {

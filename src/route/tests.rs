@@ -91,6 +91,7 @@ fn model_server(name: &str, names: Vec<ServerName>, locations: Vec<Arc<Location>
         name: name.into(),
         client_head: ClientHead::default(),
         tls: None,
+        verify_client: crate::model::VerifyClient::Off,
         root: place(Matching::Server, Content::Files, locations),
     })
 }

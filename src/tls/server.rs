@@ -95,7 +95,7 @@ impl Server {
         }
         judged.map_err(|error| {
             let (number, words) = distrust::words(&error, first);
-            Distrust { is_unknown: UNKNOWN.contains(&number), words }
+            Distrust { is_unknown: UNKNOWN.contains(&number), number, words }
         })
     }
 }
@@ -126,6 +126,7 @@ pub struct Distrust {
     /// Nobody known vouches for it, which may be somebody else's to check.
     pub is_unknown: bool,
     /// OpenSSL's.
+    pub number: u32,
     pub words: String,
 }
 

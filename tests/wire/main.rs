@@ -62,6 +62,7 @@ mod targets;
 mod timeouts;
 mod tls;
 mod tls_handshakes;
+mod tls_names;
 mod tls_peers;
 mod tls_tunnels;
 mod tunnel;

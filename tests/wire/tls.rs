@@ -206,7 +206,7 @@ fn clients_are_asked_for_certificates() {
     assert!(
         longhaul
             .file("error.log")
-            .contains("client SSL certificate verify error: unable to get local issuer certificate")
+            .contains("client SSL certificate verify error: (20:unable to get local issuer certificate)")
     );
     longhaul.stop();
 }

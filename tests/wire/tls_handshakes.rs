@@ -174,7 +174,7 @@ fn a_silent_client_is_closed_after_client_header_timeout() {
 }
 
 /// OpenSSL's own client. Where it is missing the test says that it is skipped, and fails if it may not be.
-fn openssl(address: &str, arguments: &[&str]) -> Option<Child> {
+pub fn openssl(address: &str, arguments: &[&str]) -> Option<Child> {
     let started = Command::new("openssl")
         .args(["s_client", "-connect", address])
         .args(arguments)
@@ -193,19 +193,25 @@ fn openssl(address: &str, arguments: &[&str]) -> Option<Child> {
     }
 }
 
+/// What it is answered, up to the end of the connection.
+pub fn answer_of(mut openssl: Child, request: &str) -> String {
+    let mut input = openssl.stdin.take().expect("a pipe");
+    input.write_all(&head(request)).expect("it takes them");
+    let mut answer = String::new();
+    openssl.stdout.take().expect("a pipe").read_to_string(&mut answer).expect("text");
+    drop(input);
+    openssl.wait().expect("our child");
+    answer
+}
+
 #[test]
 fn the_openssl_client_is_served_and_may_not_renegotiate() {
     let (longhaul, client) = start(Setup::new(), BODY);
     let address = longhaul.setup().address("listen").to_string();
     for version in ["-tls1_2", "-tls1_3"] {
         let arguments = ["-servername", "localhost", version, "-quiet", "-no_ign_eof"];
-        let Some(mut openssl) = openssl(&address, &arguments) else { return };
-        let mut input = openssl.stdin.take().expect("a pipe");
-        input.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("it takes them");
-        let mut answer = String::new();
-        openssl.stdout.take().expect("a pipe").read_to_string(&mut answer).expect("text");
-        drop(input);
-        openssl.wait().expect("our child");
+        let Some(openssl) = openssl(&address, &arguments) else { return };
+        let answer = answer_of(openssl, "GET / HTTP/1.0\nHost: localhost");
         assert!(answer.ends_with("hello"), "{version}: {answer}");
     }
     let Some(mut openssl) = openssl(&address, &["-tls1_2"]) else { return };

@@ -252,6 +252,11 @@ impl TlsParts {
         };
         Self { settings: Arc::new(settings), certificates: Arc::default(), keys: Arc::default() }
     }
+
+    #[must_use]
+    pub fn verify_client(&self) -> VerifyClient {
+        self.settings.verify_client
+    }
 }
 
 /// A level's settings over those around it.
