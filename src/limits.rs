@@ -398,6 +398,9 @@ pub const TLS_HELLO_BYTES_MAX: usize = 72 << 10;
 /// Buffers for ciphertext that a shard keeps are no larger than this.
 pub const TLS_SCRATCH_BYTES_MAX: usize = 128 << 10;
 
+/// Certificates between one that is shown and one that may vouch for it: rustls follows no longer chain.
+pub const TLS_CHAIN_BETWEEN_MAX: usize = 6;
+
 /// Names of peers whose last handshake is kept to shorten the next.
 pub const TLS_PEER_NAME_COUNT_MAX: usize = 256;
 

@@ -70,6 +70,8 @@ pub struct TlsServer {
     /// `ssl_trusted_certificate`: who may as well, unnamed.
     pub trusted_certificate: Option<PathBuf>,
     pub crl: Option<PathBuf>,
+    /// `ssl_verify_depth`.
+    pub verify_depth: usize,
     /// `ssl_session_tickets`.
     pub session_tickets: bool,
     /// `ssl_session_ticket_key`: the first seals, all open.
@@ -107,6 +109,8 @@ pub struct TlsPeer {
     pub verify: bool,
     pub trusted_certificate: Option<PathBuf>,
     pub crl: Option<PathBuf>,
+    /// `proxy_ssl_verify_depth`.
+    pub verify_depth: usize,
     /// `proxy_ssl_session_reuse`.
     pub session_reuse: bool,
     /// `proxy_ssl_server_name`: peers are told which name is wanted.

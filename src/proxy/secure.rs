@@ -195,8 +195,8 @@ impl Exchange<'_> {
             .look(|link| (known.judged(link).clone(), link.state().peer_certificates().is_some()))
             .unwrap_or((Ok(()), false));
         match judged {
-            Err(distrust) if !(wanted == VerifyClient::OptionalNoCa && distrust.is_unknown) => {
-                let words = format!("client SSL certificate verify error: ({}:{})", distrust.number, distrust.words);
+            Err(distrust) if !(wanted == VerifyClient::OptionalNoCa && distrust.is_unknown()) => {
+                let words = format!("client SSL certificate verify error: {distrust}");
                 Err(self.failure(Cause::Denied { status: 495, level: LogLevel::Info, words }))
             }
             _ if wanted == VerifyClient::On && !is_shown => {

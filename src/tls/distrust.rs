@@ -1,13 +1,56 @@
 //! Why a certificate is not trusted, in OpenSSL's numbers and words, which logs and variables of nginx show.
 
+use std::fmt;
+
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, Error};
 
 use super::certificate::Certificate;
 
-/// The number and the words of an error.
+/// Why a certificate is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distrust {
+    pub number: u32,
+    pub words: String,
+}
+
+/// What nobody known vouches for: a certificate or a chain that ends in itself, or nowhere.
+const UNKNOWN: [u32; 4] = [18, 19, 20, 21];
+const NAME_MISMATCH: u32 = 62;
+
+impl Distrust {
+    /// There are more certificates between than are allowed.
+    pub fn too_long() -> Self {
+        Self { number: 22, words: "certificate chain too long".to_owned() }
+    }
+
+    /// Nobody known vouches for it, which may be somebody else's to check.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        UNKNOWN.contains(&self.number)
+    }
+
+    /// It is somebody's, but not of that name.
+    pub fn is_of_other_name(&self) -> bool {
+        self.number == NAME_MISMATCH
+    }
+}
+
+/// As logs show it.
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}:{})", self.number, self.words)
+    }
+}
+
+/// What an error says of a certificate.
 #[must_use]
-pub fn words(error: &Error, certificate: &CertificateDer<'_>) -> (u32, String) {
+pub fn of(error: &Error, certificate: &CertificateDer<'_>) -> Distrust {
+    let (number, words) = words(error, certificate);
+    Distrust { number, words }
+}
+
+fn words(error: &Error, certificate: &CertificateDer<'_>) -> (u32, String) {
     let Error::InvalidCertificate(error) = error else { return (1, error.to_string()) };
     let (number, text) = match error {
         CertificateError::UnknownIssuer => {
@@ -28,7 +71,7 @@ pub fn words(error: &Error, certificate: &CertificateDer<'_>) -> (u32, String) {
         }
         CertificateError::BadSignature => (7, "certificate signature failure"),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            (62, "hostname mismatch")
+            (NAME_MISMATCH, "hostname mismatch")
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             (26, "unsupported certificate purpose")

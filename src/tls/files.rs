@@ -1,8 +1,8 @@
 //! Files in PEM, as the configuration names them, and what is wrong with them in nginx's words.
 
+use std::io;
 use std::path::Path;
 
-use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -62,15 +62,20 @@ pub fn certificates(path: &Path, what: &str, place: &str) -> Result<Vec<Certific
 /// Those who may vouch for others.
 ///
 /// # Errors
-/// As [`certificates`], or one of them is none that can.
-pub fn roots(path: &Path) -> Result<RootCertStore, Unusable> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path, "cannot load certificate", "")? {
-        roots.add(certificate).map_err(|error| {
-            Unusable(format!("cannot load certificate \"{}\": {error}: it has to be X.509 version 3", path.display()))
-        })?;
+/// As [`certificates`].
+pub fn issuers(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let text = std::fs::read(path).map_err(|error| no_issuer(path, &unread(&error)))?;
+    let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(no_issuer(path, "no certificate found: it has to be in PEM")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(no_issuer(path, &error.to_string())),
     }
-    Ok(roots)
+}
+
+/// A file does not hold those who may vouch for others.
+pub fn no_issuer(path: &Path, why: &str) -> Unusable {
+    Unusable(format!("SSL_CTX_load_verify_locations(\"{}\") failed ({why})", path.display()))
 }
 
 /// Lists of certificates that were called back.
@@ -78,8 +83,8 @@ pub fn roots(path: &Path) -> Result<RootCertStore, Unusable> {
 /// # Errors
 /// There are none, or one is broken.
 pub fn called_back(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Unusable> {
-    let text = read(path, "cannot load CRL", "")?;
     let broken = |why: String| Unusable(format!("X509_LOOKUP_load_file(\"{}\") failed ({why})", path.display()));
+    let text = std::fs::read(path).map_err(|error| broken(unread(&error)))?;
     let found: Result<Vec<_>, pem::Error> = CertificateRevocationListDer::pem_slice_iter(&text).collect();
     match found {
         Ok(found) if found.is_empty() => Err(broken("no CRL found: it has to be in PEM".to_owned())),
@@ -113,8 +118,12 @@ fn key(path: &Path, place: &str, passwords: Option<&Path>) -> Result<PrivateKeyD
 fn read(path: &Path, what: &str, place: &str) -> Result<Vec<u8>, Unusable> {
     std::fs::read(path).map_err(|error| {
         let (path, error) = (path.display(), Errno(&error));
-        Unusable(format!(
-            "{what} \"{path}\": BIO_new_file() failed ({error}){place}: check the path, and that this user may read it"
-        ))
+        Unusable(format!("{what} \"{path}\": BIO_new_file() failed ({error}){place}: {READABLE}"))
     })
+}
+
+const READABLE: &str = "check the path, and that this user may read it";
+
+fn unread(error: &io::Error) -> String {
+    format!("{}: {READABLE}", Errno(error))
 }

@@ -14,16 +14,18 @@ mod peer;
 mod provider;
 mod server;
 mod tickets;
+mod trust;
 
 use std::sync::Arc;
 
+pub use distrust::Distrust;
 pub use files::Unusable;
 pub use hello::{Greeting, Hello, begins_handshake};
 pub use link::{Broken, Link, Taken};
 pub use peer::{Peer, distrusted, name_of};
 pub use rustls::HandshakeKind;
 pub use rustls::pki_types::ServerName;
-pub use server::{Distrust, Server};
+pub use server::Server;
 
 use crate::model::{Serving, TlsPeerId, TlsServerId};
 

@@ -14,7 +14,8 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Signa
 use super::certificate::Certificate;
 use super::files::{self, Unusable};
 use super::link::Broken;
-use super::server::{check_signature, is_good_at};
+use super::server::check_signature;
+use super::trust::{Issuers, Trust, Trusted};
 use super::{distrust, provider};
 use crate::limits::TLS_PEER_NAME_COUNT_MAX;
 use crate::model::TlsPeer;
@@ -36,18 +37,14 @@ impl Peer {
         let provider = provider::of(&settings.terms);
         let verifier: Arc<dyn ServerCertVerifier> = match &settings.trusted_certificate {
             Some(path) if settings.verify => {
-                let roots = files::roots(path)?;
-                let trusted = files::certificates(path, "cannot load certificate", "")?;
-                let mut checks = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-                if let Some(path) = &settings.crl {
-                    checks = checks.with_crls(files::called_back(path)?);
-                }
+                let mut issuers = Issuers::new(settings.verify_depth);
+                issuers.add(Some(path))?;
+                issuers.call_back(settings.crl.as_deref())?;
+                let Issuers { roots, called_back, trust } = issuers;
+                let checks = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
                 let unusable = |error| Unusable(format!("certificates of peers cannot be checked: {error}"));
-                Arc::new(Checking {
-                    checks: checks.build().map_err(unusable)?,
-                    provider: Arc::clone(&provider),
-                    trusted,
-                })
+                let checks = checks.with_crls(called_back).build().map_err(unusable)?;
+                Arc::new(Checking { checks, provider: Arc::clone(&provider), trust })
             }
             Some(_) | None => Arc::new(Unchecked(Arc::clone(&provider))),
         };
@@ -81,8 +78,8 @@ pub fn distrusted(broken: &Broken, name: &str) -> Option<String> {
         }
         CertificateError::Other(told) => format!("upstream SSL certificate verify error: {told}"),
         _ => {
-            let (number, words) = distrust::words(&broken.0, &CertificateDer::from(Vec::new()));
-            format!("upstream SSL certificate verify error: ({number}:{words})")
+            let distrust = distrust::of(&broken.0, &CertificateDer::from(Vec::new()));
+            format!("upstream SSL certificate verify error: {distrust}")
         }
     })
 }
@@ -149,21 +146,12 @@ impl ServerCertVerifier for Unchecked {
 struct Checking {
     checks: Arc<WebPkiServerVerifier>,
     provider: Arc<CryptoProvider>,
-    /// Those of the file: a peer may show one of them itself.
-    trusted: Vec<CertificateDer<'static>>,
+    trust: Trust,
 }
 
 impl fmt::Debug for Checking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Checking")
-    }
-}
-
-impl Checking {
-    /// A certificate that signs itself and may sign others is what `openssl req -x509` makes, and OpenSSL takes it from a
-    /// peer if it is in the file. rustls takes no such certificate from a peer at all.
-    fn is_trusted_itself(&self, shown: &CertificateDer<'_>, now: UnixTime) -> bool {
-        self.trusted.iter().any(|trusted| trusted == shown) && is_good_at(shown, now.as_secs())
     }
 }
 
@@ -188,27 +176,20 @@ impl ServerCertVerifier for Checking {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let error = match self.checks.verify_server_cert(shown, others, name, ocsp, now) {
-            Ok(verified) => return Ok(verified),
-            Err(error) => error,
-        };
-        if matches!(error, Error::InvalidCertificate(CertificateError::Other(_))) && self.is_trusted_itself(shown, now)
-        {
-            check_name(shown, name)?;
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(match &error {
-            Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            ) => error,
-            Error::InvalidCertificate(_) => {
-                // The words need the certificate, which nobody has later.
-                let (number, words) = distrust::words(&error, shown);
-                let told = rustls::OtherError(Arc::new(Told(format!("({number}:{words})"))));
-                Error::InvalidCertificate(CertificateError::Other(told))
+        let check = |between: &[CertificateDer<'_>]| self.checks.verify_server_cert(shown, between, name, ocsp, now);
+        match self.trust.judge(shown, others, now, check) {
+            Ok(Trusted::Vouched) => {}
+            Ok(Trusted::Itself) => check_name(shown, name)?,
+            Err(distrust) if distrust.is_of_other_name() => {
+                return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
             }
-            _ => error,
-        })
+            Err(distrust) => {
+                // The words need the certificate, which nobody has later.
+                let told = rustls::OtherError(Arc::new(Told(distrust.to_string())));
+                return Err(Error::InvalidCertificate(CertificateError::Other(told)));
+            }
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

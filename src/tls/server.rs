@@ -13,14 +13,14 @@ use rustls::server::{
     ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
 };
 use rustls::sign::CertifiedKey;
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 
 use super::certificate::Certificate;
+use super::distrust::{self, Distrust};
 use super::files::{self, Unusable};
+use super::provider;
 use super::tickets::Tickets;
-use super::{distrust, provider};
+use super::trust::{Issuers, Trust};
 use crate::model::{TlsServer, VerifyClient};
 
 /// Behind the plain bytes of a record: type, tag and header, by which rustls counts a record's length.
@@ -32,9 +32,8 @@ pub struct Server {
     /// `None` where all handshakes are refused.
     pub config: Option<Arc<ServerConfig>>,
     pub verify_client: VerifyClient,
-    clients: Option<Arc<dyn ClientCertVerifier>>,
-    /// Those of the files: a client may show one of them itself.
-    trusted: Vec<CertificateDer<'static>>,
+    /// Who vouches for clients; `None` where nobody is asked, or nobody does.
+    clients: Option<Clients>,
 }
 
 impl Server {
@@ -45,7 +44,7 @@ impl Server {
     pub fn load(settings: &TlsServer) -> Result<Self, Unusable> {
         let verify_client = settings.verify_client;
         if settings.reject_handshake {
-            return Ok(Self { config: None, verify_client, clients: None, trusted: Vec::new() });
+            return Ok(Self { config: None, verify_client, clients: None });
         }
         let provider = provider::of(&settings.terms);
         let passwords = settings.password_file.as_deref();
@@ -76,7 +75,7 @@ impl Server {
         } else if settings.session_count_max == 0 {
             config.send_tls13_tickets = 0;
         }
-        Ok(Self { config: Some(Arc::new(config)), verify_client, clients, trusted: trusted(settings)? })
+        Ok(Self { config: Some(Arc::new(config)), verify_client, clients })
     }
 
     /// Checks who vouches for a client.
@@ -85,74 +84,42 @@ impl Server {
     /// Why it is not to be trusted.
     pub fn judge(&self, chain: &[CertificateDer<'_>]) -> Result<(), Distrust> {
         let Some((first, rest)) = chain.split_first() else { return Ok(()) };
-        let judged = match &self.clients {
-            Some(clients) => clients.verify_client_cert(first, rest, UnixTime::now()).map(drop),
-            None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+        let Some(Clients { trust, checks }) = &self.clients else {
+            return Err(distrust::of(&Error::InvalidCertificate(CertificateError::UnknownIssuer), first));
         };
-        let now = UnixTime::now().as_secs();
-        if judged.is_err() && self.trusted.iter().any(|known| known == first) && is_good_at(first, now) {
-            return Ok(());
-        }
-        judged.map_err(|error| {
-            let (number, words) = distrust::words(&error, first);
-            Distrust { is_unknown: UNKNOWN.contains(&number), number, words }
-        })
+        let now = UnixTime::now();
+        trust.judge(first, rest, now, |between| checks.verify_client_cert(first, between, now)).map(drop)
     }
 }
 
-/// Whether the time is between those of a certificate.
-#[must_use]
-pub fn is_good_at(certificate: &CertificateDer<'_>, seconds: u64) -> bool {
-    let now = i64::try_from(seconds).unwrap_or(i64::MAX);
-    Certificate::read(certificate).is_some_and(|known| {
-        known.not_before.seconds().is_some_and(|begin| begin <= now)
-            && known.not_after.seconds().is_some_and(|end| now <= end)
-    })
+/// Who vouches for clients.
+#[derive(Debug)]
+struct Clients {
+    trust: Trust,
+    checks: Arc<dyn ClientCertVerifier>,
 }
-
-/// The certificates of those who may vouch for clients. OpenSSL takes one of them from a client as well.
-fn trusted(settings: &TlsServer) -> Result<Vec<CertificateDer<'static>>, Unusable> {
-    let files = [&settings.client_certificate, &settings.trusted_certificate].into_iter().flatten();
-    let read = files.map(|path| files::certificates(path, "cannot load certificate", ""));
-    Ok(read.collect::<Result<Vec<_>, _>>()?.concat())
-}
-
-/// What nobody known vouches for, by OpenSSL's numbers: a certificate or a chain that ends in itself, or nowhere.
-const UNKNOWN: [u32; 4] = [18, 19, 20, 21];
-
-/// Why a client's certificate is not accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Distrust {
-    /// Nobody known vouches for it, which may be somebody else's to check.
-    pub is_unknown: bool,
-    /// OpenSSL's.
-    pub number: u32,
-    pub words: String,
-}
-
-type Clients = (Option<Arc<dyn ClientCertVerifier>>, Vec<DistinguishedName>);
 
 /// Who vouches for clients, and the names that they are told.
-fn clients(settings: &TlsServer, provider: &Arc<CryptoProvider>) -> Result<Clients, Unusable> {
-    if settings.verify_client == VerifyClient::Off {
-        return Ok((None, Vec::new()));
+fn clients(
+    settings: &TlsServer,
+    provider: &Arc<CryptoProvider>,
+) -> Result<(Option<Clients>, Vec<DistinguishedName>), Unusable> {
+    let mut issuers = Issuers::new(settings.verify_depth);
+    // As in nginx the other files are read in any case.
+    if settings.verify_client != VerifyClient::Off {
+        issuers.add(settings.client_certificate.as_deref())?;
     }
-    let named =
-        settings.client_certificate.as_deref().map(files::roots).transpose()?.unwrap_or_else(RootCertStore::empty);
-    let trusted = settings.trusted_certificate.as_deref().map(files::roots).transpose()?;
-    let subjects = named.subjects();
-    let mut roots = named;
-    roots.extend(trusted.into_iter().flat_map(|trusted| trusted.roots));
-    if roots.is_empty() {
-        return Ok((None, subjects));
+    let named = issuers.roots.subjects();
+    issuers.add(settings.trusted_certificate.as_deref())?;
+    issuers.call_back(settings.crl.as_deref())?;
+    let Issuers { roots, called_back, trust } = issuers;
+    if settings.verify_client == VerifyClient::Off || roots.is_empty() {
+        return Ok((None, named));
     }
-    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    if let Some(path) = &settings.crl {
-        verifier = verifier.with_crls(files::called_back(path)?);
-    }
-    let verifier =
-        verifier.build().map_err(|error| Unusable(format!("certificates of clients cannot be checked: {error}")))?;
-    Ok((Some(verifier), subjects))
+    let checks = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let checks = checks.with_crls(called_back).build();
+    let checks = checks.map_err(|error| Unusable(format!("certificates of clients cannot be checked: {error}")))?;
+    Ok((Some(Clients { trust, checks }), named))
 }
 
 /// The certificates of a server: the first whose key a client can check.

@@ -58,6 +58,23 @@ impl Issuer {
         self.0.pem()
     }
 
+    /// Somebody whom this one vouches for.
+    pub fn below(&self, name: &str) -> Self {
+        let mut params = params(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::signed_by(params, key, &self.0).expect("a certificate"))
+    }
+
+    /// What two vouch for who stand between it and this one, with their certificates.
+    pub fn issue_far_below(&self, name: &str) -> Identity {
+        let first = self.below("first");
+        let second = first.below("second");
+        let mut identity = second.issue(name);
+        identity.certificate += &(second.certificate() + &first.certificate());
+        identity
+    }
+
     pub fn issue(&self, name: &str) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let certificate = params(name).signed_by(&key, &self.0).expect("a certificate");

@@ -298,6 +298,32 @@ fn two_servers_with_one_file_of_ticket_keys_take_each_other_s_tickets() {
 }
 
 #[test]
+fn a_client_s_chain_is_no_longer_than_the_server_says() {
+    let known = Issuer::new("known");
+    let far = known.issue_far_below("far");
+    for (depth, expected) in [
+        ("", "FAILED:certificate chain too long"),
+        ("ssl_verify_depth 2;", "SUCCESS"),
+        ("ssl_verify_depth 10;", "SUCCESS"),
+    ] {
+        let (setup, own) = with_certificate(Setup::new().file("ca.crt", known.certificate()), "localhost");
+        let longhaul = setup.start(&server(&format!(
+            "ssl_client_certificate ca.crt; ssl_verify_client optional; {depth} error_page 495 =200 /bad; \
+             location / {{ return 200 \"$ssl_client_verify\"; }}"
+        )));
+        let client = Client::identified(&own.certificate, "localhost", &far);
+        let mut socket = client.connect(longhaul.setup().address("listen"));
+        socket.send(head("GET / HTTP/1.1\nHost: localhost\nConnection: close"));
+        let answer = String::from_utf8_lossy(&socket.read_to_end()).into_owned();
+        assert!(answer.ends_with(expected), "{depth}: {answer}");
+        if depth.is_empty() {
+            longhaul.wait_for_log("client SSL certificate verify error: (22:certificate chain too long)");
+        }
+        longhaul.stop();
+    }
+}
+
+#[test]
 fn a_certificate_of_the_file_itself_is_taken_from_a_client() {
     let friend = Identity::of("friend");
     let setup = Setup::new().file("friends.crt", &friend.certificate);

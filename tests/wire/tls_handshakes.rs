@@ -263,6 +263,17 @@ fn certificates_that_cannot_be_used_are_told_at_the_start() {
         let told = refusal(&setup, &with(certificate, key));
         assert!(told.contains(words) && told.contains(place), "{words}\n{told}");
     }
+    let one = "server { listen %listen% ssl; ssl_certificate one.crt; ssl_certificate_key one.key; ";
+    for (lines, words) in [
+        ("ssl_verify_client on; ssl_client_certificate none", "none\") failed (2: No such file or directory: check"),
+        ("ssl_verify_client on; ssl_client_certificate empty", "empty\") failed (no certificate found"),
+        ("ssl_trusted_certificate none", "[emerg] SSL_CTX_load_verify_locations(\""),
+        ("ssl_crl none", "[emerg] X509_LOOKUP_load_file(\""),
+        ("ssl_verify_depth x", "[emerg] \"ssl_verify_depth\" directive invalid number in "),
+    ] {
+        let told = refusal(&setup, &format!("{one} {lines}; }}"));
+        assert!(told.contains(words), "{lines}: {told}");
+    }
     let told = refusal(&setup, &format!("ssl_password_file passwords; {}", with("one.crt", "locked.key")));
     assert!(told.contains("locked.key\": bad decrypt: no line of the password file opens it"), "{told}");
     let told = refusal(&setup, "server { listen %listen% ssl; }");

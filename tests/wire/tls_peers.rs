@@ -76,6 +76,21 @@ fn a_peer_has_to_be_who_it_says() {
 }
 
 #[test]
+fn a_peer_s_chain_is_no_longer_than_the_location_says() {
+    let issuer = Issuer::new("issuer");
+    let (peer, _names) = peer(&issuer.issue_far_below("peer.example"), 2);
+    let longhaul = Setup::new().peer(&peer).file("ca.crt", issuer.certificate()).start(
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.crt; proxy_ssl_name peer.example;
+         server { listen %listen%; location / { proxy_pass https://%peer%; } \
+           location /far { proxy_pass https://%peer%; proxy_ssl_verify_depth 2; } }",
+    );
+    assert!(longhaul.get("/").starts_with("HTTP/1.1 502 "));
+    longhaul.wait_for_log("upstream SSL certificate verify error: (22:certificate chain too long) while SSL");
+    assert!(longhaul.get("/far/last").ends_with('1'));
+    longhaul.stop();
+}
+
+#[test]
 fn a_certificate_that_signs_itself_is_trusted_if_it_is_in_the_file() {
     let own = Identity::of("peer.example");
     let (peer, _names) = peer(&own, 1);

@@ -36,6 +36,12 @@ pub const TABLE: &[Directive] = &[
         "Who may vouch for peers, in PEM; `proxy_ssl_verify` needs it.",
     ),
     level("proxy_ssl_crl", ONE, crl, "Certificates of peers that were called back, in PEM."),
+    level(
+        "proxy_ssl_verify_depth",
+        ONE,
+        |level, line| line.once(&mut level.proxy.ssl.verify_depth, tls::verify_depth),
+        "How many certificates may stand between a peer's and one that may vouch for it (1).",
+    ),
     level("proxy_ssl_certificate", ONE, certificate, "What is shown to peers that ask for a certificate, in PEM."),
     level("proxy_ssl_certificate_key", ONE, certificate_key, "Its key in PEM."),
     level(
@@ -97,6 +103,7 @@ pub fn defaults() -> Arc<TlsPeer> {
         verify: false,
         trusted_certificate: None,
         crl: None,
+        verify_depth: tls::TLS_VERIFY_DEPTH,
         session_reuse: true,
         server_name: false,
     })
@@ -128,6 +135,7 @@ pub fn resolve(raw: &RawProxyTls, around: &Arc<TlsPeer>, scope: &Scope<'_>) -> A
         verify: raw.verify.unwrap_or(around.verify),
         trusted_certificate: raw.trusted_certificate.clone().or_else(|| around.trusted_certificate.clone()),
         crl: raw.crl.clone().or_else(|| around.crl.clone()),
+        verify_depth: raw.verify_depth.unwrap_or(around.verify_depth),
         session_reuse: raw.session_reuse.unwrap_or(around.session_reuse),
         server_name: raw.server_name.unwrap_or(around.server_name),
     })

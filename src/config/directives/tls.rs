@@ -12,7 +12,7 @@ use crate::config::scope::Scope;
 use crate::config::source::Span;
 use crate::config::table::*;
 use crate::config::value;
-use crate::limits::{TLS_RECORD_BYTES_MAX, TLS_RECORD_BYTES_MIN};
+use crate::limits::{TLS_CHAIN_BETWEEN_MAX, TLS_RECORD_BYTES_MAX, TLS_RECORD_BYTES_MIN};
 use crate::model::{CertificateFiles, TlsServer, TlsServerId, TlsTerms, TlsVersion, VerifyClient};
 
 const fn of_server(
@@ -113,6 +113,12 @@ pub const TABLE: &[Directive] = &[
         |level, line| line.once(&mut level.tls.crl, |line| file(line).map(|file| file.path)),
         "Certificates of clients that were called back, in PEM.",
     ),
+    of_server(
+        "ssl_verify_depth",
+        ONE,
+        |level, line| line.once(&mut level.tls.verify_depth, verify_depth),
+        "How many certificates may stand between a client's and one that may vouch for it (1).",
+    ),
     flag(
         "ssl_reject_handshake",
         |level| &mut level.tls.reject_handshake,
@@ -195,12 +201,30 @@ fn verify_client(level: &mut RawLevel, line: &Line) -> Recorded {
     })
 }
 
+/// `ssl_verify_depth` and `proxy_ssl_verify_depth`.
+///
+/// # Errors
+/// It is no number.
+pub fn verify_depth(line: &Line) -> Result<usize, Fault> {
+    let word = line.arg(0);
+    let depth = usize::try_from(line.as_number(word)?).unwrap_or(usize::MAX);
+    if depth > TLS_CHAIN_BETWEEN_MAX {
+        let message =
+            format!("\"{}\" acts as {TLS_CHAIN_BETWEEN_MAX}: longer chains are refused in any case", line.name());
+        line.env.warn(Fault::new(word.span, message));
+    }
+    Ok(depth.min(TLS_CHAIN_BETWEEN_MAX))
+}
+
 fn buffer_size(level: &mut RawLevel, line: &Line) -> Recorded {
     line.once(&mut level.tls.buffer_size, |line| match line.size_at(0)? {
         0 => Err(line.invalid_value(line.arg(0)).help(value::SIZE_HELP)),
         bytes => Ok(bytes.clamp(TLS_RECORD_BYTES_MIN, TLS_RECORD_BYTES_MAX)),
     })
 }
+
+/// nginx's.
+pub const TLS_VERIFY_DEPTH: usize = 1;
 
 /// What is spoken where nothing is said.
 #[must_use]
@@ -243,6 +267,7 @@ impl TlsParts {
             client_certificate: None,
             trusted_certificate: None,
             crl: None,
+            verify_depth: TLS_VERIFY_DEPTH,
             session_tickets: true,
             session_ticket_keys: Vec::new(),
             session_count_max: 0,
@@ -275,6 +300,7 @@ pub fn resolve(raw: &RawTls, around: &TlsParts) -> TlsParts {
         client_certificate: raw.client_certificate.clone().or_else(|| outer.client_certificate.clone()),
         trusted_certificate: raw.trusted_certificate.clone().or_else(|| outer.trusted_certificate.clone()),
         crl: raw.crl.clone().or_else(|| outer.crl.clone()),
+        verify_depth: raw.verify_depth.unwrap_or(outer.verify_depth),
         session_tickets: raw.session_tickets.unwrap_or(outer.session_tickets),
         session_ticket_keys: match raw.session_ticket_keys.as_slice() {
             [] => outer.session_ticket_keys.clone(),

@@ -42,6 +42,7 @@ pub struct RawTls {
     pub client_certificate: Option<PathBuf>,
     pub trusted_certificate: Option<PathBuf>,
     pub crl: Option<PathBuf>,
+    pub verify_depth: Option<usize>,
     pub session_tickets: Option<bool>,
     pub session_count_max: Option<usize>,
     pub session_timeout: Option<Duration>,
@@ -64,6 +65,7 @@ impl RawTls {
             client_certificate,
             trusted_certificate,
             crl,
+            verify_depth,
             session_tickets,
             session_count_max,
             session_timeout,
@@ -80,6 +82,7 @@ impl RawTls {
             && client_certificate.is_none()
             && trusted_certificate.is_none()
             && crl.is_none()
+            && verify_depth.is_none()
             && session_tickets.is_none()
             && session_count_max.is_none()
             && session_timeout.is_none()
@@ -98,6 +101,7 @@ pub struct RawProxyTls {
     pub verify: Option<bool>,
     pub trusted_certificate: Option<PathBuf>,
     pub crl: Option<PathBuf>,
+    pub verify_depth: Option<usize>,
     pub session_reuse: Option<bool>,
     pub server_name: Option<bool>,
     pub name: Option<Word>,
@@ -115,6 +119,7 @@ impl RawProxyTls {
             verify,
             trusted_certificate,
             crl,
+            verify_depth,
             session_reuse,
             server_name,
             name,
@@ -126,6 +131,7 @@ impl RawProxyTls {
             && verify.is_none()
             && trusted_certificate.is_none()
             && crl.is_none()
+            && verify_depth.is_none()
             && session_reuse.is_none()
             && server_name.is_none()
             && name.is_none()

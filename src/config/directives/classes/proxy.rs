@@ -11,7 +11,6 @@ const CACHE: &str = "answers are not cached, and without a cache the peers get e
 const CACHE_INSTEAD: &str =
     "Write `proxy_cache off;` if the peers can take every request, or put a cache behind longhaul.";
 const STORE_INSTEAD: &str = "Let the service behind write its files, then remove the line.";
-const DEPTH: &str = "a chain of more than six certificates is refused, whatever it says";
 const DEFAULT: &str = "it is the default";
 
 pub const TABLE: &[Directive] = &[
@@ -109,7 +108,6 @@ pub const TABLE: &[Directive] = &[
         "it acts only together with `proxy_store`, which is refused unless it is off",
     ),
     // TLS to peers.
-    accepted("proxy_ssl_verify_depth", HTTP_LEVELS, ONE, DEPTH),
     accepted(
         "proxy_ssl_certificate_cache",
         HTTP_LEVELS,

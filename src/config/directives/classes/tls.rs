@@ -47,12 +47,6 @@ pub const TABLE: &[Directive] = &[
         "requests before the end of a handshake can be sent again by whoever saw them, and are not taken",
         "Remove the line: clients send their request after the handshake.",
     ),
-    accepted(
-        "ssl_verify_depth",
-        HTTP | SERVER,
-        ONE,
-        "a chain of more than six certificates is refused, whatever it says",
-    ),
     accepted("ssl_ocsp_responder", HTTP | SERVER, ONE, "it acts only together with `ssl_ocsp`"),
     accepted("ssl_ocsp_cache", HTTP | SERVER, ONE, "it acts only together with `ssl_ocsp`"),
     accepted("ssl_certificate_cache", HTTP | SERVER, ONE_TO_THREE, AT_LOAD),
