@@ -66,11 +66,8 @@ fn with_table<'b>(block: &'b [u8], table: &mut [Header<'b>], sender: Sender) -> 
         Err(httparse::Error::TooManyHeaders) => return Err(Some(FieldError::TooMany)),
         Err(_) => return Err(None),
     };
-    let mut fields = Fields::of_block(block, lines.iter().map(|line| (line.name.as_bytes(), line.value)));
-    if lines.iter().any(|line| is_ignored(line.name.as_bytes(), sender)) {
-        fields.retain_names(|name| !is_ignored(name, sender));
-    }
-    Ok(fields)
+    let parts = lines.iter().map(|line| (line.name.as_bytes(), line.value));
+    Ok(Fields::of_block(block, parts, |name| !is_ignored(name, sender)))
 }
 
 /// Whether a name that is a token is odd and left out.

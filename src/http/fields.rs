@@ -1,8 +1,9 @@
-//! The fields of a head: one store of bytes and one index, in the order they came. Names keep their spelling and are
-//! compared without case. A head has few fields, and is asked for many more than it has: a word tells of most names that
-//! they are not there. For others the index is walked, lengths compared first.
+//! The fields of a head: one store of bytes and one index, in the order they came. Names keep their spelling; which of the
+//! known ones a name is was looked at once, and a word tells which are there. What `Connection` says is read once too.
 
+use super::connection::Options;
 use super::encode;
+use super::name::{Name, Names};
 use super::token;
 
 /// Where a field's name and value lie in the store.
@@ -12,6 +13,7 @@ struct Entry {
     name_bytes: u32,
     value_at: u32,
     value_bytes: u32,
+    known: Name,
 }
 
 /// Fields in order.
@@ -19,8 +21,9 @@ struct Entry {
 pub struct Fields {
     store: Vec<u8>,
     index: Vec<Entry>,
-    /// A bit for each name, see [`mark`]: of those that were removed too.
-    marks: u64,
+    /// The names that are there; others stay in it once they were.
+    present: Names,
+    connection: Options,
 }
 
 impl Fields {
@@ -32,27 +35,45 @@ impl Fields {
     /// With room for `count` fields of `bytes` altogether.
     #[must_use]
     pub fn with_capacity(count: usize, bytes: usize) -> Self {
-        Self { store: Vec::with_capacity(bytes), index: Vec::with_capacity(count), marks: 0 }
+        Self { store: Vec::with_capacity(bytes), index: Vec::with_capacity(count), ..Self::default() }
     }
 
     /// Fields whose names and values are parts of `block`, which is copied as it is: one copy instead of two for each
-    /// field. A part from elsewhere is left out.
-    pub fn of_block<'b>(block: &'b [u8], parts: impl ExactSizeIterator<Item = (&'b [u8], &'b [u8])>) -> Self {
+    /// field. A part from elsewhere is left out, and so are other names that are not `kept`.
+    pub fn of_block<'b>(
+        block: &'b [u8],
+        parts: impl ExactSizeIterator<Item = (&'b [u8], &'b [u8])>,
+        kept: impl Fn(&[u8]) -> bool,
+    ) -> Self {
         let mut fields = Self::with_capacity(parts.len(), block.len());
         fields.store.extend_from_slice(block);
         for (name, value) in parts {
+            let known = Name::of(name);
+            if known == Name::Other && !kept(name) {
+                continue;
+            }
             if let (Some((name_at, name_bytes)), Some((value_at, value_bytes))) =
                 (place(block, name), place(block, value))
             {
-                fields.index.push(Entry { name_at, name_bytes, value_at, value_bytes });
-                fields.marks |= mark(name);
+                fields.add(Entry { name_at, name_bytes, value_at, value_bytes, known }, value);
             }
         }
         fields
     }
 
-    /// Appends a field. Beyond four gigabytes, which no bound on heads lets through, it is left out.
+    /// Appends a field.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        self.push_spelled(Name::of(name), name, value);
+    }
+
+    /// Appends a field with a known name in its usual spelling.
+    pub fn push_known(&mut self, known: Name, value: &[u8]) {
+        self.push_spelled(known, known.as_bytes(), value);
+    }
+
+    /// Appends a field whose name was looked at. Beyond four gigabytes, which no bound on heads lets through, it is left
+    /// out.
+    pub fn push_spelled(&mut self, known: Name, name: &[u8], value: &[u8]) {
         let (Ok(name_at), Ok(name_bytes)) = (u32::try_from(self.store.len()), u32::try_from(name.len())) else {
             return;
         };
@@ -62,16 +83,16 @@ impl Fields {
         if value_at.checked_add(value_bytes).is_none() {
             return;
         }
+        self.store.reserve(name.len() + value.len());
         self.store.extend_from_slice(name);
         self.store.extend_from_slice(value);
-        self.index.push(Entry { name_at, name_bytes, value_at, value_bytes });
-        self.marks |= mark(name);
+        self.add(Entry { name_at, name_bytes, value_at, value_bytes, known }, value);
     }
 
     /// Takes the place of all fields of that name, at the end.
-    pub fn set(&mut self, name: &[u8], value: &[u8]) {
+    pub fn set(&mut self, name: Name, value: &[u8]) {
         self.remove(name);
-        self.push(name, value);
+        self.push_known(name, value);
     }
 
     /// Name and value of each field in order.
@@ -79,26 +100,40 @@ impl Fields {
         self.index.iter().map(|entry| (self.name(entry), self.value(entry)))
     }
 
-    /// The value of the first field of that name.
+    /// The same with what the name is.
+    pub fn iter_known(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
+        self.index.iter().map(|entry| (entry.known, self.name(entry), self.value(entry)))
+    }
+
+    /// The value of the first field of a known name.
     #[must_use]
-    #[inline(always)]
-    pub fn first(&self, name: &[u8]) -> Option<&[u8]> {
-        let entries = self.entries(name);
-        if entries.is_empty() { None } else { self.first_of(entries, name) }
-    }
-
-    /// The values of all fields of that name.
     #[inline]
-    pub fn all<'f>(&'f self, name: &[u8]) -> impl Iterator<Item = &'f [u8]> {
-        self.entries(name).iter().filter(move |entry| self.is_named(entry, name)).map(|entry| self.value(entry))
+    pub fn first(&self, name: Name) -> Option<&[u8]> {
+        if self.has(name) { self.all(name).next() } else { None }
     }
 
-    /// The only field of that name: `Err` with their number when there are several.
+    /// The values of all fields of a known name.
+    #[inline]
+    pub fn all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
+        let index: &[Entry] = if self.has(name) { &self.index } else { &[] };
+        index.iter().filter(move |entry| entry.known == name).map(|entry| self.value(entry))
+    }
+
+    /// The values of all fields of any name.
+    pub fn all_named<'f>(&'f self, name: &[u8]) -> impl Iterator<Item = &'f [u8]> {
+        let known = Name::of(name);
+        let is_it = move |entry: &&Entry| {
+            entry.known == known && (known != Name::Other || token::is_same(self.name(entry), name))
+        };
+        self.index.iter().filter(is_it).map(|entry| self.value(entry))
+    }
+
+    /// The only field of a known name: `Err` with their number when there are several.
     ///
     /// # Errors
     /// There is more than one.
     #[inline]
-    pub fn only<'f>(&'f self, name: &[u8]) -> Result<Option<&'f [u8]>, usize> {
+    pub fn only(&self, name: Name) -> Result<Option<&[u8]>, usize> {
         let mut all = self.all(name);
         match (all.next(), all.count()) {
             (value, 0) => Ok(value),
@@ -106,37 +141,48 @@ impl Fields {
         }
     }
 
-    /// How many fields have that name.
+    /// How many fields have a known name.
     #[must_use]
-    pub fn count(&self, name: &[u8]) -> usize {
-        self.entries(name).iter().filter(|entry| self.is_named(entry, name)).count()
+    pub fn count(&self, name: Name) -> usize {
+        self.all(name).count()
     }
 
-    #[must_use]
-    pub fn has(&self, name: &[u8]) -> bool {
-        self.entries(name).iter().any(|entry| self.is_named(entry, name))
-    }
-
-    /// Removes all fields of that name.
-    pub fn remove(&mut self, name: &[u8]) {
-        if self.marks & mark(name) == 0 {
-            return;
-        }
-        let store = &self.store;
-        self.index.retain(|entry| !named(store, entry, name));
-    }
-
-    /// Keeps the fields whose names the function accepts.
-    pub fn retain_names(&mut self, mut keep: impl FnMut(&[u8]) -> bool) {
-        let store = &self.store;
-        self.index.retain(|entry| keep(&store[range(entry.name_at, entry.name_bytes)]));
-    }
-
-    /// Whether a comma list under that name has the token, in any of its fields, without case.
+    /// Whether a known name is there.
     #[must_use]
     #[inline]
-    pub fn has_token(&self, name: &[u8], token: &[u8]) -> bool {
-        self.all(name).any(|list| token::elements(list).any(|element| element.eq_ignore_ascii_case(token)))
+    pub fn has(&self, name: Name) -> bool {
+        self.present.has(name)
+    }
+
+    /// Whether one of several known names is there.
+    #[must_use]
+    pub fn has_any(&self, names: Names) -> bool {
+        self.present.meets(names)
+    }
+
+    /// What the `Connection` fields say.
+    #[must_use]
+    pub fn connection(&self) -> Options {
+        self.connection
+    }
+
+    /// Removes all fields of a known name.
+    pub fn remove(&mut self, name: Name) {
+        if !self.has(name) {
+            return;
+        }
+        self.index.retain(|entry| entry.known != name);
+        self.present.remove(name);
+        if name == Name::Connection {
+            self.connection = Options::default();
+        }
+    }
+
+    /// Whether a comma list under a known name has the token, in any of its fields, without case.
+    #[must_use]
+    #[inline]
+    pub fn has_token(&self, name: Name, token: &[u8]) -> bool {
+        self.all(name).any(|list| token::elements(list).any(|element| token::is_same(element, token)))
     }
 
     #[must_use]
@@ -157,15 +203,12 @@ impl Fields {
         }
     }
 
-    #[inline(never)]
-    fn first_of(&self, entries: &[Entry], name: &[u8]) -> Option<&[u8]> {
-        entries.iter().find(|entry| self.is_named(entry, name)).map(|entry| self.value(entry))
-    }
-
-    /// Those among which a name may be. Most names that are asked for are constants: inlined, their mark is one too.
-    #[inline(always)]
-    fn entries(&self, name: &[u8]) -> &[Entry] {
-        if self.marks & mark(name) == 0 { &[] } else { &self.index }
+    fn add(&mut self, entry: Entry, value: &[u8]) {
+        self.index.push(entry);
+        self.present.add(entry.known);
+        if entry.known == Name::Connection {
+            self.connection.add(value);
+        }
     }
 
     fn name(&self, entry: &Entry) -> &[u8] {
@@ -174,10 +217,6 @@ impl Fields {
 
     fn value(&self, entry: &Entry) -> &[u8] {
         &self.store[range(entry.value_at, entry.value_bytes)]
-    }
-
-    fn is_named(&self, entry: &Entry, name: &[u8]) -> bool {
-        named(&self.store, entry, name)
     }
 }
 
@@ -190,14 +229,6 @@ impl PartialEq for Fields {
 
 impl Eq for Fields {}
 
-/// One of 64 bits for a name, the same for each spelling of it.
-#[inline(always)]
-fn mark(name: &[u8]) -> u64 {
-    let letter = |byte: Option<&u8>| byte.map_or(0, |byte| u32::from(byte | 0x20));
-    let sum = letter(name.first()).wrapping_mul(7) + letter(name.last()).wrapping_mul(3) + name.len() as u32;
-    1 << (sum % 64)
-}
-
 /// Where a part of a block begins in it, and how long it is.
 fn place(block: &[u8], part: &[u8]) -> Option<(u32, u32)> {
     let at = part.as_ptr().addr().checked_sub(block.as_ptr().addr())?;
@@ -207,10 +238,6 @@ fn place(block: &[u8], part: &[u8]) -> Option<(u32, u32)> {
 
 fn range(at: u32, bytes: u32) -> std::ops::Range<usize> {
     at as usize..at as usize + bytes as usize
-}
-
-fn named(store: &[u8], entry: &Entry, name: &[u8]) -> bool {
-    entry.name_bytes as usize == name.len() && token::is_same(&store[range(entry.name_at, entry.name_bytes)], name)
 }
 
 #[cfg(test)]
@@ -230,73 +257,77 @@ mod tests {
     #[test]
     fn names_are_found_without_case_and_keep_their_spelling() {
         let fields = sample();
-        assert_eq!(fields.first(b"host"), Some(b"a".as_slice()));
-        assert_eq!(fields.first(b"x-empty"), Some(b"".as_slice()));
-        assert_eq!(fields.first(b"nothing"), None);
-        assert_eq!(fields.all(b"cookie").collect::<Vec<_>>(), [b"x=1", b"y=2"]);
-        assert_eq!(fields.count(b"cookie"), 2);
-        assert_eq!(fields.only(b"cookie"), Err(2));
-        assert_eq!(fields.only(b"host"), Ok(Some(b"a".as_slice())));
-        assert_eq!(fields.only(b"nothing"), Ok(None));
+        assert_eq!(fields.first(Name::Host), Some(b"a".as_slice()));
+        assert_eq!(fields.first(Name::Upgrade), None);
+        assert_eq!(fields.all(Name::Cookie).collect::<Vec<_>>(), [b"x=1", b"y=2"]);
+        assert_eq!(fields.count(Name::Cookie), 2);
+        assert_eq!(fields.only(Name::Cookie), Err(2));
+        assert_eq!(fields.only(Name::Host), Ok(Some(b"a".as_slice())));
+        assert_eq!(fields.only(Name::Upgrade), Ok(None));
+        assert!(fields.has_any(Names::of(&[Name::Upgrade, Name::Host])) && !fields.has_any(Names::of(&[Name::Te])));
         assert_eq!(fields.iter().nth(3), Some((b"COOKIE".as_slice(), b"y=2".as_slice())));
+        assert_eq!(fields.iter_known().nth(4), Some((Name::Other, b"X-Empty".as_slice(), b"".as_slice())));
     }
 
     #[test]
-    fn every_spelling_has_the_same_mark_and_most_names_have_their_own() {
-        let names = [
-            "accept-encoding",
-            "authorization",
-            "connection",
-            "content-length",
-            "content-type",
-            "cookie",
-            "expect",
-            "host",
-            "te",
-            "transfer-encoding",
-            "upgrade",
-            "x-accel-buffering",
-            "x-accel-redirect",
-            "x-forwarded-for",
-        ];
-        for name in names {
-            assert_eq!(mark(name.as_bytes()), mark(name.to_ascii_uppercase().as_bytes()));
-        }
-        let marks = names.iter().fold(0, |marks, name| marks | mark(name.as_bytes()));
-        assert!(marks.count_ones() as usize >= names.len() - 3, "{}", marks.count_ones());
-        assert_eq!(Fields::new().first(b""), None);
+    fn any_name_can_be_asked_for() {
+        let mut fields = sample();
+        fields.push(b"x-Other", b"1");
+        fields.push(b"X-OTHER", b"2");
+        let all = |name: &[u8]| fields.all_named(name).map(<[u8]>::to_vec).collect::<Vec<_>>();
+        assert_eq!(all(b"x-other"), [b"1", b"2"]);
+        assert_eq!(all(b"cooKIE"), [b"x=1", b"y=2"]);
+        assert_eq!(all(b"x-empty"), [b""]);
+        assert!(all(b"x-othes").is_empty() && all(b"te").is_empty() && all(b"").is_empty());
     }
 
     #[test]
     fn tokens_are_whole_elements() {
         let fields = sample();
-        assert!(fields.has_token(b"Connection", b"upgrade"));
-        assert!(fields.has_token(b"Connection", b"KEEP-ALIVE"));
-        assert!(!fields.has_token(b"Connection", b"keep"));
-        assert!(!fields.has_token(b"Upgrade", b"upgrade"));
+        assert!(fields.has_token(Name::Connection, b"upgrade"));
+        assert!(fields.has_token(Name::Connection, b"KEEP-ALIVE"));
+        assert!(!fields.has_token(Name::Connection, b"keep"));
+        assert!(!fields.has_token(Name::Upgrade, b"upgrade"));
+    }
+
+    #[test]
+    fn what_connection_says_is_known() {
+        let mut fields = sample();
+        let upgrading = Options { keep_alive: true, upgrade: true, ..Options::default() };
+        assert_eq!(fields.connection(), upgrading);
+        fields.push(b"CONNECTION", b"close");
+        assert_eq!(fields.connection(), Options { close: true, ..upgrading });
+        fields.set(Name::Connection, b"x");
+        assert_eq!(fields.connection(), Options { has_names: true, ..Options::default() });
     }
 
     #[test]
     fn a_block_keeps_its_parts() {
-        let block = b"Host: a\r\nX:b\r\n";
-        let parts: [(&[u8], &[u8]); 3] =
-            [(&block[..4], &block[6..7]), (b"Y", b"elsewhere"), (&block[9..10], &block[11..12])];
-        let mut fields = Fields::of_block(block, parts.into_iter());
+        let block = b"Host: a\r\nX:b\r\nConnection: close\r\nU: c\r\n";
+        let parts: [(&[u8], &[u8]); 5] = [
+            (&block[..4], &block[6..7]),
+            (b"Y", b"elsewhere"),
+            (&block[9..10], &block[11..12]),
+            (&block[14..24], &block[26..31]),
+            (&block[33..34], &block[36..37]),
+        ];
+        let mut fields = Fields::of_block(block, parts.into_iter(), |name| name != b"U");
         fields.push(b"Z", b"c");
         let all: Vec<_> = fields.iter().collect();
-        assert_eq!(all, [(b"Host".as_slice(), b"a".as_slice()), (b"X", b"b"), (b"Z", b"c")]);
+        assert_eq!(all, [(b"Host".as_slice(), b"a".as_slice()), (b"X", b"b"), (b"Connection", b"close"), (b"Z", b"c")]);
+        assert!(fields.connection().close);
     }
 
     #[test]
     fn removal_takes_all_of_a_name() {
         let mut fields = sample();
-        fields.remove(b"cookie");
+        fields.remove(Name::Cookie);
         assert_eq!(fields.len(), 3);
-        assert!(!fields.has(b"cookie"));
-        fields.set(b"host", b"b");
-        assert_eq!(fields.first(b"Host"), Some(b"b".as_slice()));
+        assert!(!fields.has(Name::Cookie));
+        fields.set(Name::Host, b"b");
+        assert_eq!(fields.first(Name::Host), Some(b"b".as_slice()));
         let mut out = Vec::new();
         fields.encode_into(&mut out);
-        assert_eq!(out, b"connection: keep-alive, Upgrade\r\nX-Empty: \r\nhost: b\r\n");
+        assert_eq!(out, b"connection: keep-alive, Upgrade\r\nX-Empty: \r\nHost: b\r\n");
     }
 }

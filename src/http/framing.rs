@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::head::{RequestHead, ResponseHead};
 use super::method::Method;
+use super::name::Name;
 use super::version::Version;
 
 /// How the end of a body is found.
@@ -98,8 +99,8 @@ enum Declared {
 }
 
 fn declared(fields: &Fields, version: Version) -> Result<Declared, FramingError> {
-    let length = fields.only(b"content-length").map_err(|_| FramingError::DuplicateLength)?;
-    let encoding = fields.only(b"transfer-encoding").map_err(|_| FramingError::DuplicateEncoding)?;
+    let length = fields.only(Name::ContentLength).map_err(|_| FramingError::DuplicateLength)?;
+    let encoding = fields.only(Name::TransferEncoding).map_err(|_| FramingError::DuplicateEncoding)?;
     let length = length.map(|digits| parse_length(digits).ok_or(FramingError::InvalidLength)).transpose()?;
     match (length, encoding) {
         (None, None) => Ok(Declared::Nothing),

@@ -3,70 +3,73 @@
 //! Those known by name, and those the `Connection` field names. A sender must not be able to strip what frames,
 //! routes or authenticates its message by naming it there: such names in the list are passed over.
 
+use super::connection;
 use super::fields::Fields;
+use super::name::{Name, Names};
 use super::token;
 
 /// The answer for one message.
 #[derive(Debug, Clone)]
 pub struct Dropped<'f> {
-    fixed: &'static [&'static [u8]],
+    fixed: Names,
     named: Vec<&'f [u8]>,
 }
 
-const OF_REQUEST: [&[u8]; 7] =
-    [b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade", b"http2-settings"];
+const OF_REQUEST: Names = Names::of(&[
+    Name::Connection,
+    Name::KeepAlive,
+    Name::ProxyConnection,
+    Name::Te,
+    Name::Trailer,
+    Name::Upgrade,
+    Name::Http2Settings,
+]);
 
-const OF_RESPONSE: [&[u8]; 5] = [b"connection", b"keep-alive", b"proxy-connection", b"trailer", b"upgrade"];
+const OF_RESPONSE: Names =
+    Names::of(&[Name::Connection, Name::KeepAlive, Name::ProxyConnection, Name::Trailer, Name::Upgrade]);
 
-/// Names in a `Connection` list that are passed over.
-const KEPT: [&[u8]; 8] = [
-    b"host",
-    b"content-length",
-    b"content-type",
-    b"transfer-encoding",
-    b"cookie",
-    b"set-cookie",
-    b"authorization",
-    b"proxy-authorization",
-];
+/// Names in a `Connection` list that are passed over, as are all of WebSocket.
+const KEPT: Names = Names::of(&[
+    Name::Host,
+    Name::ContentLength,
+    Name::ContentType,
+    Name::TransferEncoding,
+    Name::Cookie,
+    Name::SetCookie,
+    Name::Authorization,
+    Name::ProxyAuthorization,
+]);
 
 /// The fields of a request that end here.
 #[must_use]
 pub fn of_request(fields: &Fields) -> Dropped<'_> {
-    Dropped { fixed: &OF_REQUEST, named: named(fields) }
+    Dropped { fixed: OF_REQUEST, named: named(fields) }
 }
 
 /// The fields of a response that end here.
 #[must_use]
 pub fn of_response(fields: &Fields) -> Dropped<'_> {
-    Dropped { fixed: &OF_RESPONSE, named: named(fields) }
+    Dropped { fixed: OF_RESPONSE, named: named(fields) }
 }
 
 impl Dropped<'_> {
     /// Whether a field of that name ends here.
     #[must_use]
-    pub fn contains(&self, name: &[u8]) -> bool {
-        let is_name = |other: &&[u8]| other.eq_ignore_ascii_case(name);
-        self.fixed.iter().any(is_name) || self.named.iter().any(is_name)
+    pub fn contains(&self, known: Name, name: &[u8]) -> bool {
+        self.fixed.has(known) || self.named.iter().any(|other| token::is_same(other, name))
     }
 }
 
 fn named(fields: &Fields) -> Vec<&[u8]> {
-    let mut names = Vec::new();
-    for list in fields.all(b"connection") {
-        names.extend(token::elements(list).filter(|name| !is_option(name) && !is_kept(name)));
+    if !fields.connection().has_names {
+        return Vec::new();
     }
-    names
-}
-
-/// Options that name no field, or one that ends here anyway.
-fn is_option(name: &[u8]) -> bool {
-    let options: [&[u8]; 3] = [b"close", b"keep-alive", b"upgrade"];
-    options.iter().any(|option| option.eq_ignore_ascii_case(name))
+    let lists = fields.all(Name::Connection);
+    lists.flat_map(token::elements).filter(|name| !connection::is_option(name) && !is_kept(name)).collect()
 }
 
 fn is_kept(name: &[u8]) -> bool {
-    KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name)) || begins_with(name, b"sec-websocket-")
+    KEPT.has(Name::of(name)) || begins_with(name, b"sec-websocket-")
 }
 
 fn begins_with(name: &[u8], prefix: &[u8]) -> bool {
@@ -122,13 +125,17 @@ mod tests {
         fields
     }
 
+    fn drops(dropped: &Dropped<'_>, name: &str) -> bool {
+        dropped.contains(Name::of(name.as_bytes()), name.as_bytes())
+    }
+
     #[test]
     fn named_fields_end_here() {
         let fields = connection("close, X-Secret , \"quoted\"");
         let dropped = of_request(&fields);
-        assert!(dropped.contains(b"x-secret") && dropped.contains(b"X-SECRET"));
-        assert!(dropped.contains(b"TE") && dropped.contains(b"Keep-Alive") && dropped.contains(b"HTTP2-Settings"));
-        assert!(!dropped.contains(b"x-other") && !dropped.contains(b"close"));
+        assert!(drops(&dropped, "x-secret") && drops(&dropped, "X-SECRET"));
+        assert!(drops(&dropped, "TE") && drops(&dropped, "Keep-Alive") && drops(&dropped, "HTTP2-Settings"));
+        assert!(!drops(&dropped, "x-other") && !drops(&dropped, "close"));
     }
 
     #[test]
@@ -137,8 +144,8 @@ mod tests {
                     Sec-WebSocket-Protocol, Sec-WebSocket-Accept";
         let fields = connection(list);
         for name in list.split(", ") {
-            assert!(!of_request(&fields).contains(name.as_bytes()), "{name}");
-            assert!(!of_response(&fields).contains(name.as_bytes()), "{name}");
+            assert!(!drops(&of_request(&fields), name), "{name}");
+            assert!(!drops(&of_response(&fields), name), "{name}");
         }
     }
 
@@ -146,7 +153,7 @@ mod tests {
     fn several_connection_fields_are_one_list() {
         let mut fields = connection("a");
         fields.push(b"connection", b"b");
-        assert!(of_response(&fields).contains(b"a") && of_response(&fields).contains(b"b"));
+        assert!(drops(&of_response(&fields), "a") && drops(&of_response(&fields), "b"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub use super::authority::{Host, InvalidHost, parse};
 
 use super::head::RequestHead;
+use super::name::Name;
 use super::target::Target;
 use super::version::Version;
 
@@ -55,7 +56,7 @@ pub fn of(head: &RequestHead, target: &Target) -> Result<Option<Host>, HostError
 /// # Errors
 /// It is invalid, or there are two.
 pub fn of_fields(head: &RequestHead) -> Result<Option<Host>, HostError> {
-    match head.fields.only(b"host") {
+    match head.fields.only(Name::Host) {
         Ok(None) => Ok(None),
         Ok(Some(value)) => parse(value).map(Some).map_err(|InvalidHost| HostError::Invalid),
         Err(_) => Err(HostError::Duplicate),

@@ -8,6 +8,7 @@
 pub mod accept_encoding;
 pub mod authority;
 pub mod chunked;
+pub mod connection;
 pub mod encode;
 pub mod error;
 pub mod field_lines;
@@ -19,6 +20,7 @@ pub mod head;
 pub mod hop_by_hop;
 pub mod host;
 pub mod method;
+pub mod name;
 pub mod parse;
 pub mod request_line;
 pub mod scan;
@@ -34,6 +36,7 @@ pub mod version;
 pub use fields::Fields;
 pub use head::{RequestHead, ResponseHead};
 pub use method::Method;
+pub use name::{Name, Names};
 pub use version::Version;
 
 #[cfg(test)]

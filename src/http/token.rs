@@ -17,21 +17,35 @@ pub fn is_token(bytes: &[u8]) -> bool {
 }
 
 /// Whether two names are the same but for the case of letters: eight bytes at a time, since names are compared more often
-/// than anything else.
+/// than anything else. The last eight may have been looked at already.
 #[must_use]
 #[inline]
 pub fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| is_same_word(u64::from_le_bytes(*a), u64::from_le_bytes(*b)))
-        && a_rest.eq_ignore_ascii_case(b_rest)
+    if a.len() != b.len() {
+        return false;
+    }
+    if let (Some(a_last), Some(b_last)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        let ((a, _), (b, _)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+        return a.iter().zip(b).all(|(a, b)| is_same_word(*a, *b)) && is_same_word(*a_last, *b_last);
+    }
+    match (ends(a), ends(b)) {
+        (Some(a), Some(b)) => is_same_word(a, b),
+        _ => a.eq_ignore_ascii_case(b),
+    }
+}
+
+/// The first four bytes and the last four, which may be some of the first.
+fn ends(bytes: &[u8]) -> Option<[u8; 8]> {
+    let ([a, b, c, d], [e, f, g, h]) = (*bytes.first_chunk::<4>()?, *bytes.last_chunk::<4>()?);
+    Some([a, b, c, d, e, f, g, h])
 }
 
 /// The same for eight bytes.
-fn is_same_word(a: u64, b: u64) -> bool {
+fn is_same_word(a: [u8; 8], b: [u8; 8]) -> bool {
     const EACH: u64 = u64::from_le_bytes([1; 8]);
     const CASE: u64 = EACH * 0x20;
     const HIGH: u64 = EACH * 0x80;
+    let (a, b) = (u64::from_le_bytes(a), u64::from_le_bytes(b));
     let differing = a ^ b;
     if differing & !CASE != 0 {
         return false;

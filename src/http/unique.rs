@@ -1,29 +1,24 @@
 //! Fields that a request has at most once beside those that frame and route it, which are checked where they are read.
 
 use super::fields::Fields;
+use super::name::{Name, Names};
 
-/// Their names, told apart by length first.
-fn number(name: &[u8]) -> Option<u16> {
-    let candidates: &[(&[u8], u16)] = match name.len() {
-        6 => &[(b"expect", 1)],
-        8 => &[(b"if-match", 2), (b"if-range", 4)],
-        13 => &[(b"if-none-match", 8), (b"content-range", 16), (b"authorization", 32)],
-        17 => &[(b"if-modified-since", 64)],
-        19 => &[(b"if-unmodified-since", 128), (b"proxy-authorization", 256)],
-        _ => return None,
-    };
-    candidates.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, bit)| *bit)
-}
+const SINGLE: [Name; 9] = [
+    Name::Expect,
+    Name::IfMatch,
+    Name::IfRange,
+    Name::IfNoneMatch,
+    Name::ContentRange,
+    Name::Authorization,
+    Name::IfModifiedSince,
+    Name::IfUnmodifiedSince,
+    Name::ProxyAuthorization,
+];
 
 /// Whether one of them stands twice.
 #[must_use]
 pub fn has_repeated(fields: &Fields) -> bool {
-    let mut seen = 0;
-    fields.iter().filter_map(|(name, _)| number(name)).any(|bit| {
-        let again = seen & bit != 0;
-        seen |= bit;
-        again
-    })
+    fields.has_any(const { Names::of(&SINGLE) }) && SINGLE.iter().any(|name| fields.count(*name) > 1)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::fields::Fields;
 use super::framing::{self, BodyLength};
 use super::head::{RequestHead, ResponseHead};
 use super::method::Method;
+use super::name::Name;
 use super::token;
 use super::version::Version;
 
@@ -79,11 +80,11 @@ impl Request {
     /// What the request asks for.
     #[must_use]
     pub fn of(head: &RequestHead) -> Asked {
-        if head.version != Version::Http11 || !head.fields.has_token(b"connection", b"upgrade") {
+        if head.version != Version::Http11 || !head.fields.connection().upgrade {
             return Asked::Nothing;
         }
         let mut other = None;
-        for protocol in head.fields.all(b"upgrade").flat_map(token::elements) {
+        for protocol in head.fields.all(Name::Upgrade).flat_map(token::elements) {
             if protocol.eq_ignore_ascii_case(b"websocket") {
                 return match offer(head) {
                     Ok(offer) => Asked::WebSocket(offer),
@@ -99,6 +100,14 @@ impl Request {
     }
 }
 
+/// Whether the request asks for a WebSocket, in whatever state its handshake is.
+#[must_use]
+pub fn names_websocket(head: &RequestHead) -> bool {
+    head.version == Version::Http11
+        && head.fields.connection().upgrade
+        && head.fields.has_token(Name::Upgrade, b"websocket")
+}
+
 fn offer(head: &RequestHead) -> Result<Offer, Reason> {
     if head.method != Method::Get {
         return Err(Reason::Method);
@@ -108,18 +117,18 @@ fn offer(head: &RequestHead) -> Result<Offer, Reason> {
         Ok(BodyLength::Length(_) | BodyLength::Chunked | BodyLength::UntilClose) | Err(_) => return Err(Reason::Body),
     }
     let fields = &head.fields;
-    if fields.only(b"sec-websocket-version") != Ok(Some(b"13")) {
+    if fields.only(Name::SecWebsocketVersion) != Ok(Some(b"13")) {
         return Err(Reason::Version);
     }
-    let key = match fields.only(b"sec-websocket-key") {
+    let key = match fields.only(Name::SecWebsocketKey) {
         Ok(Some(key)) if is_key(key) => key,
         Ok(_) | Err(_) => return Err(Reason::Key),
     };
-    let protocols = joined(fields, b"sec-websocket-protocol");
+    let protocols = joined(fields, Name::SecWebsocketProtocol);
     if !token::elements(&protocols).all(token::is_token) {
         return Err(Reason::Protocol);
     }
-    Ok(Offer { key: key.into(), protocols, extensions: joined(fields, b"sec-websocket-extensions") })
+    Ok(Offer { key: key.into(), protocols, extensions: joined(fields, Name::SecWebsocketExtensions) })
 }
 
 /// 16 bytes in base64. The four bits that no byte uses may be anything: some clients draw the 22 letters at random.
@@ -128,7 +137,7 @@ fn is_key(key: &[u8]) -> bool {
     key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(is_letter)
 }
 
-fn joined(fields: &Fields, name: &[u8]) -> Box<[u8]> {
+fn joined(fields: &Fields, name: Name) -> Box<[u8]> {
     let mut list = Vec::new();
     for value in fields.all(name) {
         if !list.is_empty() {
@@ -178,21 +187,21 @@ impl Offer {
             return Err(Mismatch::Version);
         }
         let fields = &response.fields;
-        if !matches!(fields.only(b"upgrade"), Ok(Some(value)) if value.eq_ignore_ascii_case(b"websocket")) {
+        if !matches!(fields.only(Name::Upgrade), Ok(Some(value)) if value.eq_ignore_ascii_case(b"websocket")) {
             return Err(Mismatch::Upgrade);
         }
-        if !fields.has_token(b"connection", b"upgrade") {
+        if !fields.connection().upgrade {
             return Err(Mismatch::Connection);
         }
-        if fields.only(b"sec-websocket-accept") != Ok(Some(accept_value(&self.key).as_bytes())) {
+        if fields.only(Name::SecWebsocketAccept) != Ok(Some(accept_value(&self.key).as_bytes())) {
             return Err(Mismatch::Accept);
         }
-        match fields.only(b"sec-websocket-protocol") {
+        match fields.only(Name::SecWebsocketProtocol) {
             Ok(None) => {}
             Ok(Some(chosen)) if token::elements(&self.protocols).any(|offered| offered == chosen) => {}
             Ok(Some(_)) | Err(_) => return Err(Mismatch::Protocol),
         }
-        let mut accepted = fields.all(b"sec-websocket-extensions").flat_map(token::elements).map(extension_name);
+        let mut accepted = fields.all(Name::SecWebsocketExtensions).flat_map(token::elements).map(extension_name);
         let is_offered = |name: &[u8]| token::elements(&self.extensions).any(|offered| extension_name(offered) == name);
         if accepted.all(is_offered) { Ok(()) } else { Err(Mismatch::Extension) }
     }

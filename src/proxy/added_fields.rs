@@ -7,7 +7,7 @@ use super::exchange::Exchange;
 use super::responder::{Answer, Responder};
 use super::{gzip, ssi};
 use crate::http::framing::BodyLength;
-use crate::http::{Fields, Version};
+use crate::http::{Fields, Name, Names, Version};
 use crate::model::{AddHeader, Expires, Expiry};
 use crate::observe::clock;
 
@@ -16,7 +16,7 @@ const EPOCH: &str = "Thu, 01 Jan 1970 00:00:01 GMT";
 const MAX: (&str, &str) = ("Thu, 31 Dec 2037 23:55:55 GMT", "max-age=315360000");
 
 /// Fields of which an answer has one: a line takes the place of what is there, and an empty value removes it.
-const REPLACED: [&[u8]; 2] = [b"Last-Modified", b"ETag"];
+const REPLACED: Names = Names::of(&[Name::LastModified, Name::Etag]);
 
 impl Exchange<'_> {
     /// Chooses the answer, with what the location adds. A stop that began while it was made closes the connection
@@ -27,9 +27,9 @@ impl Exchange<'_> {
             BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
         };
         let status = self.shown_status.unwrap_or(answer.status);
-        if status == 204 || answer.fields.first(b"content-type").is_some_and(<[u8]>::is_empty) {
+        if status == 204 || answer.fields.first(Name::ContentType).is_some_and(<[u8]>::is_empty) {
             // There is nothing that would have a type, or nobody knows it.
-            answer.fields.remove(b"content-type");
+            answer.fields.remove(Name::ContentType);
         }
         self.add_headers(answer.status, length, &mut answer.fields);
         charset::label(self, status, &mut answer.fields);
@@ -67,11 +67,12 @@ impl Exchange<'_> {
         for header in added.headers.iter().filter(|header| usual || header.always) {
             let value = self.evaluate(&header.value);
             let known = &mut self.sent.borrow_mut().fields;
-            if REPLACED.iter().any(|name| name.eq_ignore_ascii_case(&header.name)) {
-                known.remove(&header.name);
+            let name = Name::of(&header.name);
+            if REPLACED.has(name) {
+                known.remove(name);
             }
             if !value.is_empty() {
-                known.push(&header.name, &value);
+                known.push_spelled(name, &header.name, &value);
             }
         }
         std::mem::swap(&mut self.sent.borrow_mut().fields, fields);
@@ -112,14 +113,14 @@ impl Exchange<'_> {
         };
         let Some(expiry) = expiry else { return };
         let fields = &mut self.sent.borrow_mut().fields;
-        let changed = fields.first(b"last-modified").and_then(|value| {
+        let changed = fields.first(Name::LastModified).and_then(|value| {
             let time = httpdate::parse_http_date(std::str::from_utf8(value).ok()?).ok()?;
             i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
         });
         let now = i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX);
         let (date, control) = said(expiry, now, changed);
-        fields.set(b"Expires", date.as_bytes());
-        fields.set(b"Cache-Control", control.as_bytes());
+        fields.set(Name::Expires, date.as_bytes());
+        fields.set(Name::CacheControl, control.as_bytes());
     }
 }
 

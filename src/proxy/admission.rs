@@ -20,6 +20,7 @@ use self::said::Said;
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
 use super::real_ip;
+use crate::http::Name;
 use crate::model::{Access, AccessRule, LogLevel, Source};
 use crate::net::accept::ClientAddress;
 use crate::net::timer;
@@ -122,14 +123,14 @@ fn decision(rules: &[AccessRule], remote: ClientAddress) -> Option<bool> {
 fn check_origin(exchange: &Exchange<'_>, access: &Access) -> Result<(), Failure> {
     let fields = &exchange.head.fields;
     let Some(rules) = &access.websocket_origin else { return Ok(()) };
-    if !fields.has_token(b"upgrade", b"websocket") {
+    if !fields.has_token(Name::Upgrade, b"websocket") {
         return Ok(());
     }
-    let is_single = fields.count(b"origin") <= 1;
-    if is_single && origin::is_allowed(rules, fields.first(b"origin")) {
+    let is_single = fields.count(Name::Origin) <= 1;
+    if is_single && origin::is_allowed(rules, fields.first(Name::Origin)) {
         return Ok(());
     }
-    let words = match fields.first(b"origin") {
+    let words = match fields.first(Name::Origin) {
         Some(origin) => format!("websocket origin \"{}\" is not allowed", Quoted(origin)),
         None => "websocket without origin is not allowed".to_owned(),
     };

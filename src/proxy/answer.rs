@@ -18,7 +18,7 @@ use super::rewrite::Upgrading;
 use super::spool::Prepared;
 use crate::http::framing::{self, BodyLength};
 use crate::http::upgrade::Asked;
-use crate::http::{Method, ResponseHead, Version, parse};
+use crate::http::{Method, Name, ResponseHead, Version, parse};
 use crate::limits::WATCH_CLIENT_AFTER;
 use crate::model::{OwnRedirect, Proxy};
 use crate::net::moment;
@@ -246,15 +246,15 @@ impl Reading<'_, '_, '_> {
         let rules = &self.passed.proxy.answer;
         let status = response.status;
         if self.passed.proxy.intercept_errors && status >= 300 && exchange.has_error_page(status) {
-            exchange.challenges = response.fields.all(b"www-authenticate").map(Into::into).collect();
+            exchange.challenges = response.fields.all(Name::WwwAuthenticate).map(Into::into).collect();
             return Err(exchange.failure(Cause::Status(status)));
         }
-        if let Some(rate) = response.fields.first(b"x-accel-limit-rate")
+        if let Some(rate) = response.fields.first(Name::XAccelLimitRate)
             && !rules.ignores_accel_limit_rate
         {
             exchange.obey_rate(rate);
         }
-        if let Some(to) = response.fields.first(b"x-accel-redirect")
+        if let Some(to) = response.fields.first(Name::XAccelRedirect)
             && !rules.ignores_accel_redirect
         {
             exchange.carry(&response.fields);
@@ -263,8 +263,8 @@ impl Reading<'_, '_, '_> {
         let length = framing::response(self.passed.method, response)
             .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?;
         let persists = match response.version {
-            Version::Http11 => !response.fields.has_token(b"connection", b"close"),
-            Version::Http09 | Version::Http10 => response.fields.has_token(b"connection", b"keep-alive"),
+            Version::Http11 => !response.fields.connection().close,
+            Version::Http09 | Version::Http10 => response.fields.connection().keep_alive,
         };
         let said = if rules.ignores_accel_buffering { None } else { accel_buffering(response) };
         let shown = shown_length(&exchange.head.method, response, length);
@@ -285,7 +285,7 @@ struct Told {
 
 /// `X-Accel-Buffering` of a peer.
 fn accel_buffering(response: &ResponseHead) -> Option<bool> {
-    let value = response.fields.first(b"x-accel-buffering")?;
+    let value = response.fields.first(Name::XAccelBuffering)?;
     if value.eq_ignore_ascii_case(b"yes") {
         return Some(true);
     }
@@ -295,7 +295,7 @@ fn accel_buffering(response: &ResponseHead) -> Option<bool> {
 /// The length that the client is told: a HEAD answer or a 304 says how long the body would be.
 fn shown_length(method: &Method, response: &ResponseHead, length: BodyLength) -> BodyLength {
     let bodyless = *method == Method::Head || response.status == 304;
-    match response.fields.first(b"content-length").and_then(|v| std::str::from_utf8(v).ok()?.parse().ok()) {
+    match response.fields.first(Name::ContentLength).and_then(|v| std::str::from_utf8(v).ok()?.parse().ok()) {
         Some(n) if bodyless => BodyLength::Length(n),
         _ if length == BodyLength::None && !bodyless && response.status != 204 => BodyLength::Length(0),
         _ => length,

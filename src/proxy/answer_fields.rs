@@ -6,23 +6,23 @@ use super::exchange::Exchange;
 use super::replace::{self, Compare};
 use super::respond;
 use super::rewrite;
-use crate::http::{Fields, hop_by_hop};
+use crate::http::{Fields, Name, Names, hop_by_hop};
 use crate::model::{CookieFlags, Find, LogLevel, OwnRedirect, ProxyAnswer, Redirect};
 use crate::observe::escape::Quoted;
 
 /// Fields of which an answer has one: a second one is dropped.
-const SINGLE: [&[u8]; 10] = [
-    b"content-type",
-    b"date",
-    b"server",
-    b"last-modified",
-    b"etag",
-    b"location",
-    b"refresh",
-    b"expires",
-    b"accept-ranges",
-    b"content-encoding",
-];
+const SINGLE: Names = Names::of(&[
+    Name::ContentType,
+    Name::Date,
+    Name::Server,
+    Name::LastModified,
+    Name::Etag,
+    Name::Location,
+    Name::Refresh,
+    Name::Expires,
+    Name::AcceptRanges,
+    Name::ContentEncoding,
+]);
 
 /// `Server` and `Date`, and those of the peer's answer that go on. `own` is `proxy_redirect default` of the location.
 #[must_use]
@@ -30,32 +30,31 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
     let mut fields = respond::standard_fields(exchange);
     let answered = &exchange.upstream_fields;
     let dropped = hop_by_hop::of_response(answered);
-    let is = |name: &[u8], other: &[u8]| name.eq_ignore_ascii_case(other);
+    let is_hidden = |name: &[u8]| rules.hidden.iter().any(|hidden| name.eq_ignore_ascii_case(hidden));
     // `proxy_pass_header` of one of the two says that it is the peer's, also where the peer says nothing.
-    for own in [b"server".as_slice(), b"date"] {
-        if !rules.hidden.iter().any(|hidden| is(own, hidden)) {
+    for own in [Name::Server, Name::Date] {
+        if !is_hidden(own.as_bytes()) {
             fields.remove(own);
         }
     }
-    let mut seen = [false; SINGLE.len()];
-    for (name, value) in answered.iter() {
-        if let Some(single) = SINGLE.iter().position(|single| is(name, single))
-            && std::mem::replace(&mut seen[single], true)
-        {
+    let mut seen = Names::default();
+    for (known, name, value) in answered.iter_known() {
+        if SINGLE.has(known) && seen.has(known) {
             let text =
                 format_args!("upstream sent duplicate header line: \"{}: {}\", ignored", Quoted(name), Quoted(value));
             exchange.report(LogLevel::Warn, text);
             continue;
         }
+        seen.add(known);
         // Of a 426 it says which protocol is required.
-        let is_requirement = status == 426 && is(name, b"upgrade");
-        let ends_here = rewrite::frames(name) || dropped.contains(name);
-        if (ends_here && !is_requirement) || rules.hidden.iter().any(|hidden| is(name, hidden)) {
+        let is_requirement = status == 426 && known == Name::Upgrade;
+        let ends_here = rewrite::FRAMING.has(known) || dropped.contains(known, name);
+        if (ends_here && !is_requirement) || is_hidden(name) {
             continue;
         }
-        match changed(exchange, rules, own, name, value) {
-            Some(value) => fields.push(name, &value),
-            None => fields.push(name, value),
+        match changed(exchange, rules, own, known, value) {
+            Some(value) => fields.push_spelled(known, name, &value),
+            None => fields.push_spelled(known, name, value),
         }
     }
     fields
@@ -66,22 +65,20 @@ fn changed(
     exchange: &Exchange<'_>,
     rules: &ProxyAnswer,
     own: Option<&OwnRedirect>,
-    name: &[u8],
+    name: Name,
     value: &[u8],
 ) -> Option<Vec<u8>> {
-    if name.eq_ignore_ascii_case(b"location") {
+    match name {
         // A redirect that was changed is ours, and is made absolute as ours are.
-        return redirected(exchange, rules, own, value).map(|to| respond::absolute(exchange, &to));
+        Name::Location => redirected(exchange, rules, own, value).map(|to| respond::absolute(exchange, &to)),
+        Name::Refresh => {
+            let at = value.windows(4).position(|window| window.eq_ignore_ascii_case(b"url="))? + 4;
+            let to = redirected(exchange, rules, own, &value[at..])?;
+            Some([&value[..at], &to].concat())
+        }
+        Name::SetCookie => of_cookie(exchange, rules, value),
+        _ => None,
     }
-    if name.eq_ignore_ascii_case(b"refresh") {
-        let at = value.windows(4).position(|window| window.eq_ignore_ascii_case(b"url="))? + 4;
-        let to = redirected(exchange, rules, own, &value[at..])?;
-        return Some([&value[..at], &to].concat());
-    }
-    if name.eq_ignore_ascii_case(b"set-cookie") {
-        return of_cookie(exchange, rules, value);
-    }
-    None
 }
 
 fn redirected(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect>, url: &[u8]) -> Option<Vec<u8>> {

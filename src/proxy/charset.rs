@@ -1,7 +1,7 @@
 //! What the type of an answer says of its characters.
 
 use super::exchange::Exchange;
-use crate::http::Fields;
+use crate::http::{Fields, Name};
 
 /// Adds the location's character set to the type of an answer.
 pub fn label(exchange: &Exchange<'_>, status: u16, fields: &mut Fields) {
@@ -9,8 +9,8 @@ pub fn label(exchange: &Exchange<'_>, status: u16, fields: &mut Fields) {
     if exchange.location.charset.is_empty() || matches!(status, 301 | 302) {
         return;
     }
-    if let Some(labelled) = fields.first(b"content-type").and_then(|plain| labelled(exchange, plain)) {
-        fields.set(b"Content-Type", &labelled);
+    if let Some(labelled) = fields.first(Name::ContentType).and_then(|plain| labelled(exchange, plain)) {
+        fields.set(Name::ContentType, &labelled);
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::exchange::Exchange;
 use super::facts::Computed;
 use super::variables::put;
-use crate::http::forwarded;
+use crate::http::{Name, forwarded};
 use crate::limits::MAP_DEPTH_MAX;
 use crate::model::{Geo, GeoId, Network, SplitId, TcpFigure, Variable};
 use crate::net::accept::ClientAddress;
@@ -103,7 +103,7 @@ impl Exchange<'_> {
         if !trusts(address) {
             return Some(address);
         }
-        let values: Vec<&[u8]> = self.head.fields.all(b"x-forwarded-for").collect();
+        let values: Vec<&[u8]> = self.head.fields.all(Name::XForwardedFor).collect();
         let forwarded = forwarded::client(values.into_iter(), trusts, geo.proxy_recursive);
         Some(forwarded.map_or(address, |forwarded| forwarded.ip()))
     }

@@ -41,9 +41,9 @@ impl EarlyHints {
         let mut head = Vec::with_capacity(head_bytes + 32);
         encode::status_line(&mut head, EARLY_HINTS, status::reason(EARLY_HINTS).as_bytes());
         let begin = head.len();
-        for (name, value) in hints.fields.iter() {
+        for (known, name, value) in hints.fields.iter_known() {
             let is_hidden = rules.hidden.iter().any(|hidden| name.eq_ignore_ascii_case(hidden));
-            if !is_hidden && !rewrite::frames(name) && !dropped.contains(name) {
+            if !is_hidden && !rewrite::FRAMING.has(known) && !dropped.contains(known, name) {
                 encode::field(&mut head, name, value);
             }
         }

@@ -21,8 +21,8 @@ use super::responder::Responder;
 use crate::http::error::RequestError;
 use crate::http::framing::BodyLength;
 use crate::http::host::Host;
-use crate::http::upgrade::{self, Asked};
-use crate::http::{Method, RequestHead, Version, framing, host, target, unique};
+use crate::http::upgrade;
+use crate::http::{Method, Name, RequestHead, Version, framing, host, target, unique};
 use crate::model::LogLevel;
 use crate::net::moment;
 use crate::observe::outcome::ExchangeEnd;
@@ -136,7 +136,7 @@ impl Exchange<'_> {
         let length = framing::request(&self.head).map_err(|error| self.failure(Cause::Request(error.into())))?;
         side.body = Body::new(length);
         side.expects_continue = self.head.version == Version::Http11
-            && self.head.fields.first(b"expect").is_some_and(|v| v.eq_ignore_ascii_case(b"100-continue"));
+            && self.head.fields.first(Name::Expect).is_some_and(|v| v.eq_ignore_ascii_case(b"100-continue"));
         self.apply_client_settings(side);
         Ok(())
     }
@@ -196,10 +196,10 @@ impl Exchange<'_> {
 fn may_stay(head: &RequestHead) -> bool {
     let asked = match head.version {
         Version::Http09 => false,
-        Version::Http10 => head.fields.has_token(b"connection", b"keep-alive"),
-        Version::Http11 => !head.fields.has_token(b"connection", b"close"),
+        Version::Http10 => head.fields.connection().keep_alive,
+        Version::Http11 => !head.fields.connection().close,
     };
     // A client that asked for a WebSocket may already speak it: if the answer is no 101, nothing that came after the
     // head may be read as HTTP.
-    asked && !matches!(upgrade::Request::of(head), Asked::WebSocket(_) | Asked::Refused(_))
+    asked && !upgrade::names_websocket(head)
 }

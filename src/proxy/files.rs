@@ -19,8 +19,8 @@ use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::responder::Answer;
 use super::{charset, gzip, respond, ssi};
-use crate::http::Method;
 use crate::http::framing::BodyLength;
+use crate::http::{Method, Name};
 use crate::model::Alias;
 use crate::net::buffer;
 use crate::sys::errno::Errno;
@@ -176,7 +176,7 @@ async fn send(
     if let Some(etag) = &version.etag {
         fields.push(b"ETag", etag.as_bytes());
     }
-    if takes_ranges && exchange.carried_fields.first(b"accept-ranges").is_none() {
+    if takes_ranges && exchange.carried_fields.first(Name::AcceptRanges).is_none() {
         fields.push(b"Accept-Ranges", b"bytes");
     }
     if let (206, None, [(offset, length)]) = (status, &multipart, parts.as_slice()) {

@@ -3,7 +3,7 @@
 use super::exchange::Exchange;
 use super::responder::{Answer, Responder};
 use crate::http::framing::BodyLength;
-use crate::http::{Fields, Version, accept_encoding};
+use crate::http::{Fields, Name, Version, accept_encoding};
 use crate::model::{Gzip, GzipProxied, LogLevel};
 use crate::route;
 
@@ -38,10 +38,10 @@ pub fn is_chosen_for_file(exchange: &Exchange<'_>, content_type: &[u8], length: 
 fn is_worth_it(rules: &Gzip, status: u16, length: Option<u64>, fields: &Fields) -> bool {
     matches!(status, 200 | 403 | 404)
         && length.is_none_or(|length| length >= rules.min_length)
-        && fields.first(b"content-encoding").is_none_or(<[u8]>::is_empty)
-        && rules.types.list(fields.first(b"content-type"))
+        && fields.first(Name::ContentEncoding).is_none_or(<[u8]>::is_empty)
+        && rules.types.list(fields.first(Name::ContentType))
         // RFC 9110 7.7, where nginx compresses all the same: whoever says so may rely on the bytes.
-        && !fields.has_token(b"cache-control", b"no-transform")
+        && !fields.has_token(Name::CacheControl, b"no-transform")
 }
 
 /// Whether this client gets it compressed.
@@ -53,9 +53,9 @@ fn takes(exchange: &Exchange<'_>, rules: &Gzip, answer: &Fields) -> bool {
         Version::Http11 => true,
     };
     is_new_enough
-        && request.first(b"accept-encoding").is_some_and(accept_encoding::takes_gzip)
-        && (!request.has(b"via") || is_let_through(&rules.proxied, request, answer))
-        && !request.first(b"user-agent").is_some_and(|agent| is_disabled(exchange, rules, agent))
+        && request.first(Name::AcceptEncoding).is_some_and(accept_encoding::takes_gzip)
+        && (!request.has(Name::Via) || is_let_through(&rules.proxied, request, answer))
+        && !request.first(Name::UserAgent).is_some_and(|agent| is_disabled(exchange, rules, agent))
 }
 
 /// Whether it may be compressed for a proxy, which may give it to other clients.
@@ -63,19 +63,19 @@ fn is_let_through(rules: &GzipProxied, request: &Fields, answer: &Fields) -> boo
     if rules.off {
         return false;
     }
-    if rules.any || (rules.auth && request.has(b"authorization")) {
+    if rules.any || (rules.auth && request.has(Name::Authorization)) {
         return true;
     }
-    if let Some(expires) = answer.first(b"expires") {
-        return rules.expired && is_before(expires, answer.first(b"date"));
+    if let Some(expires) = answer.first(Name::Expires) {
+        return rules.expired && is_before(expires, answer.first(Name::Date));
     }
-    if answer.has(b"cache-control") {
-        let says = |word: &[u8]| answer.has_token(b"cache-control", word);
+    if answer.has(Name::CacheControl) {
+        let says = |word: &[u8]| answer.has_token(Name::CacheControl, word);
         return (rules.no_cache && says(b"no-cache"))
             || (rules.no_store && says(b"no-store"))
             || (rules.private && says(b"private"));
     }
-    !(rules.no_last_modified && answer.has(b"last-modified") || rules.no_etag && answer.has(b"etag"))
+    !(rules.no_last_modified && answer.has(Name::LastModified) || rules.no_etag && answer.has(Name::Etag))
 }
 
 fn is_before(expires: &[u8], date: Option<&[u8]>) -> bool {
@@ -107,16 +107,16 @@ fn is_msie6(agent: &[u8]) -> bool {
 /// The fields of an answer whose body is another than they were made for: no part of it can be asked for, and it is the
 /// same only in what it means.
 fn relabel(fields: &mut Fields) {
-    fields.remove(b"accept-ranges");
+    fields.remove(Name::AcceptRanges);
     weaken(fields);
     fields.push(b"Content-Encoding", b"gzip");
 }
 
 /// A strong `ETag` becomes a weak one, and one that is none goes.
 pub fn weaken(fields: &mut Fields) {
-    let strong = fields.first(b"etag").filter(|tag| !tag.starts_with(b"W/")).map(<[u8]>::to_vec);
+    let strong = fields.first(Name::Etag).filter(|tag| !tag.starts_with(b"W/")).map(<[u8]>::to_vec);
     if let Some(tag) = strong {
-        fields.remove(b"etag");
+        fields.remove(Name::Etag);
         if tag.starts_with(b"\"") {
             fields.push(b"ETag", &[b"W/".as_slice(), &tag].concat());
         }
@@ -199,8 +199,8 @@ mod tests {
         for (tag, after) in [("\"a\"", Some("W/\"a\"")), ("W/\"a\"", Some("W/\"a\"")), ("a", None), ("", None)] {
             let mut fields = fields(&[("ETag", tag), ("Accept-Ranges", "bytes")]);
             relabel(&mut fields);
-            assert_eq!(fields.first(b"etag"), after.map(str::as_bytes), "{tag}");
-            assert!(!fields.has(b"accept-ranges") && fields.has_token(b"content-encoding", b"gzip"));
+            assert_eq!(fields.first(Name::Etag), after.map(str::as_bytes), "{tag}");
+            assert!(!fields.has(Name::AcceptRanges) && fields.has_token(Name::ContentEncoding, b"gzip"));
         }
     }
 }

@@ -24,7 +24,7 @@ fn told(exchange: &Exchange<'_>, settings: &RealIp) -> Option<std::net::SocketAd
     match &settings.header {
         RealIpHeader::ProxyProtocol => exchange.client.proxy_header.as_deref().map(|header| header.source),
         RealIpHeader::Field(name) => {
-            let values: Vec<&[u8]> = exchange.head.fields.all(name).collect();
+            let values: Vec<&[u8]> = exchange.head.fields.all_named(name).collect();
             let trusts = |address: IpAddr| is_trusted(settings, ClientAddress::Ip((address, 0).into()));
             forwarded::client(values.into_iter(), trusts, settings.recursive)
         }

@@ -8,6 +8,7 @@ use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
 use super::peer::of_client;
 use super::spool::{Prepared, Spool};
+use crate::http::Name;
 use crate::http::framing::BodyLength;
 use crate::limits::BODY_BUFFER_BYTES;
 use crate::model::{BodyFile, LogLevel, Proxy};
@@ -35,7 +36,7 @@ pub async fn prepare(
     let mut prepared = Prepared::default();
     let is_empty = side.body.is_done();
     if is_empty {
-        let has_length = exchange.head.fields.first(b"content-length").is_some();
+        let has_length = exchange.head.fields.first(Name::ContentLength).is_some();
         prepared.length = if has_length { BodyLength::Length(0) } else { BodyLength::None };
     } else {
         let request = &proxy.request;

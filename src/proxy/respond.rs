@@ -6,7 +6,7 @@ use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::responder::Answer;
 use crate::http::framing::BodyLength;
-use crate::http::{Fields, status};
+use crate::http::{Fields, Name, status};
 use crate::limits::HEAD_BYTES_USUAL;
 use crate::model::{MediaType, Return};
 use crate::observe::clock;
@@ -55,16 +55,16 @@ pub fn after(side: &ClientSide<'_>) -> Next {
 pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
     // Room for most answers: growing is several times what a field costs.
     let mut fields = Fields::with_capacity(16, HEAD_BYTES_USUAL);
-    fields.push(b"Server", status::product(exchange.location.client.server_tokens).as_bytes());
-    fields.push(b"Date", clock::http_date().as_bytes());
+    fields.push_known(Name::Server, status::product(exchange.location.client.server_tokens).as_bytes());
+    fields.push_known(Name::Date, clock::http_date().as_bytes());
     for challenge in &exchange.challenges {
         fields.push(b"WWW-Authenticate", challenge);
     }
     if let Some(to) = &exchange.redirect_to {
         fields.push(b"Location", to);
     }
-    for (name, value) in exchange.carried_fields.iter() {
-        fields.push(name, value);
+    for (known, name, value) in exchange.carried_fields.iter_known() {
+        fields.push_spelled(known, name, value);
     }
     fields
 }

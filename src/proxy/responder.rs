@@ -16,7 +16,7 @@ use super::pace::Pace;
 use super::sent::Sent;
 use crate::http::framing::BodyLength;
 use crate::http::gzip::Then;
-use crate::http::{Fields, Version, chunked, encode, status};
+use crate::http::{Fields, Name, Names, Version, chunked, encode, status};
 use crate::limits::{FILE_STEP_BYTES, HEAD_BYTES_USUAL};
 use crate::net::turn::Turn;
 use crate::transport::Transport;
@@ -148,7 +148,7 @@ impl<'c> Responder<'c> {
         self.sent.status = status;
         self.sent.is_chunked = self.framing == Framing::Chunked;
         // RFC 9110 15.5.22 and 7.8: what tells which protocol is required names the field as one for this hop.
-        let names_protocol = status == 426 && fields.first(b"upgrade").is_some();
+        let names_protocol = status == 426 && fields.first(Name::Upgrade).is_some();
         self.sent.connection = match (self.keep_alive, names_protocol) {
             (true, false) => "keep-alive",
             (true, true) => "keep-alive, upgrade",
@@ -172,9 +172,9 @@ impl<'c> Responder<'c> {
         out.reserve(HEAD_BYTES_USUAL);
         let reason = reason.unwrap_or_else(|| status::reason(code).as_bytes());
         encode::status_line(out, code, reason);
-        let first = ["Server", "Date", "Content-Type"];
-        for name in first {
-            if let Some(value) = fields.first(name.as_bytes()) {
+        const FIRST: [Name; 3] = [Name::Server, Name::Date, Name::ContentType];
+        for name in FIRST {
+            if let Some(value) = fields.first(name) {
                 encode::field(out, name.as_bytes(), value);
             }
         }
@@ -187,8 +187,8 @@ impl<'c> Responder<'c> {
         if let Some(timeout) = self.sent.keep_alive {
             encode::field(out, b"Keep-Alive", format!("timeout={}", timeout.as_secs()).as_bytes());
         }
-        for (name, value) in fields.iter() {
-            if !first.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+        for (known, name, value) in fields.iter_known() {
+            if !const { Names::of(&FIRST) }.has(known) {
                 encode::field(out, name, value);
             }
         }

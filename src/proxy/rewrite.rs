@@ -2,7 +2,7 @@
 
 use super::exchange::Exchange;
 use crate::http::framing::BodyLength;
-use crate::http::{Fields, Method, encode, hop_by_hop, target};
+use crate::http::{Fields, Method, Name, Names, encode, hop_by_hop, target};
 use crate::model::{Proxy, ProxyPass};
 
 /// What the request's upgrade becomes towards the peer.
@@ -60,8 +60,8 @@ pub fn request(
     }
     let dropped = hop_by_hop::of_request(&head.fields);
     let passes = |name: &[u8]| !proxy.request.drops_headers || is_of_upgrade(name, upgrading);
-    for (name, value) in head.fields.iter().filter(|(name, _)| passes(name)) {
-        if !is_made_anew(name) && !dropped.contains(name) && !is_set(name) {
+    for (known, name, value) in head.fields.iter_known() {
+        if !MADE_ANEW.has(known) && passes(name) && !dropped.contains(known, name) && !is_set(name) {
             encode::field(&mut out, name, value);
         }
     }
@@ -73,7 +73,7 @@ pub fn request(
 /// it with `Origin`.
 fn default_host<'e>(exchange: &'e Exchange<'_>, upgrading: &Upgrading) -> &'e [u8] {
     let own = exchange.proxy_host.as_deref().unwrap_or_default().as_bytes();
-    match (upgrading, exchange.head.fields.first(b"host")) {
+    match (upgrading, exchange.head.fields.first(Name::Host)) {
         (Upgrading::WebSocket, Some(host)) => host,
         (Upgrading::WebSocket | Upgrading::No | Upgrading::Blind, _) => own,
     }
@@ -96,20 +96,17 @@ fn is_of_upgrade(name: &[u8], upgrading: &Upgrading) -> bool {
 }
 
 /// Fields of the client's request that never go on as they came.
-fn is_made_anew(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 9] = [
-        b"host",
-        b"connection",
-        b"content-length",
-        b"transfer-encoding",
-        b"te",
-        b"keep-alive",
-        b"expect",
-        b"upgrade",
-        b"proxy-connection",
-    ];
-    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
-}
+const MADE_ANEW: Names = Names::of(&[
+    Name::Host,
+    Name::Connection,
+    Name::ContentLength,
+    Name::TransferEncoding,
+    Name::Te,
+    Name::KeepAlive,
+    Name::Expect,
+    Name::Upgrade,
+    Name::ProxyConnection,
+]);
 
 /// The target for the peer, as `proxy_pass` with or without a URI part says.
 #[must_use]
@@ -139,11 +136,8 @@ pub fn uri(exchange: &Exchange<'_>, to: &ProxyPass, evaluated: Option<&[u8]>) ->
 }
 
 /// What frames the message or belongs to the connection: the responder writes it anew.
-#[must_use]
-pub fn frames(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 5] = [b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"];
-    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
-}
+pub const FRAMING: Names =
+    Names::of(&[Name::ContentLength, Name::TransferEncoding, Name::Connection, Name::KeepAlive, Name::Upgrade]);
 
 /// Encodes a verified 101 for the client.
 #[must_use]

@@ -18,8 +18,8 @@ use super::failure::{Failure, Phase};
 use super::gzip::weaken;
 use super::includes::Page;
 use super::responder::{Answer, Responder};
-use crate::http::Method;
 use crate::http::framing::BodyLength;
+use crate::http::{Method, Name};
 use crate::limits::SSI_MADE_BYTES_MAX;
 
 /// What a piece of a page becomes.
@@ -45,7 +45,7 @@ pub fn choose(exchange: &mut Exchange<'_>, responder: &Responder<'_>, answer: &m
         BodyLength::Length(length) => Some(length),
         BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
     };
-    let content_type = answer.fields.first(b"content-type");
+    let content_type = answer.fields.first(Name::ContentType);
     if responder.is_for_nobody() || !is_read(exchange, content_type, length) {
         return;
     }
@@ -53,12 +53,12 @@ pub fn choose(exchange: &mut Exchange<'_>, responder: &Responder<'_>, answer: &m
     let content_type = content_type.map(Into::into);
     if !exchange.is_subrequest() {
         answer.length = BodyLength::Chunked;
-        answer.fields.remove(b"accept-ranges");
+        answer.fields.remove(Name::AcceptRanges);
         if rules.last_modified {
             weaken(&mut answer.fields);
         } else {
-            answer.fields.remove(b"last-modified");
-            answer.fields.remove(b"etag");
+            answer.fields.remove(Name::LastModified);
+            answer.fields.remove(Name::Etag);
         }
     }
     if exchange.head.method == Method::Head {

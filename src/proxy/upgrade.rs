@@ -8,7 +8,7 @@ use super::failure::{Cause, Failure, Phase};
 use super::handover::{Handover, Kept};
 use super::peer::PeerConnection;
 use super::rewrite::{self, Upgrading};
-use crate::http::ResponseHead;
+use crate::http::{Name, ResponseHead};
 use crate::http::upgrade::{self, Asked};
 use crate::model::Proxy;
 
@@ -53,7 +53,7 @@ pub async fn finish(
     let rules = &exchange.location.proxy.answer;
     let mut fields = answer_fields::of(exchange, rules, None, response.status);
     exchange.add_headers(101, None, &mut fields);
-    let protocol = response.fields.first(b"upgrade").unwrap_or(b"websocket").to_vec();
+    let protocol = response.fields.first(Name::Upgrade).unwrap_or(b"websocket").to_vec();
     let head = rewrite::switching_protocols(&protocol, &fields);
     (side.responder.sent.status, side.responder.sent.connection) = (101, "upgrade");
     side.responder.sent.fields = fields;

@@ -14,7 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::exchange::{Attempt, Exchange};
 use super::facts::Computed;
 use crate::http::framing::BodyLength;
-use crate::http::target;
+use crate::http::{Name, target};
 use crate::limits::MAP_DEPTH_MAX;
 use crate::model::{LogLevel, MapId, Part, SlotId, Template, Variable};
 use crate::net::accept::ClientAddress;
@@ -72,7 +72,7 @@ impl Exchange<'_> {
 
     /// The length of a body that came in chunks, once it is here.
     fn gathered_length(&self) -> Option<u64> {
-        let is_chunked = self.head.fields.first(b"transfer-encoding").is_some();
+        let is_chunked = self.head.fields.first(Name::TransferEncoding).is_some();
         match self.request_body.as_ref().filter(|_| is_chunked)?.length {
             BodyLength::Length(length) => Some(length),
             BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
@@ -85,13 +85,13 @@ impl Exchange<'_> {
             Variable::Arg(name) => put_some(out, self.args.as_deref().and_then(|args| argument(args, name))),
             Variable::Args => put_some(out, self.args.as_deref()),
             Variable::IsArgs => put(out, if self.args.as_deref().is_none_or(<[u8]>::is_empty) { b"" } else { b"?" }),
-            Variable::ContentLength => match (self.head.fields.first(b"content-length"), self.gathered_length()) {
+            Variable::ContentLength => match (self.head.fields.first(Name::ContentLength), self.gathered_length()) {
                 (Some(length), _) => put(out, length),
                 (None, Some(length)) => print(out, format_args!("{length}")),
                 (None, None) => false,
             },
             Variable::ContentType => append_field(&self.head.fields, b"content_type", out),
-            Variable::Cookie(name) => put_some(out, cookie(self.head.fields.all(b"cookie"), name)),
+            Variable::Cookie(name) => put_some(out, cookie(self.head.fields.all(Name::Cookie), name)),
             Variable::Http(name) => append_field(&self.head.fields, name, out),
             Variable::Host => match &self.host {
                 Some(host) => put(out, &host.name),
@@ -251,7 +251,7 @@ impl Exchange<'_> {
             Variable::UpstreamBytesSent => list(out, attempts, |a, out| print(out, format_args!("{}", a.bytes_sent))),
             Variable::UpstreamHttp(name) => append_field(&self.upstream_fields, name, out),
             Variable::UpstreamTrailer(name) => append_field(&self.upstream_trailers, name, out),
-            Variable::UpstreamCookie(name) => put_some(out, set_cookie(self.upstream_fields.all(b"set-cookie"), name)),
+            Variable::UpstreamCookie(name) => put_some(out, set_cookie(self.upstream_fields.all(Name::SetCookie), name)),
             _ => return None,
         };
         Some(there)
@@ -270,7 +270,7 @@ impl Exchange<'_> {
     /// Name and password of `Authorization: Basic` (RFC 7617).
     #[must_use]
     pub fn credentials(&self) -> Option<(Vec<u8>, Vec<u8>)> {
-        let value = self.head.fields.first(b"authorization")?;
+        let value = self.head.fields.first(Name::Authorization)?;
         let (scheme, rest) = value.split_at_checked(6)?;
         if !scheme.eq_ignore_ascii_case(b"basic ") {
             return None;

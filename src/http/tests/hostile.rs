@@ -53,10 +53,10 @@ fn rewritten(head: &RequestHead) -> Result<String, parse::RequestError> {
         BodyLength::Chunked => encode::field(&mut out, b"Transfer-Encoding", b"chunked"),
     }
     let dropped = hop_by_hop::of_request(&head.fields);
-    for (name, value) in head.fields.iter() {
+    for (known, name, value) in head.fields.iter_known() {
         let is_anew =
             ["host", "content-length", "transfer-encoding"].iter().any(|n| n.as_bytes().eq_ignore_ascii_case(name));
-        if !is_anew && !dropped.contains(name) {
+        if !is_anew && !dropped.contains(known, name) {
             encode::field(&mut out, name, value);
         }
     }

@@ -1,6 +1,7 @@
 //! `auth_request`: whether another service lets a request in, by the status of its answer to a request of its own.
 
 use super::said::Said;
+use crate::http::Name;
 use crate::model::{AuthRequest, LogLevel, SetTarget};
 use crate::proxy::exchange::Exchange;
 use crate::proxy::failure::{Cause, Failure, Phase};
@@ -42,8 +43,7 @@ pub async fn check(exchange: &mut Exchange<'_>, auth: &AuthRequest) -> Said {
 
 /// What the service says of how to ask again, also if `proxy_hide_header` keeps it from clients.
 fn challenges(asked: &Exchange<'_>) -> Vec<Box<[u8]>> {
-    const NAME: &[u8] = b"www-authenticate";
     let shown = &asked.sent.borrow().fields;
-    let fields = if shown.first(NAME).is_some() { shown } else { &asked.upstream_fields };
-    fields.all(NAME).map(Into::into).collect()
+    let fields = if shown.has(Name::WwwAuthenticate) { shown } else { &asked.upstream_fields };
+    fields.all(Name::WwwAuthenticate).map(Into::into).collect()
 }

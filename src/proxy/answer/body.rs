@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use super::Reading;
+use crate::http::Name;
 use crate::http::framing::BodyLength;
 use crate::limits::{BODY_BUFFER_BYTES, GZIP_HOLD_TIME};
 use crate::model::LogLevel;
@@ -46,7 +47,7 @@ impl Reading<'_, '_, '_> {
         while self.pass_piece(&mut intake).await? {}
         let Body { trailers, .. } = intake.body;
         // Only a client that says so is known to read fields there (RFC 9110 6.5.1).
-        if self.passed.proxy.answer.pass_trailers && self.exchange.head.fields.has_token(b"te", b"trailers") {
+        if self.passed.proxy.answer.pass_trailers && self.exchange.head.fields.has_token(Name::Te, b"trailers") {
             self.responder.trailers.clone_from(&trailers);
         }
         if let Some(trailers) = trailers {

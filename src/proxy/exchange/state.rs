@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::http::host::Host;
-use crate::http::{Fields, Method, RequestHead};
+use crate::http::{Fields, Method, Name, Names, RequestHead};
 use crate::model::{self, Location, LogLevel, PeerAddress, Scheme};
 use crate::net::accept::ClientAddress;
 use crate::observe::escape::Quoted;
@@ -269,14 +269,17 @@ impl<'c> Exchange<'c> {
 
     /// Keeps what a peer that sends the request on says of the content.
     pub fn carry(&mut self, fields: &Fields) {
-        const CARRIED: [&[u8]; 5] =
-            [b"set-cookie", b"content-disposition", b"cache-control", b"expires", b"accept-ranges"];
-        for (name, value) in fields.iter() {
-            if CARRIED.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                self.carried_fields.push(name, value);
-            }
+        const CARRIED: Names = Names::of(&[
+            Name::SetCookie,
+            Name::ContentDisposition,
+            Name::CacheControl,
+            Name::Expires,
+            Name::AcceptRanges,
+        ]);
+        for (known, name, value) in fields.iter_known().filter(|(known, ..)| CARRIED.has(*known)) {
+            self.carried_fields.push_spelled(known, name, value);
         }
-        self.carried_type = fields.first(b"content-type").map(Into::into);
+        self.carried_type = fields.first(Name::ContentType).map(Into::into);
     }
 
     /// A failure in the phase the exchange is in.
@@ -317,10 +320,10 @@ impl fmt::Display for Tail<'_> {
         if let Some(Upstream { scheme, at, uri }) = &exchange.upstream {
             write!(f, ", upstream: \"{}{at}{}\"", scheme.prefix(), Quoted(uri))?;
         }
-        if let Some(host) = exchange.head.fields.first(b"host") {
+        if let Some(host) = exchange.head.fields.first(Name::Host) {
             write!(f, ", host: \"{}\"", Quoted(host))?;
         }
-        if let Some(referrer) = exchange.head.fields.first(b"referer") {
+        if let Some(referrer) = exchange.head.fields.first(Name::Referer) {
             write!(f, ", referrer: \"{}\"", Quoted(referrer))?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ranges::{self, Ranges};
-use crate::http::Fields;
+use crate::http::{Fields, Name};
 use crate::model::{Client, IfModifiedSince};
 
 /// What a file is known by.
@@ -53,18 +53,18 @@ impl Version {
 /// Judges the fields of a request for a file. The order of the conditions is that of RFC 9110, 13.2.2.
 #[must_use]
 pub fn judge(fields: &Fields, version: &Version, settings: &Client) -> Verdict {
-    match fields.first(b"if-match") {
+    match fields.first(Name::IfMatch) {
         Some(list) if !version.is_named(list, false) => return Verdict::Failed,
         Some(_) => {}
         None => {
-            let unmodified_since = fields.first(b"if-unmodified-since").and_then(date);
+            let unmodified_since = fields.first(Name::IfUnmodifiedSince).and_then(date);
             if unmodified_since.is_some_and(|time| version.modified > time) {
                 return Verdict::Failed;
             }
         }
     }
-    let is_known_by_tag = fields.first(b"if-none-match").map(|list| version.is_named(list, true));
-    let is_known_by_date = fields.first(b"if-modified-since").map(|value| is_unchanged(value, version, settings));
+    let is_known_by_tag = fields.first(Name::IfNoneMatch).map(|list| version.is_named(list, true));
+    let is_known_by_date = fields.first(Name::IfModifiedSince).map(|value| is_unchanged(value, version, settings));
     // nginx asks both where both are there.
     match (is_known_by_tag, is_known_by_date) {
         (None, None) | (Some(false), _) | (_, Some(false)) => range(fields, version, settings),
@@ -86,10 +86,10 @@ fn is_unchanged(value: &[u8], version: &Version, settings: &Client) -> bool {
 }
 
 fn range(fields: &Fields, version: &Version, settings: &Client) -> Verdict {
-    let Some(wanted) = fields.first(b"range").filter(|_| settings.max_ranges != Some(0)) else {
+    let Some(wanted) = fields.first(Name::Range).filter(|_| settings.max_ranges != Some(0)) else {
         return Verdict::Whole;
     };
-    if let Some(condition) = fields.first(b"if-range") {
+    if let Some(condition) = fields.first(Name::IfRange) {
         let holds = if condition.ends_with(b"\"") {
             !condition.starts_with(b"W/") && version.is_named(condition, false)
         } else {
