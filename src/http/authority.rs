@@ -19,9 +19,6 @@ pub struct InvalidHost;
 /// Empty, a byte no host has, two dots in a row, a port that is none.
 pub fn parse(bytes: &[u8]) -> Result<Host, InvalidHost> {
     let (name, port) = if bytes.first() == Some(&b'[') { split_literal(bytes)? } else { split_name(bytes)? };
-    if name.windows(2).any(|pair| pair == b"..") {
-        return Err(InvalidHost);
-    }
     let name = name.strip_suffix(b".").unwrap_or(name);
     if name.is_empty() {
         return Err(InvalidHost);
@@ -34,7 +31,10 @@ fn split_literal(bytes: &[u8]) -> Result<(&[u8], &[u8]), InvalidHost> {
     let end = bytes.iter().position(|byte| *byte == b']').ok_or(InvalidHost)? + 1;
     let (literal, rest) = bytes.split_at(end);
     let inner = &literal[1..end - 1];
-    if !inner.iter().all(|byte| *byte == b':' || is_name_byte(*byte)) {
+    if !inner.iter().all(|byte| *byte == b':' || (*byte != b'%' && IN_NAMES[usize::from(*byte)])) {
+        return Err(InvalidHost);
+    }
+    if inner.windows(2).any(|pair| pair == b"..") {
         return Err(InvalidHost);
     }
     match rest {
@@ -45,18 +45,34 @@ fn split_literal(bytes: &[u8]) -> Result<(&[u8], &[u8]), InvalidHost> {
 }
 
 fn split_name(bytes: &[u8]) -> Result<(&[u8], &[u8]), InvalidHost> {
-    let end = bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len());
-    let name = &bytes[..end];
-    if !name.iter().all(|byte| *byte == b'%' || is_name_byte(*byte)) {
-        return Err(InvalidHost);
+    let mut before = b' ';
+    for (at, byte) in bytes.iter().enumerate() {
+        match *byte {
+            b':' => return Ok((&bytes[..at], &bytes[at + 1..])),
+            b'.' if before == b'.' => return Err(InvalidHost),
+            byte if IN_NAMES[usize::from(byte)] => before = byte,
+            _ => return Err(InvalidHost),
+        }
     }
-    Ok((name, bytes.get(end + 1..).unwrap_or_default()))
+    Ok((bytes, b""))
 }
 
-/// `unreserved` and `sub-delims` of RFC 3986.
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
-}
+/// `unreserved` and `sub-delims` of RFC 3986, and the sign of escapes, by byte.
+const IN_NAMES: [bool; 256] = {
+    let others = b"-._~!$&'()*+,;=%";
+    let mut known = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        known[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        known[others[at] as usize] = true;
+        at += 1;
+    }
+    known
+};
 
 fn parse_port(digits: &[u8]) -> Result<Option<u16>, InvalidHost> {
     if digits.is_empty() {

@@ -2,12 +2,13 @@
 //! path, and that may hold any byte.
 
 use super::method::Method;
+use super::token;
 
 /// Appends `METHOD URI HTTP/1.x`. Bytes that would end the URI or the line are percent-encoded.
 pub fn request_line(out: &mut Vec<u8>, method: &Method, uri: &[u8], http_1_1: bool) {
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');
-    if uri.iter().any(|byte| ends_uri(*byte)) {
+    if token::has_space(uri) {
         for byte in uri {
             if ends_uri(*byte) { percent_encoded(out, *byte) } else { out.push(*byte) }
         }
@@ -68,18 +69,10 @@ fn ends_uri(byte: u8) -> bool {
     byte <= 0x20 || byte == 0x7f
 }
 
-/// Whether a byte would end the line. Values are short: to look at eight bytes at a time is less than to choose how to look
-/// at more.
+/// Whether a byte would end the line.
 fn ends_line(value: &[u8]) -> bool {
-    const EACH: u64 = u64::from_le_bytes([1; 8]);
-    // The highest bit of a byte is set if a byte is 0, perhaps also in bytes behind it.
-    let has_zero = |word: u64| word.wrapping_sub(EACH) & !word & (EACH << 7);
-    let (words, rest) = value.as_chunks::<8>();
-    let in_word = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
-        has_zero(word) | has_zero(word ^ (EACH * u64::from(b'\r'))) | has_zero(word ^ (EACH * u64::from(b'\n'))) != 0
-    };
-    words.iter().any(in_word) || rest.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+    let ends = |word| token::has_byte(word, 0) | token::has_byte(word, b'\r') | token::has_byte(word, b'\n') != 0;
+    token::any_word(value, ends)
 }
 
 fn one_line(out: &mut Vec<u8>, value: &[u8]) {

@@ -28,10 +28,14 @@ pub enum Sender {
 
 /// Most heads have fewer fields, those of programs by far; a larger table costs more to clear than to fill.
 const USUAL_COUNT: usize = 48;
-const FEW_COUNT: usize = 8;
+const FEW_COUNT: usize = 16;
 
-/// Field lines of so many bytes are hardly ever more than few.
-const FEW_BYTES: usize = 256;
+/// Reads field lines at the front of a block, and how many bytes they are with the empty line that ends them. `None`
+/// unless they are all there, are good and are not many: then the end is looked for, and [`parse`] has the word.
+#[must_use]
+pub fn parse_front(block: &[u8], sender: Sender) -> Option<(Fields, usize)> {
+    with_table(block, &mut [EMPTY_HEADER; FEW_COUNT], sender).ok()
+}
 
 /// Reads field lines up to and with the empty line that ends them.
 ///
@@ -45,29 +49,33 @@ pub fn parse(block: &[u8], sender: Sender) -> Result<Fields, FieldError> {
     }
 }
 
+/// The whole block, which ends with its first empty line.
+
 /// `Err(None)`: httparse refuses a line.
 fn parse_good(block: &[u8], sender: Sender) -> Result<Fields, Option<FieldError>> {
-    if block.len() <= FEW_BYTES {
-        match with_table(block, &mut [EMPTY_HEADER; FEW_COUNT], sender) {
-            Err(Some(FieldError::TooMany)) => {}
-            result => return result,
-        }
-    }
-    match with_table(block, &mut [EMPTY_HEADER; USUAL_COUNT], sender) {
+    let read = match with_table(block, &mut [EMPTY_HEADER; USUAL_COUNT], sender) {
         Err(Some(FieldError::TooMany)) => with_table(block, &mut [EMPTY_HEADER; HEAD_FIELD_COUNT_MAX], sender),
         result => result,
+    };
+    match read? {
+        (fields, bytes) if bytes == block.len() => Ok(fields),
+        _ => Err(None),
     }
 }
 
-fn with_table<'b>(block: &'b [u8], table: &mut [Header<'b>], sender: Sender) -> Result<Fields, Option<FieldError>> {
-    let lines = match httparse::parse_headers(block, table) {
-        Ok(Status::Complete((bytes, lines))) if bytes == block.len() => lines,
-        Ok(Status::Complete(_) | Status::Partial) => return Err(None),
+fn with_table<'b>(
+    block: &'b [u8],
+    table: &mut [Header<'b>],
+    sender: Sender,
+) -> Result<(Fields, usize), Option<FieldError>> {
+    let (bytes, lines) = match httparse::parse_headers(block, table) {
+        Ok(Status::Complete(read)) => read,
+        Ok(Status::Partial) => return Err(None),
         Err(httparse::Error::TooManyHeaders) => return Err(Some(FieldError::TooMany)),
         Err(_) => return Err(None),
     };
     let parts = lines.iter().map(|line| (line.name.as_bytes(), line.value));
-    Ok(Fields::of_block(block, parts, |name| !is_ignored(name, sender)))
+    Ok((Fields::of_block(&block[..bytes], parts, |name| !is_ignored(name, sender)), bytes))
 }
 
 /// Whether a name that is a token is odd and left out.

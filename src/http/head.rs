@@ -1,6 +1,8 @@
 //! Heads of messages as values. Only `parse` makes them from bytes; what they mean is asked of `framing`, `target`,
 //! `host` and `upgrade`.
 
+use std::ops::Range;
+
 use super::fields::Fields;
 use super::method::Method;
 use super::version::Version;
@@ -9,8 +11,8 @@ use super::version::Version;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestHead {
     pub method: Method,
-    /// As received.
-    pub target: Box<[u8]>,
+    /// Where the target lies in the line.
+    pub target_at: Range<usize>,
     pub version: Version,
     pub fields: Fields,
     /// The request line without its end: `$request`.
@@ -18,12 +20,18 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
+    /// The target as received.
+    #[must_use]
+    pub fn target(&self) -> &[u8] {
+        self.line.get(self.target_at.clone()).unwrap_or_default()
+    }
+
     /// In place of a head that could not be read, or that is none: `line` is all there is of it.
     #[must_use]
     pub fn unread(line: Box<[u8]>) -> Self {
         Self {
             method: Method::Other(Box::default()),
-            target: Box::default(),
+            target_at: 0..0,
             version: Version::Http10,
             fields: Fields::new(),
             line,

@@ -171,7 +171,9 @@ mod tests {
 
     #[test]
     fn what_is_like_a_name_is_another() {
-        for text in ["", "x", "Hose", "Hos", "Hostt", "Content_Length", "Content-Lengtg", "Content-\u{c}ength", "\u{8}ost"] {
+        for text in
+            ["", "x", "Hose", "Hos", "Hostt", "Content_Length", "Content-Lengtg", "Content-\u{c}ength", "\u{8}ost"]
+        {
             assert_eq!(Name::of(text.as_bytes()), Name::Other, "{text}");
         }
         assert_eq!(Name::Other.as_bytes(), b"");

@@ -5,6 +5,7 @@
 pub use super::error::{FieldError, RequestError, ResponseError};
 
 use super::field_lines::{self, Sender};
+use super::fields::Fields;
 use super::head::{RequestHead, ResponseHead};
 use super::method::Method;
 use super::request_line::{self, RequestLine};
@@ -81,9 +82,18 @@ impl RequestScanner {
             return Ok(None);
         }
         let Some((line, fields_at)) = &self.line else { return Ok(None) };
-        let end = if line.version == Version::Http09 {
-            *fields_at
-        } else {
+        let text = &buf[self.line_at..*fields_at];
+        if line.version == Version::Http09 {
+            return Ok(Some((self.head(line, text, Fields::new()), *fields_at)));
+        }
+        let RequestRules { underscores, ignore_invalid, .. } = self.rules;
+        let sender = Sender::Client { underscores, ignore_invalid };
+        if let Some((fields, end)) =
+            self.lines.in_room(buf, *fields_at).and_then(|block| field_lines::parse_front(block, sender))
+        {
+            return Ok(Some((self.head(line, text, fields), fields_at + end)));
+        }
+        let end = {
             match find_end(&mut self.lines, &mut self.line_count, buf) {
                 Ok(Some(end)) => end,
                 Ok(None) => return Ok(None),
@@ -91,9 +101,8 @@ impl RequestScanner {
                 Err(TooLarge::Count) => return Err(FieldError::TooMany.into()),
             }
         };
-        let text = &buf[self.line_at..*fields_at];
-        let head = self.head(line, text, &buf[*fields_at..end])?;
-        Ok(Some((head, end)))
+        let fields = field_lines::parse(&buf[*fields_at..end], sender)?;
+        Ok(Some((self.head(line, text, fields), end)))
     }
 
     /// Whether the request line was met; its parts are kept.
@@ -110,10 +119,16 @@ impl RequestScanner {
             if text.is_empty() {
                 continue;
             }
-            // The same look that an unfinished line gets, so that the reason does not depend on how bytes arrive.
-            check_partial(&buf[range.start..range.end - 1], 0)?;
+            let line = match request_line::parse(text) {
+                Ok(line) => line,
+                Err(error) => {
+                    // The look that an unfinished line gets comes first: the reason does not depend on how bytes arrive.
+                    check_partial(&buf[range.start..range.end - 1], 0)?;
+                    return Err(error);
+                }
+            };
             self.line_at = range.start;
-            self.line = Some((request_line::parse(text)?, range.end));
+            self.line = Some((line, range.end));
             return Ok(true);
         }
     }
@@ -133,21 +148,14 @@ impl RequestScanner {
         }
     }
 
-    fn head(&self, line: &RequestLine, text: &[u8], block: &[u8]) -> Result<RequestHead, RequestError> {
-        let RequestRules { underscores, ignore_invalid, .. } = self.rules;
-        let fields = match line.version {
-            Version::Http09 => Default::default(),
-            Version::Http10 | Version::Http11 => {
-                field_lines::parse(block, Sender::Client { underscores, ignore_invalid })?
-            }
-        };
-        Ok(RequestHead {
+    fn head(&self, line: &RequestLine, text: &[u8], fields: Fields) -> RequestHead {
+        RequestHead {
             method: Method::of(&text[line.method.clone()]),
-            target: text[line.target.clone()].into(),
+            target_at: line.target.clone(),
             version: line.version,
             fields,
             line: scan::without_end(text).into(),
-        })
+        }
     }
 }
 
@@ -201,17 +209,24 @@ impl ResponseScanner {
                 (*self.fields_at.insert(range.end), Some(line))
             }
         };
-        let end = match find_end(&mut self.lines, &mut self.line_count, buf) {
-            Ok(Some(end)) => end,
-            Ok(None) => return Ok(None),
-            Err(TooLarge::Bytes) => return Err(ResponseError::HeadTooLarge),
-            Err(TooLarge::Count) => return Err(FieldError::TooMany.into()),
+        let front =
+            self.lines.in_room(buf, fields_at).and_then(|block| field_lines::parse_front(block, Sender::Upstream));
+        let (fields, end) = match front {
+            Some((fields, end)) => (fields, fields_at + end),
+            None => {
+                let end = match find_end(&mut self.lines, &mut self.line_count, buf) {
+                    Ok(Some(end)) => end,
+                    Ok(None) => return Ok(None),
+                    Err(TooLarge::Bytes) => return Err(ResponseError::HeadTooLarge),
+                    Err(TooLarge::Count) => return Err(FieldError::TooMany.into()),
+                };
+                (field_lines::parse(&buf[fields_at..end], Sender::Upstream)?, end)
+            }
         };
         let line = match known {
             Some(line) => line,
             None => status_line::parse(scan::without_end(&buf[..fields_at]))?,
         };
-        let fields = field_lines::parse(&buf[fields_at..end], Sender::Upstream)?;
         let head = ResponseHead { version: line.version, status: line.status, reason: line.reason.into(), fields };
         Ok(Some((head, end)))
     }

@@ -51,6 +51,9 @@ fn skip_spaces(line: &[u8], from: usize) -> usize {
 
 /// `HTTP/1.x` and spaces behind it.
 fn parse_version(bytes: &[u8]) -> Result<Version, RequestError> {
+    if bytes == b"HTTP/1.1" {
+        return Ok(Version::Http11);
+    }
     let digits = bytes.strip_prefix(b"HTTP/").ok_or(RequestError::Line)?;
     let major_end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
     let (major, rest) = digits.split_at(major_end);

@@ -37,6 +37,14 @@ impl LineScanner {
         self.scanned_bytes
     }
 
+    /// What stands from there on, as far as it keeps every bound because it fits into the room that is left; `None` once
+    /// something of it was looked at.
+    #[must_use]
+    pub fn in_room<'b>(&self, buf: &'b [u8], from: usize) -> Option<&'b [u8]> {
+        let rest = buf.get(from..).filter(|_| self.scanned_bytes == from)?;
+        Some(&rest[..rest.len().min(self.room_bytes)])
+    }
+
     /// The next whole line with its end; `None` until it is there. `buf` is the same buffer each time, only longer.
     ///
     /// # Errors

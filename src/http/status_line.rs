@@ -26,10 +26,10 @@ pub fn may_begin(bytes: &[u8]) -> bool {
 /// # Errors
 /// It is none, or its status is no HTTP status.
 pub fn parse(line: &[u8]) -> Result<StatusLine<'_>, ResponseError> {
-    let rest = line.strip_prefix(PREFIX).ok_or(ResponseError::NoStatusLine)?;
-    let space = rest.iter().position(|byte| *byte == b' ').ok_or(ResponseError::StatusLine)?;
-    let version = parse_version(&rest[..space])?;
-    let rest = &rest[space..];
+    let (version, rest) = match line.strip_prefix(b"HTTP/1.1 ") {
+        Some(rest) => (Version::Http11, rest),
+        None => begin(line)?,
+    };
     let code_at = rest.iter().take_while(|byte| **byte == b' ').count();
     let (code, reason) = rest[code_at..].split_at_checked(3).ok_or(ResponseError::StatusLine)?;
     if !code.iter().all(u8::is_ascii_digit) || !matches!(reason.first(), None | Some(b' ' | b'.')) {
@@ -43,6 +43,13 @@ pub fn parse(line: &[u8]) -> Result<StatusLine<'_>, ResponseError> {
         return Err(ResponseError::StatusLine);
     }
     Ok(StatusLine { version, status, reason: reason.get(1..).unwrap_or_default() })
+}
+
+/// The version of any other line than the usual, and what follows it.
+fn begin(line: &[u8]) -> Result<(Version, &[u8]), ResponseError> {
+    let rest = line.strip_prefix(PREFIX).ok_or(ResponseError::NoStatusLine)?;
+    let space = rest.iter().position(|byte| *byte == b' ').ok_or(ResponseError::StatusLine)?;
+    Ok((parse_version(&rest[..space])?, &rest[space..]))
 }
 
 /// `1.x`. A higher major in an answer to HTTP/1.x means that something else is speaking.

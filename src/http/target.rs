@@ -4,18 +4,21 @@
 //! serves; only its form is judged. The asterisk form names no resource that a location could have: refused, as with
 //! nginx. A fragment is cut off and never passed on.
 
+use std::ops::Range;
+
 use super::authority::{self, Host};
 use super::encode;
 use super::head::RequestHead;
 use super::method::Method;
+use super::token;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Decoded, without `.` and `..` segments, begins with a slash: `$uri`.
     pub path: Vec<u8>,
-    /// The path as received; `/` when the absolute form has none.
-    pub raw_path: Vec<u8>,
+    /// Where the path lies in the target; `None` when that has none: the path is `/` then.
+    pub raw_path: Option<Range<usize>>,
     /// What follows the `?`, as received; `Some` and empty behind a lone `?`.
     pub args: Option<Vec<u8>>,
     /// Of the absolute form, or of CONNECT.
@@ -53,29 +56,29 @@ impl TargetError {
 /// # Errors
 /// It has no form that fits the method, or names something above the root.
 pub fn parse(head: &RequestHead, merge_slashes: bool) -> Result<Target, TargetError> {
-    if head.target.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+    let target = head.target();
+    if token::has_space(target) {
         return Err(TargetError::Byte);
     }
     if head.method == Method::Connect {
-        let authority = Some(connect_authority(&head.target)?);
-        return Ok(Target { path: b"/".to_vec(), raw_path: b"/".to_vec(), args: None, authority });
+        let authority = Some(connect_authority(target)?);
+        return Ok(Target { path: b"/".to_vec(), raw_path: None, args: None, authority });
     }
-    let (authority, rest) = match split_absolute(&head.target)? {
+    let (authority, rest) = match split_absolute(target)? {
         Some((authority, rest)) => (Some(authority), rest),
-        None => (None, &*head.target),
+        None => (None, target),
     };
+    let path_at = target.len() - rest.len();
     let (raw_path, args) = split(rest);
     let authority = match authority {
         Some(authority) => Some(authority::parse(authority).map_err(|_| TargetError::Host)?),
         None => None,
     };
-    let raw_path = if raw_path.is_empty() { b"/" } else { raw_path };
-    Ok(Target {
-        path: normalize(raw_path, merge_slashes)?,
-        raw_path: raw_path.to_vec(),
-        args: args.map(<[u8]>::to_vec),
-        authority,
-    })
+    let (path, raw_path) = match raw_path {
+        [] => (b"/".to_vec(), None),
+        [..] => (normalize(raw_path, merge_slashes)?, Some(path_at..path_at + raw_path.len())),
+    };
+    Ok(Target { path, raw_path, args: args.map(<[u8]>::to_vec), authority })
 }
 
 /// The target without scheme and authority: `$request_uri`.

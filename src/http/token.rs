@@ -42,7 +42,6 @@ fn ends(bytes: &[u8]) -> Option<[u8; 8]> {
 
 /// The same for eight bytes.
 fn is_same_word(a: [u8; 8], b: [u8; 8]) -> bool {
-    const EACH: u64 = u64::from_le_bytes([1; 8]);
     const CASE: u64 = EACH * 0x20;
     const HIGH: u64 = EACH * 0x80;
     let (a, b) = (u64::from_le_bytes(a), u64::from_le_bytes(b));
@@ -56,6 +55,48 @@ fn is_same_word(a: [u8; 8], b: [u8; 8]) -> bool {
     let above_z = lower + EACH * u64::from(0x7f - b'z');
     let letters = from_a & !above_z & !a & HIGH;
     (differing << 2) & !letters == 0
+}
+
+/// Whether any of the words that hold all of the bytes is one that the function says yes to. A word holds some bytes twice
+/// where they fill none; of no bytes there is no word.
+#[inline]
+pub fn any_word(bytes: &[u8], mut found: impl FnMut(u64) -> bool) -> bool {
+    match (bytes.last_chunk::<8>(), ends(bytes), bytes) {
+        (Some(last), ..) => {
+            let (words, _) = bytes.as_chunks::<8>();
+            words.iter().any(|word| found(u64::from_le_bytes(*word))) || found(u64::from_le_bytes(*last))
+        }
+        (None, Some(ends), _) => found(u64::from_le_bytes(ends)),
+        (None, None, [first, .., last]) => {
+            let middle = bytes[bytes.len() / 2];
+            found(u64::from_le_bytes([*first, middle, *last, *last, *last, *last, *last, *last]))
+        }
+        (None, None, [byte]) => found(u64::from_le_bytes([*byte; 8])),
+        (None, None, []) => false,
+    }
+}
+
+/// 1 in each byte of a word.
+const EACH: u64 = u64::from_le_bytes([1; 8]);
+
+/// Not 0 if one of a word's bytes is this one.
+#[must_use]
+#[inline]
+pub const fn has_byte(word: u64, byte: u8) -> u64 {
+    has_less(word ^ (EACH * byte as u64), 1)
+}
+
+/// Not 0 if one of a word's bytes is less than a bound of at most 128.
+#[must_use]
+#[inline]
+pub const fn has_less(word: u64, bound: u8) -> u64 {
+    word.wrapping_sub(EACH * bound as u64) & !word & (EACH << 7)
+}
+
+/// Whether a space or a control byte is among them.
+#[must_use]
+pub fn has_space(bytes: &[u8]) -> bool {
+    any_word(bytes, |word| has_less(word, b' ' + 1) | has_byte(word, 0x7f) != 0)
 }
 
 /// What may not stand in a field value: control bytes other than the tab.
@@ -138,6 +179,35 @@ mod tests {
         assert!(is_same(b"", b"") && is_same(b"Content-Length", b"content-length"));
         assert!(!is_same(b"content-length", b"content-lengt") && !is_same(b"content-length", b"content-lengtg"));
         assert!(!is_same(b"content-length", b"consent-length") && !is_same(b"12345678", b"1234567"));
+    }
+
+    #[test]
+    fn a_difference_is_seen_at_any_place() {
+        for length in 0..20 {
+            let a = vec![b'k'; length];
+            assert!(is_same(&a, &vec![b'K'; length]));
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut b = a.clone();
+                    b[at] = byte;
+                    assert_eq!(is_same(&a, &b), a.eq_ignore_ascii_case(&b), "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_space_is_seen_at_any_place() {
+        for length in 0..20 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut bytes = vec![b'!'; length];
+                    bytes[at] = byte;
+                    assert_eq!(has_space(&bytes), byte <= b' ' || byte == 0x7f, "{byte} at {at} of {length}");
+                }
+            }
+            assert!(!has_space(&vec![0x80; length]) && !has_space(&vec![0xff; length]));
+        }
     }
 
     #[test]

@@ -295,9 +295,9 @@ fn accel_buffering(response: &ResponseHead) -> Option<bool> {
 /// The length that the client is told: a HEAD answer or a 304 says how long the body would be.
 fn shown_length(method: &Method, response: &ResponseHead, length: BodyLength) -> BodyLength {
     let bodyless = *method == Method::Head || response.status == 304;
-    match response.fields.first(Name::ContentLength).and_then(|v| std::str::from_utf8(v).ok()?.parse().ok()) {
-        Some(n) if bodyless => BodyLength::Length(n),
-        _ if length == BodyLength::None && !bodyless && response.status != 204 => BodyLength::Length(0),
-        _ => length,
+    if bodyless {
+        let said = response.fields.first(Name::ContentLength).and_then(framing::parse_length);
+        return said.map_or(length, BodyLength::Length);
     }
+    if length == BodyLength::None && response.status != 204 { BodyLength::Length(0) } else { length }
 }

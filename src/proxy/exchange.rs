@@ -99,7 +99,7 @@ impl Exchange<'_> {
             Err(error) => return Err(self.failure(Cause::Request(error.into()))),
         }
         self.path = target.path;
-        self.raw_path = Some(target.raw_path);
+        self.raw_path = target.raw_path;
         self.args = target.args;
         match self.head.method {
             Method::Connect | Method::Trace => {

@@ -111,7 +111,8 @@ const MADE_ANEW: Names = Names::of(&[
 /// The target for the peer, as `proxy_pass` with or without a URI part says.
 #[must_use]
 pub fn uri(exchange: &Exchange<'_>, to: &ProxyPass, evaluated: Option<&[u8]>) -> Vec<u8> {
-    let mut uri = Vec::with_capacity(exchange.head.target.len() + 16);
+    let target = exchange.head.target();
+    let mut uri = Vec::with_capacity(target.len() + 16);
     if let Some(evaluated) = evaluated {
         uri.extend_from_slice(evaluated);
         if !uri.starts_with(b"/") {
@@ -119,7 +120,8 @@ pub fn uri(exchange: &Exchange<'_>, to: &ProxyPass, evaluated: Option<&[u8]>) ->
         }
         return uri;
     }
-    match (&to.uri, &exchange.raw_path) {
+    let raw_path = exchange.raw_path.clone().and_then(|at| target.get(at));
+    match (&to.uri, raw_path) {
         (Some(replacement), _) if !exchange.has_own_path => {
             uri.extend(exchange.evaluate(replacement));
             let rest = exchange.path.get(to.replaces_bytes..).unwrap_or_default();

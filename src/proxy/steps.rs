@@ -197,7 +197,7 @@ impl<'c> Exchange<'c> {
     /// Whether the client sent a path with escapes: only then can a capture hold a byte that must not stand in
     /// arguments as it is.
     fn had_escapes(&self) -> bool {
-        let target = &self.head.target;
+        let target = self.head.target();
         let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
         path.iter().any(|byte| matches!(byte, b'%' | b'+'))
     }

@@ -8,8 +8,8 @@ use super::failure::{Cause, Failure, Phase};
 use super::handover::{Handover, Kept};
 use super::peer::PeerConnection;
 use super::rewrite::{self, Upgrading};
-use crate::http::{Name, ResponseHead};
 use crate::http::upgrade::{self, Asked};
+use crate::http::{Name, ResponseHead};
 use crate::model::Proxy;
 
 /// What the request asks for. What is made inside asks for nothing, whatever the client's request does.

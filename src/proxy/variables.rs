@@ -109,7 +109,7 @@ impl Exchange<'_> {
                 let method = self.main_method.as_ref().unwrap_or(&self.head.method);
                 put_some(out, Some(method.as_bytes()).filter(|m| !m.is_empty()))
             }
-            Variable::RequestUri => put_some(out, Some(target::unparsed(&self.head.target)).filter(|t| !t.is_empty())),
+            Variable::RequestUri => put_some(out, Some(target::unparsed(self.head.target())).filter(|t| !t.is_empty())),
             // Of a request line that is none there is no path at all; one that breaks a rule is empty.
             Variable::Uri => !self.head.method.as_bytes().is_empty() && put(out, &self.path),
             Variable::ServerProtocol => put(out, self.head.version.as_str().as_bytes()),
@@ -251,7 +251,9 @@ impl Exchange<'_> {
             Variable::UpstreamBytesSent => list(out, attempts, |a, out| print(out, format_args!("{}", a.bytes_sent))),
             Variable::UpstreamHttp(name) => append_field(&self.upstream_fields, name, out),
             Variable::UpstreamTrailer(name) => append_field(&self.upstream_trailers, name, out),
-            Variable::UpstreamCookie(name) => put_some(out, set_cookie(self.upstream_fields.all(Name::SetCookie), name)),
+            Variable::UpstreamCookie(name) => {
+                put_some(out, set_cookie(self.upstream_fields.all(Name::SetCookie), name))
+            }
             _ => return None,
         };
         Some(there)

@@ -37,7 +37,7 @@ fn rewritten(head: &RequestHead) -> Result<String, parse::RequestError> {
     let target = target::parse(head, true)?;
     let host = host::of(head, &target)?;
     let length = framing::request(head)?;
-    let mut uri = target.raw_path;
+    let mut uri = target.raw_path.map_or(b"/".as_slice(), |at| &head.target()[at]).to_vec();
     if let Some(args) = target.args {
         uri.push(b'?');
         uri.extend_from_slice(&args);

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -122,8 +123,8 @@ pub struct Exchange<'c> {
     pub host: Option<Host>,
     /// Path as routed: normalized, and changed by internal redirects.
     pub path: Vec<u8>,
-    /// The path part of the target as the client sent it, as long as nothing changed it.
-    pub raw_path: Option<Vec<u8>>,
+    /// Where the path lies in the target as the client sent it, as long as nothing changed it.
+    pub raw_path: Option<Range<usize>>,
     pub args: Option<Vec<u8>>,
     /// Of the generation, which outlives it: counting who uses them would have all shards write to one place for each
     /// request.
