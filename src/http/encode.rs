@@ -20,10 +20,11 @@ pub fn request_line(out: &mut Vec<u8>, method: &Method, uri: &[u8], http_1_1: bo
 
 /// Appends `HTTP/1.1 CODE REASON`. The answer to a 1.0 client says 1.1 too (RFC 9112 2.3).
 pub fn status_line(out: &mut Vec<u8>, code: u16, reason: &[u8]) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    let digits = [b'0' + (code / 100 % 10) as u8, b'0' + (code / 10 % 10) as u8, b'0' + (code % 10) as u8];
-    out.extend_from_slice(&digits);
-    out.push(b' ');
+    let mut begin = *b"HTTP/1.1 000 ";
+    for (digit, unit) in begin[9..12].iter_mut().zip([100, 10, 1]) {
+        *digit += (code / unit % 10) as u8;
+    }
+    out.extend_from_slice(&begin);
     one_line(out, reason);
     out.extend_from_slice(b"\r\n");
 }
@@ -34,6 +35,24 @@ pub fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     one_line(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The same with a value that is written in its place. Without one there is no field.
+pub fn field_with(out: &mut Vec<u8>, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+    let line_at = out.len();
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    let value_at = out.len();
+    write(out);
+    let value = out.get_mut(value_at..).unwrap_or_default();
+    if value.is_empty() {
+        out.truncate(line_at);
+        return;
+    }
+    if ends_line(value) {
+        value.iter_mut().filter(|byte| is_line_end(**byte)).for_each(|byte| *byte = b' ');
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -79,8 +98,13 @@ fn one_line(out: &mut Vec<u8>, value: &[u8]) {
     if !ends_line(value) {
         out.extend_from_slice(value);
     } else {
-        out.extend(value.iter().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte }));
+        out.extend(value.iter().map(|byte| if is_line_end(*byte) { b' ' } else { *byte }));
     }
+}
+
+/// NUL too: there are readers to which it is one.
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n' | 0)
 }
 
 #[cfg(test)]
@@ -100,6 +124,8 @@ mod tests {
         assert_eq!(made(|o| status_line(o, 404, b"Not Found")), "HTTP/1.1 404 Not Found\r\n");
         assert_eq!(made(|o| status_line(o, 299, b"")), "HTTP/1.1 299 \r\n");
         assert_eq!(made(|o| field(o, b"Host", b"a:1")), "Host: a:1\r\n");
+        assert_eq!(made(|o| field_with(o, b"Host", |o| o.extend(b"a:1"))), "Host: a:1\r\n");
+        assert_eq!(made(|o| field_with(o, b"Host", |_| {})), "");
         assert_eq!(made(|o| length_field(o, 0)), "Content-Length: 0\r\n");
         assert_eq!(made(|o| length_field(o, u64::MAX)), "Content-Length: 18446744073709551615\r\n");
     }
@@ -121,6 +147,7 @@ mod tests {
     #[test]
     fn a_value_cannot_end_its_line() {
         assert_eq!(made(|o| field(o, b"X", b"a\r\nY: b\0c")), "X: a  Y: b c\r\n");
+        assert_eq!(made(|o| field_with(o, b"X", |o| o.extend(b"a\r\nY: b\0c"))), "X: a  Y: b c\r\n");
         assert_eq!(made(|o| status_line(o, 200, b"O\nK")), "HTTP/1.1 200 O K\r\n");
         let line = made(|o| request_line(o, &Method::Get, b"/a HTTP/1.1\r\nX: y", true));
         assert_eq!(line, "GET /a%20HTTP/1.1%0D%0AX:%20y HTTP/1.1\r\n");

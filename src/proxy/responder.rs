@@ -169,7 +169,7 @@ impl<'c> Responder<'c> {
 
     fn encode_head(&mut self, code: u16, reason: Option<&[u8]>, fields: &Fields, length: BodyLength) {
         let out = &mut self.pending;
-        out.reserve(HEAD_BYTES_USUAL);
+        *out = Vec::with_capacity(HEAD_BYTES_USUAL);
         let reason = reason.unwrap_or_else(|| status::reason(code).as_bytes());
         encode::status_line(out, code, reason);
         const FIRST: [Name; 3] = [Name::Server, Name::Date, Name::ContentType];

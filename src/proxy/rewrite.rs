@@ -35,13 +35,8 @@ pub fn request(
         encode::field(&mut out, b"Host", default_host(exchange, upgrading));
     }
     let is_ours = |name: &[u8]| is_of_framing(name) || (is_of_connection(name) && has_own_connection);
-    let mut value = Vec::new();
     for header in proxy.set_headers.iter().filter(|header| !is_ours(&header.name)) {
-        value.clear();
-        exchange.append_value(&header.value, &mut value);
-        if !value.is_empty() {
-            encode::field(&mut out, &header.name, &value);
-        }
+        encode::field_with(&mut out, &header.name, |out| exchange.append_value(&header.value, out));
     }
     match upgrading {
         Upgrading::WebSocket => {
