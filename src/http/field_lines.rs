@@ -50,7 +50,6 @@ pub fn parse(block: &[u8], sender: Sender) -> Result<Fields, FieldError> {
 }
 
 /// The whole block, which ends with its first empty line.
-
 /// `Err(None)`: httparse refuses a line.
 fn parse_good(block: &[u8], sender: Sender) -> Result<Fields, Option<FieldError>> {
     let read = match with_table(block, &mut [EMPTY_HEADER; USUAL_COUNT], sender) {

@@ -44,7 +44,7 @@ impl RequestHead {
 pub struct ResponseHead {
     pub version: Version,
     pub status: u16,
-    /// May be empty.
+    /// Empty too if it is the usual one of the status.
     pub reason: Box<[u8]>,
     pub fields: Fields,
 }

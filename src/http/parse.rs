@@ -10,6 +10,7 @@ use super::head::{RequestHead, ResponseHead};
 use super::method::Method;
 use super::request_line::{self, RequestLine};
 use super::scan::{self, Exceeded, LineScanner};
+use super::status;
 use super::status_line;
 use super::version::Version;
 use crate::limits::HEAD_FIELD_COUNT_MAX;
@@ -227,7 +228,11 @@ impl ResponseScanner {
             Some(line) => line,
             None => status_line::parse(scan::without_end(&buf[..fields_at]))?,
         };
-        let head = ResponseHead { version: line.version, status: line.status, reason: line.reason.into(), fields };
+        let reason = match line.reason {
+            usual if usual == status::reason(line.status).as_bytes() => Box::default(),
+            own => own.into(),
+        };
+        let head = ResponseHead { version: line.version, status: line.status, reason, fields };
         Ok(Some((head, end)))
     }
 }

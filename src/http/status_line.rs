@@ -2,6 +2,7 @@
 //! may stand before the code, `403.1` counts as 403.
 
 use super::error::ResponseError;
+use super::token;
 use super::version::Version;
 
 /// The parts of a status line.
@@ -39,7 +40,7 @@ pub fn parse(line: &[u8]) -> Result<StatusLine<'_>, ResponseError> {
     if status < 100 {
         return Err(ResponseError::Status);
     }
-    if reason.iter().any(|byte| super::token::is_control(*byte)) {
+    if token::has_control(reason) {
         return Err(ResponseError::StatusLine);
     }
     Ok(StatusLine { version, status, reason: reason.get(1..).unwrap_or_default() })

@@ -105,6 +105,14 @@ pub const fn is_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || byte == 0x7f
 }
 
+/// Whether one of those is among them.
+#[must_use]
+pub fn has_control(bytes: &[u8]) -> bool {
+    // Most texts have no tab either.
+    any_word(bytes, |word| has_less(word, b' ') | has_byte(word, 0x7f) != 0)
+        && bytes.iter().any(|byte| is_control(*byte))
+}
+
 /// Without spaces and tabs at both ends.
 #[must_use]
 pub fn trim(mut bytes: &[u8]) -> &[u8] {
@@ -204,6 +212,7 @@ mod tests {
                     let mut bytes = vec![b'!'; length];
                     bytes[at] = byte;
                     assert_eq!(has_space(&bytes), byte <= b' ' || byte == 0x7f, "{byte} at {at} of {length}");
+                    assert_eq!(has_control(&bytes), is_control(byte), "{byte} at {at} of {length}");
                 }
             }
             assert!(!has_space(&vec![0x80; length]) && !has_space(&vec![0xff; length]));

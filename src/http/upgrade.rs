@@ -133,9 +133,19 @@ fn offer(head: &RequestHead) -> Result<Offer, Reason> {
 
 /// 16 bytes in base64. The four bits that no byte uses may be anything: some clients draw the 22 letters at random.
 fn is_key(key: &[u8]) -> bool {
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(is_letter)
+    key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(|byte| IN_KEYS[usize::from(*byte)])
 }
+
+/// The letters of base64, by byte.
+const IN_KEYS: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        letters[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'+' | b'/');
+        byte += 1;
+    }
+    letters
+};
 
 fn joined(fields: &Fields, name: Name) -> Box<[u8]> {
     let mut list = Vec::new();

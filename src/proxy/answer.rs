@@ -32,8 +32,8 @@ pub enum Answered {
     DoneAndClose,
     /// A status that another peer may do better than. Nothing of it was passed on.
     NextPeer(u16),
-    /// A verified 101.
-    Upgraded(ResponseHead),
+    /// A verified 101, whose fields are the exchange's.
+    Upgraded,
 }
 
 /// One request as every peer gets it.
@@ -96,8 +96,9 @@ impl Passed<'_> {
         let result = match response {
             Ok(response) if response.status == 101 => {
                 reading.exchange.note_sent(sent.get(), received.get());
-                reading.exchange.upstream_fields.clone_from(&response.fields);
-                return reading.verified(response).map(Answered::Upgraded);
+                let verified = reading.verified(&response);
+                reading.exchange.upstream_fields = response.fields;
+                return verified.map(|()| Answered::Upgraded);
             }
             Ok(response) if !streams_body && self.next_on.contains(&response.status) => {
                 reading.exchange.note_sent(sent.get(), received.get());
@@ -203,14 +204,13 @@ impl Reading<'_, '_, '_> {
     }
 
     /// Checks a 101 against what was asked.
-    fn verified(&self, response: ResponseHead) -> Result<ResponseHead, Failure> {
+    fn verified(&self, response: &ResponseHead) -> Result<(), Failure> {
         let wrong = |cause| Failure::new(Phase::ReadingResponseHead, cause);
         match (self.passed.upgrading, self.passed.asked) {
-            (Upgrading::WebSocket, Asked::WebSocket(offer)) => match offer.verify(&response) {
-                Ok(()) => Ok(response),
-                Err(mismatch) => Err(wrong(Cause::UpgradeMismatch(mismatch))),
-            },
-            (Upgrading::Blind, _) => Ok(response),
+            (Upgrading::WebSocket, Asked::WebSocket(offer)) => {
+                offer.verify(response).map_err(|mismatch| wrong(Cause::UpgradeMismatch(mismatch)))
+            }
+            (Upgrading::Blind, _) => Ok(()),
             (Upgrading::No | Upgrading::WebSocket, _) => {
                 Err(wrong(Cause::UpstreamMalformed("101 to a request that asked for no upgrade")))
             }

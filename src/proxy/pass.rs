@@ -76,8 +76,8 @@ pub async fn run<'c>(
                 drop(peer);
                 return finished(side).await;
             }
-            Ok(Answered::Upgraded(response)) => {
-                return Box::pin(upgrade::finish(exchange, side, peer, &response, &upgrading)).await;
+            Ok(Answered::Upgraded) => {
+                return Box::pin(upgrade::finish(exchange, side, peer, &upgrading)).await;
             }
             Ok(Answered::NextPeer(status)) => {
                 blame(&peer, status);

@@ -8,8 +8,8 @@ use super::failure::{Cause, Failure, Phase};
 use super::handover::{Handover, Kept};
 use super::peer::PeerConnection;
 use super::rewrite::{self, Upgrading};
+use crate::http::Name;
 use crate::http::upgrade::{self, Asked};
-use crate::http::{Name, ResponseHead};
 use crate::model::Proxy;
 
 /// What the request asks for. What is made inside asks for nothing, whatever the client's request does.
@@ -47,14 +47,13 @@ pub async fn finish(
     exchange: &mut Exchange<'_>,
     side: &mut ClientSide<'_>,
     peer: PeerConnection,
-    response: &ResponseHead,
     upgrading: &Upgrading,
 ) -> Result<Next, Failure> {
     let rules = &exchange.location.proxy.answer;
-    let mut fields = answer_fields::of(exchange, rules, None, response.status);
+    let mut fields = answer_fields::of(exchange, rules, None, 101);
     exchange.add_headers(101, None, &mut fields);
-    let protocol = response.fields.first(Name::Upgrade).unwrap_or(b"websocket").to_vec();
-    let head = rewrite::switching_protocols(&protocol, &fields);
+    let protocol = exchange.upstream_fields.first(Name::Upgrade).unwrap_or(b"websocket");
+    let head = rewrite::switching_protocols(protocol, &fields);
     (side.responder.sent.status, side.responder.sent.connection) = (101, "upgrade");
     side.responder.sent.fields = fields;
     let written = side.responder.interim(&head).await;
