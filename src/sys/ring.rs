@@ -12,11 +12,11 @@ use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
 use super::buffers::{Buffers, Lent};
 
-/// What a socket is watched for. ERR and HUP come unasked.
-const WATCHED: u32 = (libc::POLLIN | libc::POLLOUT | libc::POLLRDHUP) as u32;
-
-/// What a socket is polled for while nothing is expected of it but an end or something to read.
+/// What a socket is polled for while nothing is expected of it but an end or something to read. ERR and HUP come unasked.
 const POLLED: u32 = (libc::POLLIN | libc::POLLRDHUP) as u32;
+
+/// The same where room to write is waited for.
+const POLLED_FOR_ROOM: u32 = POLLED | libc::POLLOUT as u32;
 
 /// Kernel threads for operations that block: none of ours does, so one of each kind is already too many.
 const WORKERS_MAX: [u32; 2] = [1, 1];
@@ -149,8 +149,12 @@ impl Ring {
 
     /// Watches a socket until [`Ring::unwatch`]. Edge-triggered: a completion for the state now, then one for each
     /// wake-up of the socket; so read or write until the kernel says EAGAIN. The armed poll holds the socket open.
-    pub fn watch(&mut self, socket: BorrowedFd<'_>, token: u64) {
-        let entry = opcode::PollAdd::new(types::Fd(socket.as_raw_fd()), WATCHED).multi(true).build().user_data(token);
+    ///
+    /// Room to write is told of only where it is asked for: mostly there is room, and a watch that has something to tell
+    /// at once costs a turn.
+    pub fn watch(&mut self, socket: BorrowedFd<'_>, for_room: bool, token: u64) {
+        let events = if for_room { POLLED_FOR_ROOM } else { POLLED };
+        let entry = opcode::PollAdd::new(types::Fd(socket.as_raw_fd()), events).multi(true).build().user_data(token);
         // SAFETY: a poll carries no memory of ours; a wrong descriptor number is answered by EBADF.
         unsafe { self.push(entry) }
     }
@@ -352,7 +356,7 @@ mod tests {
     fn a_watch_posts_the_state_now_and_then_each_edge() {
         let mut ring = ring();
         let (mut near, mut far) = UnixStream::pair().unwrap();
-        ring.watch(near.as_fd(), 7);
+        ring.watch(near.as_fd(), true, 7);
         let first = taken(&mut ring);
         assert_eq!(first.len(), 1);
         assert!(first[0].more && first[0].token == 7);
@@ -369,10 +373,22 @@ mod tests {
     }
 
     #[test]
+    fn a_watch_that_does_not_ask_for_room_is_silent_until_there_is_something_to_read() {
+        let mut ring = ring();
+        let (near, mut far) = UnixStream::pair().unwrap();
+        ring.watch(near.as_fd(), false, 7);
+        assert_eq!(taken(&mut ring), []);
+        far.write_all(b"x").unwrap();
+        let told = taken(&mut ring);
+        assert!(told.iter().any(|each| Readiness::of(each.result).readable));
+        assert!(told.iter().all(|each| !Readiness::of(each.result).writable));
+    }
+
+    #[test]
     fn the_end_of_a_watch_posts_once_and_lets_the_socket_close() {
         let mut ring = ring();
         let (near, mut far) = UnixStream::pair().unwrap();
-        ring.watch(near.as_fd(), 7);
+        ring.watch(near.as_fd(), true, 7);
         taken(&mut ring);
         ring.unwatch(7, 8);
         assert_eq!(taken(&mut ring), [Completion { token: 7, result: -libc::ECANCELED, more: false }]);

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::limits;
 use crate::model;
+use crate::net::moment;
 
 use super::parked::Park;
 use super::pump;
@@ -93,7 +94,8 @@ impl<K: Keep, P: Park> Engine<K, P> {
     }
 
     fn now(&self) -> Moment {
-        Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+        let elapsed = moment::now().saturating_duration_since(self.started);
+        Moment(elapsed.as_secs() * 1_000 + u64::from(elapsed.subsec_millis()))
     }
 
     /// Takes two sockets over. Bytes move as soon as [`Engine::run`] has its turn.
@@ -213,11 +215,13 @@ impl<K: Keep, P: Park> Engine<K, P> {
         readable: Pin<&mut impl Future<Output = io::Result<()>>>,
         sweep: Pin<&mut monoio::time::Sleep>,
     ) -> Poll<Woken> {
-        if self.is_asked.take() {
-            return Poll::Ready(Woken::Asked);
-        }
+        let is_asked = self.is_asked.take();
+        // Of both at once one turn is enough.
         if let Poll::Ready(result) = readable.poll(task) {
             return Poll::Ready(Woken::Ring(result));
+        }
+        if is_asked {
+            return Poll::Ready(Woken::Asked);
         }
         if sweep.poll(task).is_ready() {
             return Poll::Ready(Woken::Sweep);

@@ -301,6 +301,9 @@ impl Pump {
 
 /// Takes in what was read from a source before there was a tunnel.
 pub fn begin(slot: &mut Slot, direction: Direction, bytes: &[u8], now: Moment) {
+    if bytes.is_empty() {
+        return;
+    }
     let (whole, stop) = follow(slot, direction, bytes);
     slot.keep(direction, &bytes[..whole], now);
     after_stop(slot, direction, &bytes[whole..], stop, now);

@@ -69,7 +69,7 @@ pub struct Known(u8);
 impl Known {
     /// A read may bring something; cleared by EAGAIN, set by an edge.
     pub const READABLE: Known = Known(1);
-    /// A write may take something; cleared by EAGAIN, set by an edge.
+    /// A write may take something; cleared by EAGAIN, after which edges are asked for and set it.
     pub const WRITABLE: Known = Known(1 << 1);
     /// The other end has sent FIN: it is behind the bytes still to be read.
     pub const READ_CLOSED: Known = Known(1 << 2);
@@ -110,6 +110,11 @@ impl Standing {
     /// That side was the first to end.
     pub fn first_ended(side: Side) -> Standing {
         Standing(2 << side.index())
+    }
+
+    /// The watch of that side tells of room to write as well.
+    pub fn asked_for_room(side: Side) -> Standing {
+        Standing(16 << side.index())
     }
 
     pub fn has(self, bit: Standing) -> bool {

@@ -174,6 +174,15 @@ impl Slot {
         if is_young { self.standing.set(Standing::YOUNG) } else { self.standing.clear(Standing::YOUNG) }
     }
 
+    /// The watch of a side tells, or is to tell, of room to write: it never was full before.
+    pub fn has_asked_for_room(&self, side: Side) -> bool {
+        self.standing.has(Standing::asked_for_room(side))
+    }
+
+    pub fn ask_for_room(&mut self, side: Side) {
+        self.standing.set(Standing::asked_for_room(side));
+    }
+
     /// The side whose FIN, or loss, was noted first.
     pub fn first_ended(&self) -> Option<Side> {
         Side::BOTH.into_iter().find(|side| self.standing.has(Standing::first_ended(*side)))

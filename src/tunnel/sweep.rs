@@ -54,7 +54,7 @@ pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) ->
             return left(farewell.since, limits::TUNNEL_FAREWELL_TIME);
         }
     }
-    if due(slot, salt, draining_since, now).is_some() {
+    if slot.is_young() || due(slot, salt, draining_since, now).is_some() {
         // Of what is due already only who acts on it can say what comes next.
         return 0;
     }

@@ -44,8 +44,9 @@ impl Bench {
         let mut turns = Turns::new(8, 64, 64 << 20).unwrap();
         let ((client_near, client), (upstream_near, upstream)) =
             (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
-        client.set_nonblocking(true).unwrap();
-        upstream.set_nonblocking(true).unwrap();
+        for socket in [&client_near, &client, &upstream_near, &upstream] {
+            socket.set_nonblocking(true).unwrap();
+        }
         let record = Rc::new(RefCell::new(None));
         let now = Moment(1_000_000);
         let settings = Arc::new(settings);
@@ -61,17 +62,26 @@ impl Bench {
 
     /// Turns until nothing is left to do.
     fn settle(&mut self) {
-        let watched = self.turns.ring().watched().unwrap();
         loop {
-            self.turns.turn(self.now).unwrap();
-            for (on_end, record) in self.turns.take_over() {
-                on_end(&record);
-            }
-            let mut polled = [PollFd::new(&watched, PollFlags::IN)];
-            if poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0 {
+            self.turn();
+            if !self.has_more() {
                 return;
             }
         }
+    }
+
+    fn turn(&mut self) {
+        self.turns.turn(self.now).unwrap();
+        for (on_end, record) in self.turns.take_over() {
+            on_end(&record);
+        }
+    }
+
+    /// The ring has something for another turn.
+    fn has_more(&self) -> bool {
+        let watched = self.turns.ring().watched().unwrap();
+        let mut polled = [PollFd::new(&watched, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() > 0
     }
 
     /// One more tunnel: the two ends of one pair, so it is silent for ever. Returns a descriptor of one end.
@@ -498,4 +508,40 @@ fn a_ping_never_stands_inside_a_frame() {
     let (bytes, _) = bench.arrived(Side::Client);
     assert_eq!((&bytes[..3], bytes[3], bytes.len()), (&TEXT[4..], 0x89, 13));
     assert_eq!(bench.turns.counts().active, 1);
+}
+
+#[test]
+fn a_tunnel_costs_a_turn_when_it_is_taken_in_and_another_when_it_has_ended() {
+    let mut bench = Bench::new(Tunnel::default(), true);
+    let _end = bench.adopt_silent(&bench.settings.clone());
+    bench.turn();
+    assert!(!bench.has_more(), "what is quiet has nothing to say");
+    for end in [&bench.client, &bench.upstream] {
+        end.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+    bench.turn();
+    assert!(bench.ended().is_some() && !bench.has_more());
+    assert!(bench.arrived(Side::Client).1 && bench.arrived(Side::Upstream).1);
+}
+
+#[test]
+fn an_end_that_was_full_is_written_to_when_it_has_room() {
+    let mut bench = Bench::new(Tunnel::default(), false);
+    let mut sent = 0;
+    for _ in 0..100 {
+        match bench.upstream.write(&[7; 64 << 10]) {
+            Ok(count) => sent += count,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        bench.settle();
+    }
+    let mut came = 0;
+    while came < sent {
+        let before = came;
+        came += bench.arrived(Side::Client).0.len();
+        bench.settle();
+        assert!(came > before, "stuck after {came} of {sent}");
+    }
+    bench.send(Side::Upstream, b"more");
+    assert_eq!(bench.arrived(Side::Client).0, b"more");
 }

@@ -2,7 +2,8 @@
 //!
 //! A turn takes the completions, serves the tunnels they concern, each within its budget, and hands the ring what came
 //! up. Closing has three steps: remove the watches, wait for their last completions, then close the sockets; before
-//! that the kernel holds them open and sends no FIN.
+//! that the kernel holds them open and sends no FIN. Mostly it has removed the watches when it was told to, so that all
+//! three pass in one turn.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -53,7 +54,18 @@ pub struct Turns<K, P = Infallible> {
     masks: Masks,
     /// Settings whose tunnels drain, and since when.
     draining: Vec<(Arc<model::Tunnel>, u32)>,
+    /// The ring was told to remove watches of tunnels that end.
+    has_parted: bool,
     over: Vec<Over<K>>,
+}
+
+/// What completions say beside what is put into the tunnels they belong to.
+#[derive(Default)]
+struct Noted {
+    /// Sides whose watch was too busy to be removed.
+    busy: Vec<(u32, Side)>,
+    /// Tunnels that end and have one watch less. Most of them have none.
+    parted: Vec<u32>,
 }
 
 impl<K, P> Turns<K, P> {
@@ -68,6 +80,7 @@ impl<K, P> Turns<K, P> {
             pump: Pump::new(pending_bytes_max),
             masks: Masks::default(),
             draining: Vec::new(),
+            has_parted: false,
             over: Vec::new(),
         })
     }
@@ -113,7 +126,7 @@ impl<K, P> Turns<K, P> {
         self.parking.release(which);
     }
 
-    /// Takes a tunnel in. Its first bytes leave with the next turn.
+    /// Takes a tunnel in. Its first bytes leave with the next turn, which tells of those that wait for it, too.
     pub fn adopt(&mut self, slot: Slot, kept: K, now: Moment) {
         let index = self.slots.insert(slot, kept);
         if let Some(slot) = self.slots.at(index) {
@@ -122,71 +135,100 @@ impl<K, P> Turns<K, P> {
             for side in Side::BOTH {
                 watch(&mut self.ring, slot, index, side);
             }
-            enqueue(&mut self.queue, slot, index);
+            if slot.rare.is_some() {
+                enqueue(&mut self.queue, slot, index);
+            }
         }
     }
 
     /// Serves what is ready. True if tunnels are left that need another turn now; the ring is then readable.
     pub fn turn(&mut self, now: Moment) -> io::Result<bool> {
-        let Turns { ring, slots, parking, queue, .. } = self;
-        let mut busy = Vec::new();
-        ring.complete(|completion| busy.extend(note(slots, parking, queue, completion)))?;
+        self.take_completions(now)?;
         let mut waiting = self.queue.len();
         let mut moved = 0;
         while waiting > 0 && moved < limits::TUNNEL_TURN_BYTES {
             let count = waiting.min(usize::from(limits::TUNNEL_BATCH_COUNT));
-            let chosen: Vec<u32> = self.queue.drain(..count).collect();
-            waiting -= chosen.len();
-            if chosen.len() >= limits::TUNNEL_BATCH_MIN && !self.pump.is_full() {
-                let Turns { ring, slots, parking, queue, .. } = self;
-                moved += batch::run(ring, slots, &chosen, now, |slots, completion| {
-                    busy.extend(note(slots, parking, queue, completion));
-                })?;
-            }
-            for index in chosen {
-                self.serve(index, now);
+            waiting -= count;
+            if count >= limits::TUNNEL_BATCH_MIN && !self.pump.is_full() {
+                moved += self.serve_batch(count, now)?;
+            } else {
+                for _ in 0..count {
+                    let next = self.queue.pop_front();
+                    next.into_iter().for_each(|index| self.serve(index, now));
+                }
             }
             moved += self.pump.take_moved();
         }
-        for (index, side) in busy {
-            if let Some(slot) = self.slots.at(index).filter(|slot| slot.has(side, Known::WATCHED)) {
-                unwatch(&mut self.ring, slot, index, side);
-            }
-        }
         self.sweep_on(now);
+        if std::mem::take(&mut self.has_parted) {
+            self.ring.submit()?;
+            self.take_completions(now)?;
+        }
         let is_unfinished = !self.queue.is_empty() || self.swept.is_some();
         if is_unfinished {
+            // The last thing in the ring: nobody takes it before the next turn.
             self.ring.wake(Token::WAKE.pack());
         }
         self.ring.submit()?;
         Ok(is_unfinished)
     }
 
+    /// Takes what the ring has to say, and closes what waited for nothing else.
+    fn take_completions(&mut self, now: Moment) -> io::Result<()> {
+        let Turns { ring, slots, parking, queue, .. } = self;
+        let mut noted = Noted::default();
+        ring.complete(|completion| note(slots, parking, queue, &mut noted, completion))?;
+        self.act_on(noted, now);
+        Ok(())
+    }
+
+    fn act_on(&mut self, noted: Noted, now: Moment) {
+        for (index, side) in noted.busy {
+            if let Some(slot) = self.slots.at(index).filter(|slot| slot.has(side, Known::WATCHED)) {
+                unwatch(&mut self.ring, slot, index, side);
+            }
+        }
+        for index in noted.parted {
+            self.close(index, now);
+        }
+    }
+
+    /// Serves so many of the queue, all that is short in one round. Returns how many bytes that was.
+    fn serve_batch(&mut self, count: usize, now: Moment) -> io::Result<usize> {
+        let chosen: Vec<u32> = self.queue.drain(..count).collect();
+        let Turns { ring, slots, parking, queue, .. } = self;
+        let mut noted = Noted::default();
+        let moved = batch::run(ring, slots, &chosen, now, |slots, completion| {
+            note(slots, parking, queue, &mut noted, completion);
+        })?;
+        for index in chosen {
+            self.serve(index, now);
+        }
+        self.act_on(noted, now);
+        Ok(moved)
+    }
+
     fn serve(&mut self, index: u32, now: Moment) {
         let Some(slot) = self.slots.at(index) else { return };
         slot.set_queued(false);
-        if slot.ending().is_none() {
-            let next = match slot.farewell() {
-                None => self.pump.serve(slot, limits::TUNNEL_BUDGET_BYTES, now),
-                Some(_) => farewell::serve(&mut self.pump, slot, &mut self.masks, now),
-            };
-            match next {
-                Next::Wait => {}
-                Next::Turn => enqueue(&mut self.queue, slot, index),
-                Next::End(ending) => return self.end(index, ending, now),
-            }
-            if slot.rare.is_some() {
-                // What began to wait, or to end, has a time of its own.
-                self.schedule.within(index, 0, now);
-            }
-            // The kernel may end a watch by itself, when its completion found no room.
-            for side in Side::BOTH {
-                if !slot.has(side, Known::WATCHED) {
-                    watch(&mut self.ring, slot, index, side);
-                }
-            }
-        } else {
-            self.close(index, now);
+        if slot.ending().is_some() {
+            return;
+        }
+        let next = match slot.farewell() {
+            None => self.pump.serve(slot, limits::TUNNEL_BUDGET_BYTES, now),
+            Some(_) => farewell::serve(&mut self.pump, slot, &mut self.masks, now),
+        };
+        match next {
+            Next::Wait => {}
+            Next::Turn => enqueue(&mut self.queue, slot, index),
+            Next::End(ending) => return self.end(index, ending, now),
+        }
+        if slot.rare.is_some() {
+            // What began to wait, or to end, has a time of its own.
+            self.schedule.within(index, 0, now);
+        }
+        for side in Side::BOTH {
+            keep_watch(&mut self.ring, slot, index, side);
         }
     }
 
@@ -201,6 +243,7 @@ impl<K, P> Turns<K, P> {
         for side in Side::BOTH {
             if slot.has(side, Known::WATCHED) {
                 unwatch(&mut self.ring, slot, index, side);
+                self.has_parted = true;
             }
         }
         self.close(index, now);
@@ -356,7 +399,22 @@ fn probe(slot: &mut Slot) {
 fn watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
     slot.set(side, Known::WATCHED);
     let token = Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) };
-    ring.watch(slot.socket(side), token.pack());
+    ring.watch(slot.socket(side), slot.has_asked_for_room(side), token.pack());
+}
+
+/// Has a side watched, and from the first time that it took nothing more on for room as well.
+fn keep_watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
+    let needs_room = !slot.has(side, Known::WRITABLE) && !slot.has_asked_for_room(side);
+    if needs_room {
+        slot.ask_for_room(side);
+    }
+    if !slot.has(side, Known::WATCHED) {
+        // The kernel may end a watch by itself, when its completion found no room.
+        watch(ring, slot, index, side);
+    } else if needs_room {
+        // Its last completion brings the tunnel back here.
+        unwatch(ring, slot, index, side);
+    }
 }
 
 fn unwatch(ring: &mut Ring, slot: &Slot, index: u32, side: Side) {
@@ -379,44 +437,48 @@ fn must_reset(ending: Ending) -> bool {
     }
 }
 
-/// Puts what a completion says into its tunnel, and the tunnel into the queue. Returns a side whose watch was too busy to
-/// be removed.
+/// Puts what a completion says into its tunnel, and the tunnel into the queue, or aside if it ends.
 fn note<K, P>(
     slots: &mut Slab<Slot, K>,
     parking: &mut Parking<P>,
     queue: &mut VecDeque<u32>,
+    noted: &mut Noted,
     completion: Completion,
-) -> Option<(u32, Side)> {
-    let token = Token::unpack(completion.token)?;
-    if token.purpose == Purpose::Parked {
-        parking.note(token, completion.result);
-        return None;
-    }
-    let slot = slots.get(token.index, token.generation)?;
-    match token.purpose {
-        Purpose::Wake | Purpose::Parked => return None,
-        Purpose::Watch(side) => note_watch(slot, side, completion),
+) {
+    let Some(token) = Token::unpack(completion.token) else { return };
+    let side = match token.purpose {
+        Purpose::Watch(side) => side,
+        Purpose::Parked => return parking.note(token, completion.result),
         // Otherwise the watch is over already: its last completion comes or has come.
         Purpose::Unwatch(side) => {
-            return (completion.result == -Errno::ALREADY.raw_os_error()).then_some((token.index, side));
+            if completion.result == -Errno::ALREADY.raw_os_error() {
+                noted.busy.push((token.index, side));
+            }
+            return;
         }
-    }
-    enqueue(queue, slot, token.index);
-    None
-}
-
-fn note_watch(slot: &mut Slot, side: Side, completion: Completion) {
+        Purpose::Wake => return,
+    };
+    let Some(slot) = slots.get(token.index, token.generation) else { return };
     if !completion.more {
         slot.clear(side, Known::WATCHED);
     }
-    if completion.result < 0 {
-        // Without a watch nothing would ever be heard of this side again, except where the end is under way.
-        if slot.ending().is_none() {
-            lose(slot, side, -completion.result);
+    if slot.ending().is_some() {
+        noted.parted.push(token.index);
+        return;
+    }
+    note_watch(slot, side, completion.result);
+    enqueue(queue, slot, token.index);
+}
+
+fn note_watch(slot: &mut Slot, side: Side, result: i32) {
+    if result < 0 {
+        // Without a watch nothing would ever be heard of this side again, except where it is to be watched for more.
+        if result != -Errno::CANCELED.raw_os_error() {
+            lose(slot, side, -result);
         }
         return;
     }
-    let ready = Readiness::of(completion.result);
+    let ready = Readiness::of(result);
     let is_over = ready.closed || ready.failed;
     if ready.readable || ready.read_closed || is_over {
         slot.set(side, Known::READABLE);
