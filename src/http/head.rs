@@ -48,3 +48,11 @@ pub struct ResponseHead {
     pub reason: Box<[u8]>,
     pub fields: Fields,
 }
+
+impl ResponseHead {
+    /// In place of a head that has not come yet.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self { version: Version::Http10, status: 0, reason: Box::default(), fields: Fields::new() }
+    }
+}

@@ -12,7 +12,7 @@ use super::answer_fields;
 use super::early_hints::{EARLY_HINTS, EarlyHints};
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
-use super::peer::{PeerConnection, Rest, Sending, Upload, answer_or_client_gone};
+use super::peer::{PeerConnection, Rest, Upload, answer_or_client_gone};
 use super::responder::{Answer, Responder};
 use super::rewrite::Upgrading;
 use super::spool::Prepared;
@@ -85,32 +85,32 @@ impl Passed<'_> {
             length: self.prepared.length,
         };
         let stream = &*stream;
-        let mut sending_future = pin!(upload.send(stream, self.proxy, &sent));
-        let mut sending = Sending::new(sending_future.as_mut());
         exchange.phase = Phase::SendingRequest;
+        let mut sending = upload.begin(stream, self.proxy, &sent);
         let is_buffered = self.proxy.buffering.is_on;
         let responder = &mut side.responder;
         let watches_client = !streams_body;
-        let mut reading = Reading { exchange, responder, stream, raw, passed: self, is_buffered, watches_client };
-        let response = sending.beside(pin!(reading.head())).await;
-        let result = match response {
-            Ok(response) if response.status == 101 => {
+        let (passed, response) = (self, ResponseHead::unread());
+        let mut reading = Reading { exchange, responder, stream, raw, passed, is_buffered, watches_client, response };
+        let status = sending.beside(pin!(reading.head())).await;
+        let result = match status {
+            Ok(101) => {
                 reading.exchange.note_sent(sent.get(), received.get());
-                let verified = reading.verified(&response);
-                reading.exchange.upstream_fields = response.fields;
+                let verified = reading.verified();
+                reading.exchange.upstream_fields = reading.response.fields;
                 return verified.map(|()| Answered::Upgraded);
             }
-            Ok(response) if !streams_body && self.next_on.contains(&response.status) => {
+            Ok(status) if !streams_body && self.next_on.contains(&status) => {
                 reading.exchange.note_sent(sent.get(), received.get());
-                reading.exchange.upstream_fields = response.fields;
-                return Ok(Answered::NextPeer(response.status));
+                reading.exchange.upstream_fields = reading.response.fields;
+                return Ok(Answered::NextPeer(status));
             }
-            Ok(response) => {
+            Ok(_) => {
                 lease.succeeded();
                 sending.note_answer();
                 // An answer to half a request: the rest of it will not be waited for.
                 reading.responder.keep_alive &= !streams_body || sending.is_complete();
-                sending.beside(pin!(reading.pass_on(response))).await
+                sending.beside(pin!(reading.pass_on())).await
             }
             Err(failure) => Err(failure),
         };
@@ -136,37 +136,61 @@ struct Reading<'r, 'e, 's> {
     is_buffered: bool,
     /// Nobody else reads what the client sends.
     watches_client: bool,
+    /// The last head that came.
+    response: ResponseHead,
 }
 
 impl Reading<'_, '_, '_> {
-    /// Reads the head of the final answer; of the interim ones before it only hints are passed on.
-    async fn head(&mut self) -> Result<ResponseHead, Failure> {
-        let max = self.passed.proxy.buffer_bytes;
+    /// Reads the head of the final answer, and gives back its status; of the interim ones before it only hints are passed
+    /// on.
+    async fn head(&mut self) -> Result<u16, Failure> {
         let mut hints = EarlyHints::default();
         loop {
-            if let Some((head, used)) = parse::response(self.raw, max)
-                .map_err(|error| Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase())))?
-            {
+            let head_bytes = self.take_head()?;
+            match self.response.status {
+                _ if head_bytes == 0 => {
+                    self.wait(Phase::ReadingResponseHead).await?;
+                    self.read_some()?;
+                }
+                status @ (101 | 200..) => {
+                    self.note_head();
+                    return Ok(status);
+                }
+                EARLY_HINTS => Box::pin(self.pass_hints(head_bytes, &mut hints)).await?,
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes the head at the front of what has come. How many bytes it had; 0 when more have to come.
+    fn take_head(&mut self) -> Result<usize, Failure> {
+        if self.raw.is_empty() {
+            return Ok(0);
+        }
+        match parse::response(self.raw, self.passed.proxy.buffer_bytes) {
+            Ok(Some((head, used))) => {
                 self.raw.drain(..used);
-                if head.status >= 200 || head.status == 101 {
-                    self.note_head(&head);
-                    return Ok(head);
-                }
-                if head.status == EARLY_HINTS {
-                    Box::pin(self.pass_hints(&head, used, &mut hints)).await?;
-                }
-                continue;
+                self.response = head;
+                Ok(used)
             }
-            self.wait(Phase::ReadingResponseHead).await?;
-            self.exchange.phase = Phase::ReadingResponseHead;
-            self.raw.reserve(max.saturating_sub(self.raw.len()).max(1));
-            let read = self.stream.read_now(self.raw, usize::MAX);
-            let failed = |error| Failure::upstream(Phase::ReadingResponseHead, "recv()", error);
-            match read.map_err(failed)? {
-                Some(0) => return Err(Failure::new(Phase::ReadingResponseHead, Cause::UpstreamClosed)),
-                Some(n) => self.note_received(n),
-                None => {}
+            Ok(None) => Ok(0),
+            Err(error) => Err(Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase()))),
+        }
+    }
+
+    /// Takes what has come of a head.
+    fn read_some(&mut self) -> Result<(), Failure> {
+        self.exchange.phase = Phase::ReadingResponseHead;
+        let room = self.passed.proxy.buffer_bytes.saturating_sub(self.raw.len());
+        self.raw.reserve(room.max(1));
+        match self.stream.read_now(self.raw, usize::MAX) {
+            Ok(Some(0)) => Err(Failure::new(Phase::ReadingResponseHead, Cause::UpstreamClosed)),
+            Ok(Some(n)) => {
+                self.note_received(n);
+                Ok(())
             }
+            Ok(None) => Ok(()),
+            Err(error) => Err(Failure::upstream(Phase::ReadingResponseHead, "recv()", error)),
         }
     }
 
@@ -179,7 +203,8 @@ impl Reading<'_, '_, '_> {
         answer_or_client_gone(self.stream, &self.exchange.client.stream, phase, watch_after, timeout).await
     }
 
-    async fn pass_hints(&mut self, head: &ResponseHead, bytes: usize, hints: &mut EarlyHints) -> Result<(), Failure> {
+    async fn pass_hints(&mut self, bytes: usize, hints: &mut EarlyHints) -> Result<(), Failure> {
+        let head = &self.response;
         if head.version != Version::Http11 {
             let cause = Cause::UpstreamMalformed("HTTP/1.0 response with early hints");
             return Err(Failure::new(Phase::ReadingResponseHead, cause));
@@ -189,11 +214,11 @@ impl Reading<'_, '_, '_> {
         sent.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))
     }
 
-    fn note_head(&mut self, head: &ResponseHead) {
+    fn note_head(&mut self) {
         let time = moment::now().duration_since(self.exchange.attempt_started.get());
         if let Some(attempt) = self.exchange.attempts.last_mut() {
             attempt.header_time = Some(time);
-            attempt.status = Some(head.status);
+            attempt.status = Some(self.response.status);
         }
     }
 
@@ -204,11 +229,11 @@ impl Reading<'_, '_, '_> {
     }
 
     /// Checks a 101 against what was asked.
-    fn verified(&self, response: &ResponseHead) -> Result<(), Failure> {
+    fn verified(&self) -> Result<(), Failure> {
         let wrong = |cause| Failure::new(Phase::ReadingResponseHead, cause);
         match (self.passed.upgrading, self.passed.asked) {
             (Upgrading::WebSocket, Asked::WebSocket(offer)) => {
-                offer.verify(response).map_err(|mismatch| wrong(Cause::UpgradeMismatch(mismatch)))
+                offer.verify(&self.response).map_err(|mismatch| wrong(Cause::UpgradeMismatch(mismatch)))
             }
             (Upgrading::Blind, _) => Ok(()),
             (Upgrading::No | Upgrading::WebSocket, _) => {
@@ -218,13 +243,13 @@ impl Reading<'_, '_, '_> {
     }
 
     /// Passes an answer that is no upgrade to the client.
-    async fn pass_on(&mut self, mut response: ResponseHead) -> Result<Answered, Failure> {
-        let told = self.told(&response);
-        let exchange = &mut *self.exchange;
+    async fn pass_on(&mut self) -> Result<Answered, Failure> {
+        let told = self.told();
+        let (exchange, response) = (&mut *self.exchange, &mut self.response);
         exchange.upstream_fields = std::mem::take(&mut response.fields);
         let Told { length, shown, persists, is_buffered } = told?;
         let fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, response.status);
-        let reason = Some(response.reason).filter(|reason| !reason.is_empty());
+        let reason = Some(std::mem::take(&mut response.reason)).filter(|reason| !reason.is_empty());
         exchange.begin(self.responder, Answer { status: response.status, reason, fields, length: shown });
         // What goes through commands, or into another answer, goes at that one's pace.
         self.is_buffered = is_buffered && !exchange.has_page() && !self.responder.is_inside();
@@ -241,8 +266,8 @@ impl Reading<'_, '_, '_> {
     }
 
     /// What an answer's head says of the way it goes on.
-    fn told(&mut self, response: &ResponseHead) -> Result<Told, Failure> {
-        let exchange = &mut *self.exchange;
+    fn told(&mut self) -> Result<Told, Failure> {
+        let (exchange, response) = (&mut *self.exchange, &self.response);
         let rules = &self.passed.proxy.answer;
         let status = response.status;
         if self.passed.proxy.intercept_errors && status >= 300 && exchange.has_error_page(status) {

@@ -47,17 +47,52 @@ pub struct Named {
 /// Finds the destination, asking for its name if it has one.
 ///
 /// # Errors
-/// As [`of`], and when the name has no address.
+/// As [`of`], when the name has no address, and when there is no TLS where it is wanted.
 pub async fn find<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Destination, Failure> {
-    let mut destination = match of(exchange, to)? {
-        Said::Leads(destination) => destination,
-        // Boxed: few wait for names, and all others would carry the room for it.
-        Said::Names(named) => Box::pin(named.resolve(exchange)).await?,
+    let mut destination = match &to.destination {
+        model::Destination::Group { upstream, host, port } => of_group(exchange, *upstream, (host, port), to.scheme)?,
+        // Boxed: few are evaluated, and all others would carry the room for it.
+        model::Destination::Evaluated(_) => Box::pin(evaluate(exchange, to)).await?,
     };
     if destination.scheme == Scheme::Https {
         destination.purpose = Some(Box::new(purpose(exchange)?));
     }
     Ok(destination)
+}
+
+async fn evaluate<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Destination, Failure> {
+    match of(exchange, to)? {
+        Said::Leads(destination) => Ok(destination),
+        Said::Names(named) => named.resolve(exchange).await,
+    }
+}
+
+/// Reads the destination and sets `$proxy_host` and `$proxy_port`.
+///
+/// # Errors
+/// When the value is neither a group nor an address nor a name.
+pub fn of<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Said, Failure> {
+    match &to.destination {
+        model::Destination::Group { upstream, host, port } => {
+            of_group(exchange, *upstream, (host, port), to.scheme).map(Said::Leads)
+        }
+        model::Destination::Evaluated(template) => {
+            let value = exchange.evaluate(template);
+            evaluated(exchange, &value, to.scheme)
+        }
+    }
+}
+
+fn of_group<'c>(
+    exchange: &mut Exchange<'c>,
+    id: UpstreamId,
+    (host, port): (&'c str, &'c str),
+    scheme: Scheme,
+) -> Result<Destination, Failure> {
+    exchange.proxy_host = Some(Cow::Borrowed(host));
+    exchange.proxy_port = Some(Cow::Borrowed(port));
+    let group = exchange.shard.groups.group(id).ok_or_else(|| Failure::new(Phase::Connecting, Cause::NoPeer))?;
+    Ok(Destination { group, id: Some(id), uri: None, scheme, purpose: None })
 }
 
 /// What an encrypted connection to a peer has to be made for.
@@ -107,33 +142,6 @@ pub async fn of_stream(exchange: &Exchange<'_>, to: &model::Destination) -> Resu
             let named =
                 Named { host: host.into(), port, authority: text.as_ref().into(), uri: None, scheme: Scheme::Http };
             Box::pin(named.resolve(exchange)).await
-        }
-    }
-}
-
-/// Reads the destination and sets `$proxy_host` and `$proxy_port`.
-///
-/// # Errors
-/// When the value is neither a group nor an address nor a name.
-pub fn of<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Said, Failure> {
-    match &to.destination {
-        model::Destination::Group { upstream, host, port } => {
-            exchange.proxy_host = Some(Cow::Borrowed(host));
-            exchange.proxy_port = Some(Cow::Borrowed(port));
-            match exchange.shard.groups.group(*upstream) {
-                Some(group) => Ok(Said::Leads(Destination {
-                    group,
-                    id: Some(*upstream),
-                    uri: None,
-                    scheme: to.scheme,
-                    purpose: None,
-                })),
-                None => Err(Failure::new(Phase::Connecting, Cause::NoPeer)),
-            }
-        }
-        model::Destination::Evaluated(template) => {
-            let value = exchange.evaluate(template);
-            evaluated(exchange, &value, to.scheme)
         }
     }
 }

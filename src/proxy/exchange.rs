@@ -12,7 +12,7 @@ mod sample;
 mod state;
 
 pub use self::sample::{Ground, Sample};
-pub use self::state::{At, Attempt, ClientSide, Exchange, Next, Upstream};
+pub use self::state::{Attempt, ClientSide, Exchange, Next, Upstream};
 
 use super::body::Body;
 use super::failure::{Cause, Failure};

@@ -1,12 +1,11 @@
 //! `proxy_pass`: an exchange that a peer answers.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::time::Instant;
 
 use super::answer::{Answered, Passed, late};
 use super::destination::{self, Destination};
-use super::exchange::{At, Attempt, ClientSide, Exchange, Next, Upstream};
+use super::exchange::{Attempt, ClientSide, Exchange, Next, Upstream};
 use super::failure::{Cause, Failure, Phase};
 use super::peer::PeerConnection;
 use super::retry::Retry;
@@ -17,9 +16,11 @@ use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
 use crate::net::connect::{From, connect};
 use crate::net::moment;
 use crate::transport::{Purpose, Transport};
-use crate::upstream::Tried;
+use crate::upstream::{Lease, Tried};
 
 /// Passes the exchange to a peer and its answer to the client.
+///
+/// What few exchanges need stands apart, in boxes: all others would carry the room for it.
 ///
 /// # Errors
 /// When no peer could answer, or the client does not take it.
@@ -38,22 +39,22 @@ pub async fn run<'c>(
     let prepared = request_body::prepare(exchange, side, proxy).await?;
     let prepared = request_body::for_peer(exchange, proxy, prepared);
     let method = method(exchange, proxy);
-    let uri: Rc<[u8]> = rewrite::uri(exchange, to, destination.uri.as_deref()).into();
+    let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
     let head = rewrite::request(exchange, proxy, &method, &uri, prepared.length, &upgrading);
+    exchange.upstream = Some(Upstream { scheme: destination.scheme, uri });
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
     // An upgrade never takes a connection that was used before, nor leaves one behind.
     let mut is_fresh = upgrading != Upgrading::No;
     loop {
-        let tried_before = tried.clone();
-        let mut peer = match choose(exchange, &destination, &mut tried, proxy, &uri, is_fresh).await {
+        let mut peer = match choose(exchange, &destination, &mut tried, proxy, is_fresh).await {
             Ok(peer) => peer,
-            Err(failure) if retry.allows(&failure, false) => {
+            Err(failure) if !retry.allows(&failure, false) => return Err(failure),
+            Err(failure) => {
                 exchange.report(failure.level(), format_args!("{failure}"));
                 retry.used();
                 continue;
             }
-            Err(failure) => return Err(failure),
         };
         let request = Passed {
             head: &head,
@@ -68,14 +69,8 @@ pub async fn run<'c>(
         let result = request.over(exchange, side, &mut peer).await;
         close_attempt(exchange);
         match result {
-            Ok(Answered::Done) => {
-                keep(exchange, peer, &destination, proxy, &upgrading);
-                return finished(side).await;
-            }
-            Ok(Answered::DoneAndClose) => {
-                drop(peer);
-                return finished(side).await;
-            }
+            Ok(Answered::Done) => break keep(exchange, peer, &destination, proxy, &upgrading),
+            Ok(Answered::DoneAndClose) => break,
             Ok(Answered::Upgraded) => {
                 return Box::pin(upgrade::finish(exchange, side, peer, &upgrading)).await;
             }
@@ -85,11 +80,19 @@ pub async fn run<'c>(
             }
             Err(failure) => match again(exchange, side, &peer, &retry, &failure) {
                 Again::No => return Err(failure),
-                Again::SamePeer => (tried, is_fresh) = (tried_before, true),
+                Again::SamePeer => {
+                    tried.forget(&peer.lease);
+                    is_fresh = true;
+                }
                 Again::NextPeer => retry.used(),
             },
         }
     }
+    // The peer is free; the client may still have to take a part of the answer.
+    if side.responder.is_behind() {
+        Box::pin(side.responder.catch_up()).await.map_err(late)?;
+    }
+    Ok(respond::after(side))
 }
 
 /// What stands before a part of a page need not wait for the peer of the part.
@@ -107,14 +110,6 @@ fn blame(peer: &PeerConnection, status: u16) {
     if !matches!(status, 403 | 404) {
         peer.lease.failed(Instant::now());
     }
-}
-
-/// The peer is free; the client may still have to take a part of the answer.
-async fn finished(side: &mut ClientSide<'_>) -> Result<Next, Failure> {
-    if side.responder.is_behind() {
-        Box::pin(side.responder.catch_up()).await.map_err(late)?;
-    }
-    Ok(respond::after(side))
 }
 
 /// Whether a request is sent again after a failure.
@@ -182,30 +177,32 @@ pub(super) async fn choose(
     destination: &Destination,
     tried: &mut Tried,
     proxy: &Proxy,
-    uri: &Rc<[u8]>,
     is_fresh: bool,
 ) -> Result<PeerConnection, Failure> {
     exchange.phase = Phase::Connecting;
     let lease = match destination.pick(tried) {
         Ok(lease) => lease,
         Err(failure) => {
-            let attempt = Attempt::in_vain(destination.group.model());
-            let (scheme, at, uri) = (destination.scheme, attempt.at.clone(), Rc::clone(uri));
-            exchange.upstream = Some(Upstream { scheme, at, uri });
-            exchange.attempts.push(attempt);
+            exchange.attempts.push(Attempt::in_vain(destination.group.model()));
             return Err(failure);
         }
     };
-    let address = lease.peer().address.clone();
-    let at = At::Peer(address.clone());
-    exchange.upstream = Some(Upstream { scheme: destination.scheme, at, uri: Rc::clone(uri) });
-    exchange.attempts.push(Attempt::at(address.clone()));
+    exchange.attempts.push(Attempt::at(lease.peer().address.clone()));
     exchange.attempt_started.set(moment::now());
-    if !is_fresh && let Some((stream, age)) = pooled::take(exchange, destination, &address) {
+    if !is_fresh && let Some((stream, age)) = pooled::take(exchange, destination, &lease.peer().address) {
         exchange.set_connect_time();
         return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
     }
-    match open(exchange, &address, destination.purpose.as_deref(), proxy).await {
+    Box::pin(connect_anew(exchange, destination, lease, proxy)).await
+}
+
+async fn connect_anew(
+    exchange: &mut Exchange<'_>,
+    destination: &Destination,
+    lease: Lease,
+    proxy: &Proxy,
+) -> Result<PeerConnection, Failure> {
+    match open(exchange, &lease.peer().address, destination.purpose.as_deref(), proxy).await {
         Ok(stream) => {
             exchange.set_connect_time();
             Ok(PeerConnection::fresh(stream, lease))

@@ -2,7 +2,7 @@
 //! is awaited.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -71,32 +71,62 @@ pub struct Rest<'u> {
     pub received: &'u Cell<u64>,
 }
 
-impl Upload<'_> {
-    /// Sends all of it.
-    ///
-    /// # Errors
-    /// The client's or the peer's failure.
-    pub async fn send(self, peer: &Transport, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
-        let lost = |error| Failure::upstream(Phase::SendingRequest, "send()", error);
-        let mut written = 0;
+impl<'u> Upload<'u> {
+    /// Sends what the peer takes at once, which mostly is all of it; the rest goes on beside the wait for the answer.
+    #[must_use]
+    pub fn begin(self, peer: &'u Transport, proxy: &'u Proxy, sent: &'u Cell<u64>) -> Sending<'u> {
         let mut size = Vec::new();
-        let is_chunked = self.length == BodyLength::Chunked;
-        let mut parts: [&[u8]; 4] = [self.head, b"", self.first, b""];
-        if is_chunked && !self.first.is_empty() {
-            chunked::chunk_head(self.first.len(), &mut size);
-            parts = [self.head, &size, self.first, b"\r\n"];
+        let parts = self.parts(&mut size);
+        match peer.write_parts_now(&parts) {
+            Ok(written) => {
+                sent.set(sent.get() + written as u64);
+                let is_through = written == parts.iter().map(|part| part.len()).sum();
+                if is_through && self.file.is_none() && self.rest.is_none() {
+                    return Sending::over();
+                }
+                Sending::going_on(Box::pin(self.go_on(written, peer, proxy, sent)))
+            }
+            Err(error) => {
+                let failure = Failure::upstream(Phase::SendingRequest, "send()", error);
+                Sending::going_on(Box::pin(ready(Err(failure))))
+            }
         }
-        let result = peer.write_parts(&parts, proxy.send_timeout, &mut written).await;
-        sent.set(sent.get() + written);
-        result.map_err(lost)?;
+    }
+
+    /// What is here of it; `size` takes that of the first chunk.
+    fn parts<'p>(&'p self, size: &'p mut Vec<u8>) -> [&'p [u8]; 4] {
+        if self.length == BodyLength::Chunked && !self.first.is_empty() {
+            chunked::chunk_head(self.first.len(), size);
+            return [self.head, size, self.first, b"\r\n"];
+        }
+        [self.head, b"", self.first, b""]
+    }
+
+    /// Sends the rest when so many bytes are out.
+    async fn go_on(self, mut written: usize, peer: &Transport, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
+        let mut size = Vec::new();
+        for part in self.parts(&mut size) {
+            let skipped = written.min(part.len());
+            written -= skipped;
+            if skipped < part.len() {
+                send_piece(&part[skipped..], peer, proxy, sent).await?;
+            }
+        }
         if let Some(file) = self.file {
             Box::pin(send_file(file, peer, proxy, sent)).await?;
         }
         if let Some(rest) = self.rest {
-            Box::pin(rest.send(peer, proxy, sent, is_chunked)).await?;
+            Box::pin(rest.send(peer, proxy, sent, self.length == BodyLength::Chunked)).await?;
         }
         Ok(())
     }
+}
+
+async fn send_piece(piece: &[u8], peer: &Transport, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
+    let mut written = 0;
+    let result = peer.write_all(piece, proxy.send_timeout, &mut written).await;
+    sent.set(sent.get() + written);
+    result.map_err(|error| Failure::upstream(Phase::SendingRequest, "send()", error))
 }
 
 /// Sends a body that a file holds; its length was announced.
@@ -111,10 +141,7 @@ async fn send_file(file: &Spool, peer: &Transport, proxy: &Proxy, sent: &Cell<u6
             0 => return Err(own(io::ErrorKind::UnexpectedEof.into())),
             n => at += n as u64,
         }
-        let mut written = 0;
-        let result = peer.write_all(&piece, proxy.send_timeout, &mut written).await;
-        sent.set(sent.get() + written);
-        result.map_err(|error| Failure::upstream(Phase::SendingRequest, "send()", error))?;
+        send_piece(&piece, peer, proxy, sent).await?;
     }
     Ok(())
 }
@@ -146,10 +173,7 @@ impl Rest<'_> {
             }
         }
         if is_chunked {
-            let mut written = 0;
-            let result = peer.write_all(chunked::LAST_CHUNK, proxy.send_timeout, &mut written).await;
-            sent.set(sent.get() + written);
-            result.map_err(lost)?;
+            send_piece(chunked::LAST_CHUNK, peer, proxy, sent).await?;
         }
         Ok(())
     }
@@ -186,16 +210,23 @@ pub fn of_peer(error: BodyError) -> Failure {
     }
 }
 
-/// An upload that goes on while something else is awaited.
+/// What is left of an upload. Boxed, since mostly that is nothing.
+type Left<'f> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'f>>;
+
+/// An upload that may go on while something else is awaited.
 pub struct Sending<'f> {
-    future: Pin<&'f mut dyn Future<Output = Result<(), Failure>>>,
-    ended: Option<Result<(), Failure>>,
+    left: Option<Left<'f>>,
+    is_complete: bool,
     has_answer: bool,
 }
 
 impl<'f> Sending<'f> {
-    pub fn new(future: Pin<&'f mut dyn Future<Output = Result<(), Failure>>>) -> Self {
-        Self { future, ended: None, has_answer: false }
+    fn over() -> Self {
+        Self { left: None, is_complete: true, has_answer: false }
+    }
+
+    fn going_on(left: Left<'f>) -> Self {
+        Self { left: Some(left), is_complete: false, has_answer: false }
     }
 
     /// The peer has answered: what it does not take of the request any more is no failure.
@@ -206,7 +237,7 @@ impl<'f> Sending<'f> {
     /// Whether all of the request is out.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        matches!(self.ended, Some(Ok(())))
+        self.is_complete
     }
 
     /// Runs `doing` to its end, and the upload beside it. A failure of the client's side ends both, and a peer that
@@ -220,15 +251,18 @@ impl<'f> Sending<'f> {
         mut doing: Pin<&mut impl Future<Output = Result<T, Failure>>>,
     ) -> Result<T, Failure> {
         poll_fn(|cx| {
-            if self.ended.is_none()
-                && let Poll::Ready(ended) = self.future.as_mut().poll(cx)
+            if let Some(left) = &mut self.left
+                && let Poll::Ready(ended) = left.as_mut().poll(cx)
             {
+                self.left = None;
+                self.is_complete = ended.is_ok();
                 let gives_up = |failure: &Failure| {
                     !failure.is_of_peer() || (!self.has_answer && matches!(failure.cause, Cause::UpstreamTimedOut))
                 };
-                match ended {
-                    Err(failure) if gives_up(&failure) => return Poll::Ready(Err(failure)),
-                    ended => self.ended = Some(ended),
+                if let Err(failure) = ended
+                    && gives_up(&failure)
+                {
+                    return Poll::Ready(Err(failure));
                 }
             }
             doing.as_mut().poll(cx)

@@ -28,35 +28,49 @@ pub async fn prepare(
         // What was passed on as it came is not here any more: an error page's peer gets none of it.
         return Ok(if side.body.is_done() { Rc::clone(known) } else { Rc::default() });
     }
-    exchange.phase = Phase::ReadingRequestBody;
+    let prepared = if side.body.is_done() && !side.expects_continue {
+        none(exchange)
+    } else {
+        exchange.phase = Phase::ReadingRequestBody;
+        let read = Box::pin(read(exchange, side, proxy)).await?;
+        exchange.phase = Phase::ProcessingRequest;
+        read
+    };
+    let prepared = Rc::new(prepared);
+    exchange.request_body = Some(Rc::clone(&prepared));
+    Ok(prepared)
+}
+
+/// A request that has no body, or an empty one.
+fn none(exchange: &Exchange<'_>) -> Prepared {
+    let has_length = exchange.head.fields.first(Name::ContentLength).is_some();
+    let length = if has_length { BodyLength::Length(0) } else { BodyLength::None };
+    Prepared { first: Vec::new(), file: None, length }
+}
+
+async fn read(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, proxy: &Proxy) -> Result<Prepared, Failure> {
     if side.expects_continue {
-        Box::pin(allow_body(side)).await?;
+        allow_body(side).await?;
+    }
+    if side.body.is_done() {
+        return Ok(none(exchange));
     }
     let declared = side.body.length();
     let mut prepared = Prepared::default();
-    let is_empty = side.body.is_done();
-    if is_empty {
-        let has_length = exchange.head.fields.first(Name::ContentLength).is_some();
-        prepared.length = if has_length { BodyLength::Length(0) } else { BodyLength::None };
+    let request = &proxy.request;
+    // A peer that speaks HTTP/1.0 must be told the length, so all of the body has to be here first.
+    let needs_all = (proxy.http_1_0 && declared.is_none()) || request.set_body.is_some() || request.drops_body;
+    if request.is_unbuffered && !needs_all {
+        read_what_is_there(exchange, side, &mut prepared)?;
     } else {
-        let request = &proxy.request;
-        // A peer that speaks HTTP/1.0 must be told the length, so all of the body has to be here first.
-        let needs_all = (proxy.http_1_0 && declared.is_none()) || request.set_body.is_some() || request.drops_body;
-        if request.is_unbuffered && !needs_all {
-            read_what_is_there(exchange, side, &mut prepared)?;
-        } else {
-            Box::pin(read_all(exchange, side, &mut prepared)).await?;
-        }
-        let held = prepared.file.as_ref().map_or(prepared.first.len() as u64, Spool::len);
-        prepared.length = match declared {
-            Some(length) => BodyLength::Length(length),
-            None if side.body.is_done() => BodyLength::Length(held),
-            None => BodyLength::Chunked,
-        };
+        read_all(exchange, side, &mut prepared).await?;
     }
-    exchange.phase = Phase::ProcessingRequest;
-    let prepared = Rc::new(prepared);
-    exchange.request_body = Some(Rc::clone(&prepared));
+    let held = prepared.file.as_ref().map_or(prepared.first.len() as u64, Spool::len);
+    prepared.length = match declared {
+        Some(length) => BodyLength::Length(length),
+        None if side.body.is_done() => BodyLength::Length(held),
+        None => BodyLength::Chunked,
+    };
     Ok(prepared)
 }
 

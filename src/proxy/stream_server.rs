@@ -7,7 +7,6 @@
 mod rated;
 mod telling;
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use self::rated::{First, Moved, Rated};
@@ -142,9 +141,8 @@ async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<PeerCo
     let proxy = &location.proxy;
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &Method::Get);
-    let nothing: Rc<[u8]> = Rc::default();
     loop {
-        match pass::choose(exchange, &destination, &mut tried, proxy, &nothing, true).await {
+        match pass::choose(exchange, &destination, &mut tried, proxy, true).await {
             Ok(peer) => return Ok(peer),
             Err(failure) if retry.allows(&failure, false) => {
                 exchange.report(failure.level(), format_args!("{failure}"));

@@ -30,7 +30,7 @@ struct Live {
 }
 
 /// Peers that one request has been sent to.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct Tried {
     /// Bit n is peer n.
     low: u64,
@@ -197,6 +197,15 @@ impl Tried {
             word => self.high.get(word - 1).copied().unwrap_or_default(),
         };
         word & (1 << (number % 64)) != 0
+    }
+
+    /// The peer may be picked again.
+    pub fn forget(&mut self, lease: &Lease) {
+        let (word, bit) = (lease.number as usize / 64, 1 << (lease.number % 64));
+        match word {
+            0 => self.low &= !bit,
+            word => self.high[word - 1] &= !bit,
+        }
     }
 
     fn add(&mut self, number: usize) {

@@ -47,11 +47,10 @@ pub enum Next {
     Tunnel(Box<Handover>),
 }
 
-/// Where a request is sent.
+/// What is sent to the peers of a request, behind their addresses.
 pub struct Upstream {
     pub scheme: Scheme,
-    pub at: At,
-    pub uri: Rc<[u8]>,
+    pub uri: Vec<u8>,
 }
 
 /// What stands in `$upstream_addr`.
@@ -318,7 +317,9 @@ impl fmt::Display for Tail<'_> {
         if exchange.is_subrequest() {
             write!(f, ", subrequest: \"{}\"", exchange.path.escape_ascii())?;
         }
-        if let Some(Upstream { scheme, at, uri }) = &exchange.upstream {
+        if let (Some(Upstream { scheme, uri }), Some(Attempt { at, .. })) =
+            (&exchange.upstream, exchange.attempts.last())
+        {
             write!(f, ", upstream: \"{}{at}{}\"", scheme.prefix(), Quoted(uri))?;
         }
         if let Some(host) = exchange.head.fields.first(Name::Host) {

@@ -69,8 +69,8 @@ impl fmt::Display for Ends<'_> {
         let exchange = self.0;
         let listener = &exchange.shard.generation.serving.listeners[exchange.client.listener];
         write!(f, ", client: {}, server: {}", exchange.remote, listener.address)?;
-        match &exchange.upstream {
-            Some(upstream) => write!(f, ", upstream: \"{}\"", upstream.at),
+        match exchange.attempts.last() {
+            Some(attempt) => write!(f, ", upstream: \"{}\"", attempt.at),
             None => Ok(()),
         }
     }
