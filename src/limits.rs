@@ -392,8 +392,8 @@ pub const TLS_WRITE_BYTES: usize = 32 << 10;
 /// Room for most of them.
 pub const TLS_HELLO_BYTES_USUAL: usize = 2 << 10;
 
-/// A `ClientHello` at most: rustls takes no longer message of a handshake.
-pub const TLS_HELLO_BYTES_MAX: usize = 72 << 10;
+/// A message of a handshake with the heads of its records at most: rustls takes none over 64 KB.
+pub const TLS_MESSAGE_BYTES_MAX: usize = 72 << 10;
 
 /// Buffers for ciphertext that a shard keeps are no larger than this.
 pub const TLS_SCRATCH_BYTES_MAX: usize = 128 << 10;

@@ -6,7 +6,7 @@ use rustls::Error;
 use rustls::server::Acceptor;
 
 use super::Broken;
-use crate::limits::TLS_HELLO_BYTES_MAX;
+use crate::limits::TLS_MESSAGE_BYTES_MAX;
 
 /// First byte of a handshake record, and the bit that begins the greeting of clients older than TLS.
 const HANDSHAKE: u8 = 0x16;
@@ -67,6 +67,6 @@ impl Greeting {
                 }
             }
         }
-        if came.len() > TLS_HELLO_BYTES_MAX { Err(malformed("the first message is too long")) } else { Ok(None) }
+        if came.len() > TLS_MESSAGE_BYTES_MAX { Err(malformed("the first message is too long")) } else { Ok(None) }
     }
 }

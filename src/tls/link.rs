@@ -10,9 +10,9 @@ use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
-use rustls::{ClientConfig, CommonState, Error, ServerConfig};
+use rustls::{ClientConfig, CommonState, Error, InvalidMessage, ServerConfig};
 
-use crate::limits::{TLS_RECORD_BYTES_MAX, TLS_RECORD_OVERHEAD_BYTES};
+use crate::limits::{TLS_MESSAGE_BYTES_MAX, TLS_RECORD_BYTES_MAX, TLS_RECORD_OVERHEAD_BYTES};
 
 /// Why a link has broken; the alert that tells the other side has been made.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,6 +157,12 @@ impl Link {
             End::Client(end) => turn(end, incoming, plain, outgoing),
         };
         let result = match turned {
+            // Each record has a head of its own, however little of the message is in it.
+            Ok(Turned { used, is_closed: false }) if incoming.len() - used > TLS_MESSAGE_BYTES_MAX => {
+                let error = Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge);
+                self.broken = Some(error.clone());
+                Err(Broken(error))
+            }
             Ok(Turned { used, is_closed }) => {
                 self.is_closed |= is_closed;
                 if used < incoming.len() && !self.is_closed {

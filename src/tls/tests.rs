@@ -48,6 +48,38 @@ fn shake_hands(server: &mut Link, client: &mut Link, piece: usize) {
     }
 }
 
+/// Takes the plain bytes of handshake records apart into records of one byte.
+fn in_crumbs(records: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = records;
+    while let [kind, major, minor, high, low, after @ ..] = rest {
+        let (body, after) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        for byte in body {
+            out.extend([*kind, *major, *minor, 0, 1, *byte]);
+        }
+        rest = after;
+    }
+    out
+}
+
+#[test]
+fn a_message_in_crumbs_holds_no_more_memory_than_a_message_may() {
+    let (server, _) = configurations();
+    let mut server = Link::server(server).unwrap();
+    // The longest message that rustls takes, of which the last byte never comes.
+    let mut message = vec![1, 0, 0xff, 0xff];
+    message.resize(4 + 0xffff - 1, 0);
+    let mut whole = Vec::new();
+    for piece in message.chunks(1 << 14) {
+        whole.extend([22, 3, 3]);
+        whole.extend(u16::try_from(piece.len()).unwrap().to_be_bytes());
+        whole.extend_from_slice(piece);
+    }
+    assert!(give(&mut server, &in_crumbs(&whole), 32 << 10).is_err());
+    let held = format!("{server:?}");
+    assert!(held.contains("partial_bytes: 0"), "{held}");
+}
+
 #[test]
 fn bytes_arrive_however_they_are_cut() {
     for piece in [1, 7, 4096, usize::MAX] {
