@@ -115,9 +115,11 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
                 return handover.join(&shard, client, raw).map(Left::Tunnel);
             }
             Next::Drop => {
+                client.stream.cut();
                 return ended(&shard, ConnectionEnd::Failed);
             }
             Next::Cut => {
+                client.stream.cut();
                 if !client.stream.is_quiet() {
                     linger(&client, lingering(&shard, &client), raw).await;
                 }

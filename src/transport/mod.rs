@@ -187,6 +187,13 @@ impl Transport {
         }
     }
 
+    /// What was sent is not whole, so that its end must not be said: with TLS the other side can tell (RFC 9112 9.8).
+    pub fn cut(&self) {
+        if let Self::Tls(secured) = self {
+            secured.cut();
+        }
+    }
+
     /// Says that nothing follows: `close_notify`, where there is TLS, and a FIN.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! TLS over a socket. Ciphertext goes through buffers of the shard; a connection that waits keeps at most what came in
 //! part and what could not be sent.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -162,18 +162,20 @@ pub struct Secured {
     purpose: Option<Box<Purpose>>,
     /// `None` once it was taken away.
     state: RefCell<Option<Box<TlsState>>>,
+    /// What was sent is not whole.
+    is_cut: Cell<bool>,
 }
 
 impl Secured {
     #[must_use]
     pub fn new(stream: Stream, state: Box<TlsState>) -> Self {
-        Self { stream, purpose: None, state: RefCell::new(Some(state)) }
+        Self { stream, purpose: None, state: RefCell::new(Some(state)), is_cut: Cell::new(false) }
     }
 
     /// A connection to a peer.
     #[must_use]
     pub fn to_peer(stream: Stream, state: Box<TlsState>, purpose: Purpose) -> Self {
-        Self { stream, purpose: Some(Box::new(purpose)), state: RefCell::new(Some(state)) }
+        Self { stream, purpose: Some(Box::new(purpose)), state: RefCell::new(Some(state)), is_cut: Cell::new(false) }
     }
 
     pub(super) fn purpose(&self) -> Option<&Purpose> {
@@ -410,8 +412,15 @@ impl Secured {
         Ok(())
     }
 
+    pub(super) fn cut(&self) {
+        self.is_cut.set(true);
+    }
+
     /// Says that nothing follows, if there is room to say it.
     pub(super) fn say_goodbye(&self) {
+        if self.is_cut.get() {
+            return;
+        }
         let said = self.with(|state, stream| {
             lent(&OUTGOING, |outgoing| {
                 state.link.close(outgoing);

@@ -230,6 +230,17 @@ impl Socket {
         }
     }
 
+    /// The end comes next, and whether TLS said that it is one.
+    #[track_caller]
+    pub fn expect_end_or_cut(&mut self) -> bool {
+        match self.read_some() {
+            Ok(0) => true,
+            Ok(_) => panic!("expected the end, came {}", show(&self.ahead)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            Err(error) => panic!("{error} while waiting for the end"),
+        }
+    }
+
     /// No more bytes: the other side has ended.
     #[track_caller]
     pub fn expect_end(&mut self) {

@@ -344,6 +344,29 @@ fn a_certificate_of_the_file_itself_is_taken_from_a_client() {
 }
 
 #[test]
+fn the_end_of_an_answer_that_is_cut_is_not_said() {
+    let peer = Peer::start(|connections| {
+        for end in ["", "0\r\n\r\n"] {
+            let mut socket = connections.accept();
+            socket.read_head();
+            socket.send(head("HTTP/1.1 200 OK\nTransfer-Encoding: chunked"));
+            socket.send(format!("4\r\nhalf\r\n{end}"));
+        }
+    });
+    let setup = Setup::new().peer(&peer);
+    let (longhaul, client) = start(setup, &server("location / { proxy_pass http://%peer%; }"));
+    for is_cut in [true, false] {
+        let mut socket = client.connect(longhaul.setup().address("listen"));
+        socket.send(head("GET / HTTP/1.0\nHost: localhost"));
+        assert!(!socket.read_head().contains("Content-Length"));
+        assert_eq!(socket.read_exact(4), b"half");
+        // For want of a length nothing but TLS tells the one from the other.
+        assert_eq!(socket.expect_end_or_cut(), !is_cut);
+    }
+    longhaul.stop();
+}
+
+#[test]
 fn idle_clients_are_told_of_the_end() {
     let (longhaul, client) = start(Setup::new(), &server("return 200 \"$connections_parked\";"));
     let address = longhaul.setup().address("listen");
