@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use super::support::tls::{Client, Identity};
-use super::support::{DEADLINE, Longhaul, Setup, head};
+use super::support::{DEADLINE, Longhaul, Setup, Socket, head};
 use super::tls::{start, with_certificate};
 
 const BODY: &str = "server { listen %listen% ssl; server_name localhost; ssl_certificate own.crt; ssl_certificate_key own.key; \
@@ -74,6 +74,33 @@ fn a_client_that_goes_within_its_greeting_leaves_nothing_behind() {
         // Closed, with or without a reset: nobody is there to be told anything.
         let _ = stream.read_to_end(&mut rest);
     }
+    still_serves(&longhaul, &client);
+    longhaul.stop();
+}
+
+#[test]
+fn a_thousand_broken_handshakes_leave_no_descriptor() {
+    let (longhaul, client) = start(Setup::new(), BODY);
+    still_serves(&longhaul, &client);
+    let hello = first_words(&client);
+    for number in 0..1000 {
+        let mut bytes = hello.clone();
+        match number % 4 {
+            0 => bytes.truncate(number % hello.len()),
+            1 => bytes[number % hello.len()] ^= 0x55,
+            2 => bytes.extend_from_slice(b"\x16\x03\x03\x00\x04none"),
+            _ => {}
+        }
+        let mut stream = raw(&longhaul);
+        stream.write_all(&bytes).expect("it takes them");
+        if number % 3 > 0 {
+            stream.shutdown(Shutdown::Write).expect("connected");
+            let _ = stream.read_to_end(&mut Vec::new());
+        } else {
+            Socket::tcp(stream).reset();
+        }
+    }
+    longhaul.expect_all_closed();
     still_serves(&longhaul, &client);
     longhaul.stop();
 }

@@ -1,5 +1,7 @@
 //! The text of values: variables and escapes in it, what a path of `include` may be, and how `echo` shows a value.
 
+use crate::limits::SSI_MEMORY_BYTES_MAX;
+
 /// Puts the values of variables into a text and takes the backslashes before `\`, `$` and quotes out. `value` appends
 /// that of the variable whose name it is given, in lower case.
 ///
@@ -30,6 +32,9 @@ fn append_expanded(text: &[u8], mut value: impl FnMut(&[u8], &mut Vec<u8>), out:
             (b'$', _) => {
                 let name = name(&mut rest, text)?;
                 value(&name, out);
+                if out.len() > SSI_MEMORY_BYTES_MAX {
+                    return Err("too large SSI value".to_owned());
+                }
             }
             (b'\\', []) => {}
             (b'\\', [escaped, after @ ..]) => {
@@ -193,6 +198,17 @@ mod tests {
         ] {
             assert_eq!(expanded(text).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn values_of_values_come_to_an_end() {
+        let large = vec![b'x'; SSI_MEMORY_BYTES_MAX / 2];
+        let mut count = 0;
+        let expanded = expand("$a".repeat(1000).as_bytes(), |_, out| {
+            count += 1;
+            out.extend_from_slice(&large);
+        });
+        assert_eq!((expanded, count), (Err("too large SSI value".to_owned()), 3));
     }
 
     #[test]
