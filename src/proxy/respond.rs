@@ -32,7 +32,16 @@ pub async fn send(
     fields: Fields,
     body: &[u8],
 ) -> Result<Next, Failure> {
-    let length = BodyLength::Length(body.len() as u64);
+    let (mut code, mut fields, mut body) = (code, fields, body);
+    let mut length = BodyLength::Length(body.len() as u64);
+    match precondition(exchange, code) {
+        Precondition::Holds => {}
+        Precondition::Fails => return Err(exchange.failure(Cause::Status(412))),
+        Precondition::IsKnown => {
+            (code, length, body) = (304, BodyLength::None, b"");
+            fields.remove(Name::ContentType);
+        }
+    }
     exchange.begin(&mut side.responder, Answer { status: code, reason: None, fields, length });
     exchange.add_trailers(&mut side.responder);
     if exchange.has_page() {
@@ -42,6 +51,31 @@ pub async fn send(
     }
     side.responder.whole(body).await.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
     Ok(after(side))
+}
+
+/// What the conditions of a request come to.
+enum Precondition {
+    Holds,
+    Fails,
+    IsKnown,
+}
+
+/// Those that can be judged of an answer without a tag and a time (RFC 9110 13), by nginx's rules: `*` is any tag, and what
+/// has no time was always changed.
+fn precondition(exchange: &Exchange<'_>, code: u16) -> Precondition {
+    if code != 200 || exchange.is_subrequest() || !matches!(exchange.shown_status, None | Some(200)) {
+        return Precondition::Holds;
+    }
+    let fields = &exchange.head.fields;
+    let is_any = |list: &[u8]| list.trim_ascii() == b"*";
+    let (expected, known) = (fields.first(Name::IfMatch), fields.first(Name::IfNoneMatch));
+    if !expected.map_or_else(|| fields.first(Name::IfUnmodifiedSince).is_none(), is_any) {
+        Precondition::Fails
+    } else if known.is_some_and(is_any) && fields.first(Name::IfModifiedSince).is_none() {
+        Precondition::IsKnown
+    } else {
+        Precondition::Holds
+    }
 }
 
 /// What becomes of the connection once an answer is out.

@@ -225,3 +225,33 @@ fn a_redirect_for_a_client_that_names_no_host_has_our_address() {
         assert!(answer.contains(&format!("\r\nLocation: http://{host}:{port}/x\r\n")), "{answer}");
     }
 }
+
+#[test]
+fn an_answer_without_a_tag_and_a_time_has_any_tag_and_was_always_changed() {
+    let longhaul = Setup::new().start(
+        "server { listen %listen%; location / { return 200 text; } location /made { return 201 text; } \
+             location /status { stub_status; } location /error { error_page 404 =404 /; return 404; } }",
+    );
+    let ask = |target: &str, fields: &str| {
+        let answer = longhaul.exchange(head(&format!("GET {target} HTTP/1.1\nHost: a\nConnection: close\n{fields}")));
+        stable(&answer)
+    };
+    let known = "HTTP/1.1 304 Not Modified\r\nServer: *\r\nDate: *\r\nConnection: close\r\n\r\n";
+    for (fields, status) in [
+        ("If-None-Match: *", "304"),
+        ("If-None-Match: \"x\"", "200"),
+        ("If-None-Match: *\nIf-Modified-Since: Fri, 01 Jan 2038 00:00:00 GMT", "200"),
+        ("If-Match: *", "200"),
+        ("If-Match: \"x\"", "412"),
+        ("If-Unmodified-Since: Fri, 01 Jan 2038 00:00:00 GMT", "412"),
+    ] {
+        for target in ["/", "/status"] {
+            let answer = ask(target, fields);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{target} {fields}: {answer}");
+        }
+        assert!(ask("/made", fields).starts_with("HTTP/1.1 201 "), "{fields}");
+        assert!(ask("/error", fields).starts_with("HTTP/1.1 404 "), "{fields}");
+    }
+    assert_eq!(ask("/", "If-None-Match: *"), known);
+    longhaul.stop();
+}
