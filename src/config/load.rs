@@ -131,6 +131,7 @@ fn resolve_blocks(env: &Env, sources: &Sources, resolver: &dyn Resolve, blocks: 
         log_caches: Vec::new(),
         error_logs: Vec::new(),
         tls_servers: Vec::new(),
+        charsets: Vec::new(),
         tls_peers: Vec::new(),
         zones: HashMap::new(),
     };

@@ -215,8 +215,18 @@ pub fn block(mut raw: RawServing, scope: &mut Scope<'_>, serving: &mut Serving) 
 
 /// What all blocks together have come to.
 pub fn finish(scope: Scope<'_>, serving: &mut Serving) {
-    let Scope { upstreams, resolvers, access_files, syslogs, log_caches, error_logs, tls_servers, tls_peers, .. } =
-        scope;
+    let Scope {
+        upstreams,
+        resolvers,
+        access_files,
+        syslogs,
+        log_caches,
+        error_logs,
+        tls_servers,
+        tls_peers,
+        charsets,
+        ..
+    } = scope;
     serving.upstreams = upstreams;
     serving.resolvers = resolvers.into_inner();
     serving.access_files = access_files;
@@ -224,6 +234,7 @@ pub fn finish(scope: Scope<'_>, serving: &mut Serving) {
     serving.log_caches = log_caches;
     serving.error_logs = error_logs;
     serving.tls_servers = tls_servers;
+    serving.charsets = charsets;
     serving.tls_peers = tls_peers;
 }
 

@@ -45,6 +45,8 @@ pub struct Scope<'a> {
     pub log_caches: Vec<LogCache>,
     pub error_logs: Vec<Arc<[ErrorLog]>>,
     pub tls_servers: Vec<Arc<TlsServer>>,
+    /// Character sets that are named anywhere.
+    pub charsets: Vec<Box<str>>,
     pub tls_peers: Vec<Arc<TlsPeer>>,
     /// Of `limit_conn_zone` and `limit_req_zone`, by name.
     pub zones: HashMap<String, (ZoneId, Counts)>,

@@ -65,6 +65,7 @@ names! {
     Via "Via"
     WwwAuthenticate "WWW-Authenticate"
     XAccelBuffering "X-Accel-Buffering"
+    XAccelCharset "X-Accel-Charset"
     XAccelLimitRate "X-Accel-Limit-Rate"
     XAccelRedirect "X-Accel-Redirect"
     XForwardedFor "X-Forwarded-For"

@@ -42,6 +42,8 @@ pub struct Serving {
     pub error_logs: Vec<Arc<[ErrorLog]>>,
     /// Indexed by [`super::TlsServerId`].
     pub tls_servers: Vec<Arc<TlsServer>>,
+    /// Every name that a `charset` gives, as written: a peer may ask for one of them.
+    pub charsets: Vec<Box<str>>,
     /// Indexed by [`super::TlsPeerId`].
     pub tls_peers: Vec<Arc<TlsPeer>>,
     /// Indexed by [`super::SlotId`]: names of the variables that a request gives a value.

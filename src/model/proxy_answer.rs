@@ -21,6 +21,7 @@ pub struct ProxyAnswer {
     /// `proxy_ignore_headers`: fields that would steer this proxy, and do not.
     pub ignores_accel_redirect: bool,
     pub ignores_accel_limit_rate: bool,
+    pub ignores_accel_charset: bool,
     pub ignores_accel_buffering: bool,
     /// `proxy_limit_rate`: bytes a second that are read from the peer; empty is no limit.
     pub limit_rate: Template,

@@ -279,6 +279,11 @@ impl Reading<'_, '_, '_> {
         {
             exchange.obey_rate(rate);
         }
+        if let Some(charset) = response.fields.all(Name::XAccelCharset).last()
+            && !rules.ignores_accel_charset
+        {
+            exchange.accel_charset = (!charset.is_empty()).then(|| charset.into());
+        }
         if let Some(to) = response.fields.first(Name::XAccelRedirect)
             && !rules.ignores_accel_redirect
         {

@@ -65,6 +65,48 @@ fn parts_of_a_file_are_labelled_and_what_is_around_them_is_not() {
 }
 
 #[test]
+fn a_peer_may_ask_for_a_character_set_that_is_known() {
+    let asked = [
+        ("text/css", "KOI8-R"),
+        ("text/html", "none"),
+        ("text/html; charset=x", "utf-8"),
+        ("text/html; a=b", "utf-8"),
+        ("", "utf-8"),
+        ("text/html", ""),
+        ("text/css", "koi8-r\nX-Accel-Redirect: /file.html"),
+        ("text/html", "koi8-r"),
+    ];
+    let peer = Peer::start(move |connections| {
+        for (content_type, charset) in asked {
+            let mut socket = connections.accept();
+            socket.read_head();
+            let fields = format!(
+                "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 1\nContent-Type: {content_type}\nX-Accel-Charset: {charset}"
+            );
+            socket.send(message(&fields, b"x"));
+        }
+    });
+    let longhaul = Setup::new().peer(&peer).file("html/file.html", "<p>").start(
+        "server { listen %listen%; location / { charset utf-8; proxy_pass http://%peer%; } \
+         location /other { charset koi8-r; } location /file.html { root html; } \
+         location /deaf { charset utf-8; proxy_ignore_headers X-Accel-Charset; proxy_pass http://%peer%; } }",
+    );
+    for expected in [
+        "text/css; charset=KOI8-R",
+        "text/html",
+        "text/html; charset=x",
+        "text/html; a=b; charset=utf-8",
+        "none",
+        "text/html; charset=utf-8",
+        "text/css; charset=koi8-r",
+    ] {
+        assert_eq!(type_of(&longhaul, "/"), expected);
+    }
+    assert_eq!(type_of(&longhaul, "/deaf"), "text/html; charset=utf-8");
+    longhaul.wait_for_log("unknown charset \"none\" to override");
+}
+
+#[test]
 fn what_a_peer_says_stays() {
     let peer = Peer::start(|connections| {
         for content_type in ["", "TEXT/HTML", "text/html;charset=KOI8-R", "text/html; a=b", "text/css"] {

@@ -2,6 +2,7 @@
 
 use super::media_types;
 use crate::config::lexer::Word;
+use crate::config::names::has_variables;
 use crate::config::scope::Scope;
 use crate::config::table::*;
 use crate::model::{MediaTypes, Template};
@@ -36,10 +37,15 @@ pub fn types() -> MediaTypes {
 
 /// A level's character set over the one around it; empty for none.
 #[must_use]
-pub fn resolve(word: Option<&Word>, around: &Template, scope: &Scope<'_>) -> Template {
+pub fn resolve(word: Option<&Word>, around: &Template, scope: &mut Scope<'_>) -> Template {
     match word {
         None => around.clone(),
         Some(word) if word.text == "off" => Template::default(),
-        Some(word) => scope.template(word),
+        Some(word) => {
+            if !has_variables(word) && !scope.charsets.iter().any(|known| **known == *word.text) {
+                scope.charsets.push(word.text.as_str().into());
+            }
+            scope.template(word)
+        }
     }
 }

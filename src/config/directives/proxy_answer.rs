@@ -207,6 +207,7 @@ pub fn defaults() -> ProxyAnswer {
         hidden: HIDDEN.iter().map(|name| name.as_bytes().into()).collect(),
         ignores_accel_redirect: false,
         ignores_accel_limit_rate: false,
+        ignores_accel_charset: false,
         ignores_accel_buffering: false,
         limit_rate: Template::default(),
         early_hints: Arc::default(),
@@ -265,6 +266,7 @@ pub fn resolve(raw: &RawProxyAnswer, around: &ProxyAnswer, scope: &Scope<'_>) ->
         ignores_accel_redirect: ignores("x-accel-redirect", around.ignores_accel_redirect),
         ignores_accel_buffering: ignores("x-accel-buffering", around.ignores_accel_buffering),
         ignores_accel_limit_rate: ignores("x-accel-limit-rate", around.ignores_accel_limit_rate),
+        ignores_accel_charset: ignores("x-accel-charset", around.ignores_accel_charset),
         early_hints: match &raw.early_hints {
             Some(words) => words.iter().map(|word| scope.template(word)).collect(),
             None => Arc::clone(&around.early_hints),

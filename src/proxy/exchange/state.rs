@@ -177,6 +177,8 @@ pub struct Exchange<'c> {
     pub carried_fields: Fields,
     /// The type that a peer gave with `X-Accel-Redirect`.
     pub carried_type: Option<Box<[u8]>>,
+    /// `X-Accel-Charset` of a peer, unless it is empty.
+    pub accel_charset: Option<Box<[u8]>>,
     /// `Location` of the last redirect: the page that takes the place of its answer shows it too.
     pub redirect_to: Option<Vec<u8>>,
     /// The connection closes after the answer, whatever location gives it.
@@ -249,6 +251,7 @@ impl<'c> Exchange<'c> {
             redirect_count: 0,
             had_error_page: false,
             shown_status: None,
+            accel_charset: None,
             carried_fields: Fields::new(),
             carried_type: None,
             redirect_to: None,
