@@ -70,6 +70,14 @@ fn run(folder: &Path) {
             }
         }
     }
+    for (scenario, figure) in
+        [("churn", "cpu_us_per_open"), ("http", "cpu_us_per_request"), ("wrk", "cpu_us_per_request")]
+    {
+        for round in 1..=3 {
+            writeln!(readings, "{round},{scenario},bare calls,{figure},0,{}", 7 + round).unwrap();
+            writeln!(curves, "{round},{scenario},bare calls,50,30").unwrap();
+        }
+    }
     facts += "when: 2026-01-02T03:04:05Z\nkernel: 6.1 & more\n";
     let faults = "round,scenario,proxy,reason\n1,bulk,nginx,\"ended with \"\"no\"\", twice <b>\"\n";
     for (name, text) in [
@@ -160,6 +168,13 @@ fn a_report_opens_without_an_error_and_shows_all_proxies_in_all_plots() {
     let text = text.as_str().unwrap();
     for words in ["Targets", "longhaul version 1.0 <beta>", "6.1 & more", "ended with \"no\", twice <b>", "r² = 1.0000"]
     {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    // The floor is no proxy: it has a table of its own, and no place in another.
+    let heads = page.evaluate("[...document.querySelectorAll('table')].map(table => table.tHead?.innerText ?? '')");
+    let with_floor = |head: &&Value| head.as_str().unwrap().contains("bare calls");
+    assert_eq!(heads.as_array().unwrap().iter().filter(with_floor).count(), 1, "{heads}");
+    for words in ["Bare calls", "wrk: CPU per request, us\t9 8–10\t×0.75\t×0.41\t×0.28"] {
         assert!(text.contains(words), "{words} in {text}");
     }
     let sections = page.evaluate("[...document.querySelectorAll('h2')].map(head => head.textContent)");

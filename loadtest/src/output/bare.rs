@@ -13,7 +13,8 @@ pub struct Row {
     pub scenario: String,
     pub figure: &'static Figure,
     pub median: f64,
-    pub range: (f64, f64),
+    /// None of a single round.
+    pub range: Option<(f64, f64)>,
     /// Of the floor's median to each proxy's, in the order of the proxies.
     pub shares: Vec<Option<f64>>,
 }
@@ -37,7 +38,7 @@ fn row(readings: &[Reading], scenario: &str, figure: &str, proxies: &[String]) -
     let figure = find(figure)?;
     let of = |proxy: &str| values(readings, scenario, proxy, figure.name, Some(0));
     let own = of(floor::NAME);
-    let (median_of_all, range) = (median(&own)?, range(&own)?);
+    let (median_of_all, range) = (median(&own)?, range(&own).filter(|_| own.len() > 1));
     let share = |proxy: &String| Some(median_of_all / median(&of(proxy)).filter(|value| *value > 0.0)?);
     let shares = proxies.iter().map(share).collect();
     Some(Row { scenario: scenario.to_owned(), figure, median: median_of_all, range, shares })
@@ -61,7 +62,9 @@ mod tests {
         readings.push(reading(1, floor::NAME, "latency_p50_us", 5.0));
         let rows = rows(&readings, &proxies);
         let [row] = rows.as_slice() else { panic!("{rows:?}") };
-        assert_eq!((row.scenario.as_str(), row.median, row.range), ("churn", 60.0, (58.0, 64.0)));
+        assert_eq!((row.scenario.as_str(), row.median, row.range), ("churn", 60.0, Some((58.0, 64.0))));
         assert_eq!(row.shares, [Some(0.75), Some(0.6), None]);
+        readings.retain(|reading| reading.round == 1);
+        assert_eq!(self::rows(&readings, &proxies)[0].range, None);
     }
 }

@@ -108,14 +108,13 @@ fn bare_calls(run: &Run, names: &[String]) -> String {
     let share =
         |share: &Option<f64>| share.map_or_else(|| "<td>-</td>".to_owned(), |share| format!("<td>×{share:.2}</td>"));
     let row = |row: &bare::Row| {
+        let spread = row.range.map(|(low, high)| format!("{}–{}", plain(low), plain(high))).unwrap_or_default();
         format!(
-            "<tr><th>{}: {}, {}</th><td>{} <span class=\"mark\">{}–{}</span></td>{}</tr>",
+            "<tr><th>{}: {}, {}</th><td>{} <span class=\"mark\">{spread}</span></td>{}</tr>",
             escape(&row.scenario),
             escape(row.figure.title),
             row.figure.unit,
             plain(row.median),
-            plain(row.range.0),
-            plain(row.range.1),
             row.shares.iter().map(share).collect::<String>()
         )
     };

@@ -67,16 +67,9 @@ pub fn bare_calls(rows: &[bare::Row], proxies: &[String]) -> String {
     let share_text = |share: &Option<f64>| share.map_or_else(|| "-".to_owned(), self::share);
     let row = |row: &bare::Row| {
         let shares: Vec<String> = row.shares.iter().map(share_text).collect();
-        let (scenario, figure, range) = (&row.scenario, row.figure, (plain(row.range.0), plain(row.range.1)));
-        format!(
-            "| {scenario}: {}, {} | {} ({}–{}) | {} |\n",
-            figure.title,
-            figure.unit,
-            plain(row.median),
-            range.0,
-            range.1,
-            shares.join(" | ")
-        )
+        let spread = row.range.map(|(low, high)| format!(" ({}–{})", plain(low), plain(high))).unwrap_or_default();
+        let (scenario, figure, median) = (&row.scenario, row.figure, plain(row.median));
+        format!("| {scenario}: {}, {} | {median}{spread} | {} |\n", figure.title, figure.unit, shares.join(" | "))
     };
     let heads: Vec<String> = proxies.iter().map(|name| format!("of {name}")).collect();
     let head =
@@ -146,7 +139,7 @@ mod tests {
     #[test]
     fn bare_calls_are_a_table_of_their_own() {
         let figure = crate::figure::find("cpu_us_per_open").unwrap();
-        let (range, shares) = ((58.0, 64.25), vec![Some(0.754), None]);
+        let (range, shares) = (Some((58.0, 64.25)), vec![Some(0.754), None]);
         let row = bare::Row { scenario: "churn".to_owned(), figure, median: 60.0, range, shares };
         let proxies = ["a", "b"].map(ToOwned::to_owned);
         let text = table(&[], &[], &[], &[row], &proxies);
