@@ -117,8 +117,8 @@ pub const JOINED_BYTES_MAX: usize = 4 << 10;
 /// Bytes that one call moves before the time that a task goes by is read anew: fewer take less than a millisecond.
 pub const MOMENT_BYTES_MAX: usize = 16 << 10;
 
-/// Lengths of time-outs a shard has queues for before it gives the unused ones away: more than configurations name.
-pub const TIMER_LENGTHS_KEPT: usize = 32;
+/// Looks at deadlines that a shard arranges before it searches them for those that are in vain: 16 KiB.
+pub const TIMER_LOOKS_MIN: usize = 1024;
 
 /// Connections taken from one listening socket before other work of the shard has its turn.
 pub const ACCEPT_BATCH_COUNT: usize = 64;

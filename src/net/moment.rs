@@ -4,6 +4,7 @@
 //! for all of them. Moving many bytes takes long enough to ask again, see [`passes`].
 
 use std::cell::Cell;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use crate::limits::MOMENT_BYTES_MAX;
@@ -47,6 +48,14 @@ pub fn now() -> Instant {
             now
         }
     }
+}
+
+/// The time as milliseconds since the process first asked so, rounded down.
+#[must_use]
+pub fn now_ms() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let passed = now().saturating_duration_since(*START);
+    passed.as_secs() * 1000 + u64::from(passed.subsec_millis())
 }
 
 /// So many bytes have been moved at once: if they are many, the time is another.

@@ -19,6 +19,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
+use super::deadline::{Deadline, Seen};
 use crate::limits::{READY_ANSWERS_MAX, READY_BATCH_COUNT};
 use crate::sys;
 
@@ -113,6 +114,17 @@ impl Registration {
         }
     }
 
+    /// Bounds the wait for something to read that has just been begun. The slot, if its deadline has to be looked at then.
+    /// Only for a socket that is registered.
+    pub(super) fn bound(&self, due_ms: u64) -> Option<u32> {
+        let at = self.0.get();
+        TABLE.with_borrow_mut(|table| table.slots[at as usize].deadline.begin(due_ms)).then_some(at)
+    }
+
+    pub(super) fn is_made(&self) -> bool {
+        self.0.get() != NONE
+    }
+
     #[cfg(test)]
     pub(super) fn slot(&self) -> u32 {
         self.0.get()
@@ -134,6 +146,22 @@ impl Drop for Registration {
             drop(wakers);
         }
     }
+}
+
+/// Looks at the deadline of a slot, as was arranged for `look_ms`; and whom to wake if it is due.
+pub(super) fn look(at: u32, look_ms: u64, now_ms: u64) -> (Seen, Option<Waker>) {
+    TABLE.with_borrow_mut(|table| match table.slots.get_mut(at as usize) {
+        None => (Seen::Nothing, None),
+        Some(slot) => match slot.deadline.look(look_ms, now_ms) {
+            Seen::Due => (Seen::Due, slot.reader.take()),
+            seen => (seen, None),
+        },
+    })
+}
+
+/// Whether a look that was arranged is of any use.
+pub(super) fn needs_look(at: u32, look_ms: u64) -> bool {
+    TABLE.with_borrow_mut(|table| table.slots.get_mut(at as usize).is_some_and(|slot| slot.deadline.needs(look_ms)))
 }
 
 /// Makes the shard's instance, and the task that listens to it. Otherwise the first wait does.
@@ -178,6 +206,8 @@ enum Asked {
 struct Slot {
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Of the wait for something to read. The look that was arranged stays when the slot is another socket's.
+    deadline: Deadline,
     /// Of the socket that has the slot: an edge of an earlier one is nobody's.
     generation: u32,
     next: u32,
@@ -201,6 +231,14 @@ impl Slot {
         if edge.intersects(CAN_WRITE) {
             self.can_write = true;
             woken.extend(self.writer.take());
+        }
+    }
+
+    /// Whether the kernel has to be asked before this can say anything.
+    fn asks_anew(&self, side: Side) -> bool {
+        match side {
+            Side::Read => self.can_read && self.answers >= READY_ANSWERS_MAX,
+            Side::Write => !self.has_asked || self.can_write && self.answers >= READY_ANSWERS_MAX,
         }
     }
 
@@ -232,19 +270,9 @@ impl Table {
     }
 
     fn poll(&mut self, at: &Cell<u32>, socket: BorrowedFd<'_>, side: Side, waker: &Waker) -> io::Result<Asked> {
-        if let Some(errno) = self.failed {
-            return Err(errno.into());
-        }
-        if at.get() == NONE {
-            self.register(at, socket, side)?;
-        }
-        let slot = &mut self.slots[at.get() as usize];
-        let asks_anew = match side {
-            Side::Read => slot.can_read && slot.answers >= READY_ANSWERS_MAX,
-            Side::Write => !slot.has_asked || slot.can_write && slot.answers >= READY_ANSWERS_MAX,
-        };
-        if asks_anew {
-            self.ask(at.get(), socket, side)?;
+        let is_known = |slot: &Slot| !slot.asks_anew(side) && self.failed.is_none();
+        if !self.slots.get(at.get() as usize).is_some_and(is_known) {
+            self.prepare(at, socket, side)?;
         }
         let slot = &mut self.slots[at.get() as usize];
         let (is_ready, waiting) = match side {
@@ -253,6 +281,9 @@ impl Table {
         };
         if is_ready {
             slot.answers += 1;
+            if side == Side::Read {
+                slot.deadline.end();
+            }
             return Ok(Asked::Ready);
         }
         slot.answers = 0;
@@ -260,6 +291,21 @@ impl Table {
             return Ok(Asked::Waits(None));
         }
         Ok(Asked::Waits(waiting.replace(waker.clone())))
+    }
+
+    /// What comes before the first answer, or before one more.
+    #[cold]
+    fn prepare(&mut self, at: &Cell<u32>, socket: BorrowedFd<'_>, side: Side) -> io::Result<()> {
+        if let Some(errno) = self.failed {
+            return Err(errno.into());
+        }
+        if at.get() == NONE {
+            self.register(at, socket, side)?;
+        }
+        match self.slots[at.get() as usize].asks_anew(side) {
+            true => self.ask(at.get(), socket, side),
+            false => Ok(()),
+        }
     }
 
     fn register(&mut self, at: &Cell<u32>, socket: BorrowedFd<'_>, side: Side) -> io::Result<()> {
@@ -310,9 +356,11 @@ impl Table {
 
     /// Frees a slot. Its wakers are to be dropped when the table is not in use.
     fn free(&mut self, at: u32) -> Slot {
-        let free = Slot { next: self.first_free, ..Slot::default() };
+        let slot = &mut self.slots[at as usize];
+        slot.deadline.end();
+        let free = Slot { next: self.first_free, deadline: slot.deadline.clone(), ..Slot::default() };
         self.first_free = at;
-        std::mem::replace(&mut self.slots[at as usize], free)
+        std::mem::replace(slot, free)
     }
 
     /// Takes the edges there are, and the wakers of those who wait for them.

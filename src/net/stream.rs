@@ -20,7 +20,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use super::moment;
 use super::readiness::{Registration, Side};
-use super::timer::within;
+use super::timer::{self, TimedOut, Timer, within};
 use crate::limits::{FILE_STEP_BYTES, JOINED_BYTES_MAX};
 use crate::sys;
 
@@ -47,6 +47,27 @@ enum First {
     /// It outlives who waits: whoever comes next finds it. Until it ends the ring holds the descriptor.
     Armed(Pin<Box<dyn Future<Output = io::Result<()>>>>),
     Over,
+}
+
+/// A bound on one wait for something to read.
+pub struct ReadBound(Bound);
+
+enum Bound {
+    /// It begins when nothing is found.
+    Ahead(Duration),
+    /// It stands with the registration too.
+    Registered {
+        due_ms: u64,
+    },
+    Timed(Timer),
+}
+
+impl ReadBound {
+    /// Zero is none.
+    #[must_use]
+    pub fn new(length: Duration) -> Self {
+        Self(Bound::Ahead(length))
+    }
 }
 
 impl Stream {
@@ -103,18 +124,61 @@ impl Stream {
         poll_fn(|cx| self.poll_readable(cx.waker()))
     }
 
-    fn poll_readable(&self, waker: &Waker) -> Poll<io::Result<()>> {
-        let mut first = self.first.borrow_mut();
-        if matches!(*first, First::Ahead) {
+    /// As [`Stream::readable`].
+    pub fn poll_readable(&self, waker: &Waker) -> Poll<io::Result<()>> {
+        match &mut *self.first.borrow_mut() {
+            First::Over => self.registration.poll(self.fd(), Side::Read, waker),
+            first => self.poll_first(first, waker),
+        }
+    }
+
+    #[cold]
+    fn poll_first(&self, first: &mut First, waker: &Waker) -> Poll<io::Result<()>> {
+        if matches!(first, First::Ahead) {
             let socket = Rc::clone(&self.socket);
             *first = First::Armed(Box::pin(async move { socket.readable(true).await }));
         }
-        let First::Armed(wait) = &mut *first else {
-            return self.registration.poll(self.fd(), Side::Read, waker);
-        };
-        let result = ready!(wait.as_mut().poll(&mut task::Context::from_waker(waker)));
-        *first = First::Over;
-        Poll::Ready(result)
+        if let First::Armed(wait) = first {
+            let result = ready!(wait.as_mut().poll(&mut task::Context::from_waker(waker)));
+            *first = First::Over;
+            return Poll::Ready(result);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`Stream::readable`], for so long at most. Zero is no bound.
+    ///
+    /// # Errors
+    /// When the kernel refuses the wait, or `TimedOut`.
+    pub fn readable_within(&self, timeout: Duration) -> impl Future<Output = io::Result<()>> {
+        let mut bound = ReadBound::new(timeout);
+        poll_fn(move |cx| match self.poll_readable(cx.waker()) {
+            Poll::Pending if self.is_overdue(&mut bound, cx.waker()) => Poll::Ready(Err(TimedOut.into())),
+            polled => polled,
+        })
+    }
+
+    /// Whether a wait is over its time that has just found nothing to read.
+    pub fn is_overdue(&self, bound: &mut ReadBound, waker: &Waker) -> bool {
+        match &mut bound.0 {
+            Bound::Ahead(Duration::ZERO) => false,
+            Bound::Ahead(length) if self.registration.is_made() => {
+                let due_ms = timer::due_ms(*length);
+                if let Some(slot) = self.registration.bound(due_ms) {
+                    timer::look_at_socket(slot, due_ms);
+                }
+                bound.0 = Bound::Registered { due_ms };
+                false
+            }
+            Bound::Ahead(length) => {
+                let mut timer = Timer::new(*length);
+                let is_due = timer.is_due(waker);
+                bound.0 = Bound::Timed(timer);
+                is_due
+            }
+            Bound::Registered { due_ms } => moment::now_ms() >= *due_ms,
+            Bound::Timed(timer) => timer.is_due(waker),
+        }
     }
 
     /// Waits until bytes may be taken after some were not, or the connection has failed.
@@ -167,7 +231,7 @@ impl Stream {
     /// The socket's error, or `TimedOut` when nothing came for `timeout`.
     pub async fn read(&self, buffer: &mut Vec<u8>, max: usize, timeout: Duration) -> io::Result<usize> {
         loop {
-            within(timeout, pin!(self.readable())).await?;
+            self.readable_within(timeout).await?;
             if let Some(n) = self.read_now(buffer, max)? {
                 return Ok(n);
             }
@@ -288,7 +352,7 @@ impl Stream {
     pub async fn write_parts(&self, parts: &[&[u8]], timeout: Duration, written: &mut u64) -> io::Result<()> {
         let sent = self.write_parts_now(parts)?;
         *written += sent as u64;
-        if sent == parts.iter().map(|part| part.len()).sum() {
+        if sent == parts.iter().map(|part| part.len()).sum::<usize>() {
             return Ok(());
         }
         // Few writes have to wait: what they need for that stands apart.
@@ -318,26 +382,23 @@ impl Stream {
     /// # Errors
     /// The socket's error.
     pub fn write_parts_now(&self, parts: &[&[u8]]) -> io::Result<usize> {
-        let mut given = parts.iter().filter(|part| !part.is_empty());
-        match (given.next(), given.next()) {
-            (None, _) => return Ok(0),
-            (Some(only), None) => return self.write_now(only),
-            (Some(_), Some(_)) => {}
-        }
-        if parts.iter().map(|part| part.len()).sum::<usize>() <= JOINED_BYTES_MAX {
-            return JOINED.with_borrow_mut(|joined| {
-                joined.clear();
-                parts.iter().for_each(|part| joined.extend_from_slice(part));
-                self.write_now(joined)
-            });
-        }
         let mut slices = [IoSlice::new(&[]); WRITE_PARTS_MAX];
-        let mut count = 0;
+        let (mut count, mut bytes) = (0, 0);
         for part in parts.iter().filter(|part| !part.is_empty()).take(WRITE_PARTS_MAX) {
             slices[count] = IoSlice::new(part);
             count += 1;
+            bytes += part.len();
         }
-        self.send_slices(&slices[..count])
+        match &slices[..count] {
+            [] => Ok(0),
+            [only] => self.write_now(only),
+            given if bytes <= JOINED_BYTES_MAX => JOINED.with_borrow_mut(|joined| {
+                joined.clear();
+                given.iter().for_each(|part| joined.extend_from_slice(part));
+                self.write_now(joined)
+            }),
+            given => self.send_slices(given),
+        }
     }
 
     fn send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

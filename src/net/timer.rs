@@ -1,24 +1,28 @@
 //! Bounds on the waits of a shard's connections.
 //!
 //! The runtime's own timer takes 640 bytes wherever a wait may need one, and every idle connection is such a wait. Here
-//! a wait takes an entry of 40 bytes once it has found nothing ready, and a few list operations. Waits of one length end
-//! in the order they began, so each length has a queue; a configuration has few lengths. One task for each shard sleeps
-//! until the first of them is due.
+//! a wait takes an entry of 40 bytes once it has found nothing ready, and one for something to read on a registered socket
+//! takes none: its [`Deadline`] stands with the registration. To begin a wait is to write when it is due, to end it is to
+//! forget that. One task for each shard looks at a deadline when it was due by what was written first, and finds that it
+//! is not, or that it is.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{self, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::moment;
-use crate::limits::TIMER_LENGTHS_KEPT;
+use super::deadline::{Deadline, NEVER, Seen};
+use super::{moment, readiness};
+use crate::limits::TIMER_LOOKS_MIN;
 
 /// Entries that are allocated at once: growing neither copies nor doubles.
 const CHUNK_ENTRIES: usize = 128;
 
-/// No entry, or no queue.
+/// No entry.
 const NONE: u32 = u32::MAX;
 
 /// The time is over.
@@ -55,7 +59,7 @@ pub async fn within_any<T>(timeout: Duration, future: impl Future<Output = io::R
 /// # Errors
 /// [`TimedOut`].
 pub fn limited<F: Future>(timeout: Duration, future: Pin<&mut F>) -> Limited<'_, F> {
-    Limited { future, timer: Timer { length: timeout, entry: NONE } }
+    Limited { future, timer: Timer::new(timeout) }
 }
 
 /// See [`limited`].
@@ -81,27 +85,40 @@ pub async fn sleep(length: Duration) {
     Box::pin(monoio::time::sleep(length)).await;
 }
 
-/// One bound on one wait. It begins to run when it is first asked.
-struct Timer {
+/// When a wait of that length is over that begins now: never too soon, though the time it begins at is rounded down.
+pub(super) fn due_ms(length: Duration) -> u64 {
+    let rest_ms = u64::from(length.subsec_nanos().div_ceil(1_000_000)) + 1;
+    moment::now_ms().saturating_add(length.as_secs().saturating_mul(1000)).saturating_add(rest_ms)
+}
+
+/// Has the deadline of a socket's registration looked at.
+pub(super) fn look_at_socket(slot: u32, look_ms: u64) {
+    TIMERS.with_borrow_mut(|timers| timers.look(Whose::Socket(slot), look_ms)).obey();
+}
+
+/// One bound on one wait. It begins to run when it is first asked. Zero is no bound.
+pub(super) struct Timer {
     length: Duration,
     entry: u32,
 }
 
 impl Timer {
-    fn is_due(&mut self, waker: &Waker) -> bool {
+    pub(super) fn new(length: Duration) -> Self {
+        Self { length, entry: NONE }
+    }
+
+    /// Whether the time is over. If not, `waker` is woken when it is.
+    pub(super) fn is_due(&mut self, waker: &Waker) -> bool {
         if self.length.is_zero() {
             return false;
         }
         if self.entry != NONE {
             return TIMERS.with_borrow_mut(|timers| timers.is_due(self.entry, waker));
         }
-        let (entry, alarm) = TIMERS.with_borrow_mut(|timers| timers.begin(self.length, waker.clone()));
+        let due_ms = due_ms(self.length);
+        let (entry, alarm) = TIMERS.with_borrow_mut(|timers| timers.begin(due_ms, waker.clone()));
         self.entry = entry;
-        match alarm {
-            Alarm::None => {}
-            Alarm::Wake(driver) => driver.wake(),
-            Alarm::Spawn => drop(monoio::spawn(drive())),
-        }
+        alarm.obey();
         false
     }
 }
@@ -124,188 +141,146 @@ pub fn release() {
 }
 
 thread_local! {
-    static TIMERS: RefCell<Timers> = RefCell::new(Timers::new(Instant::now()));
+    static TIMERS: RefCell<Timers> = const { RefCell::new(Timers::new()) };
 }
 
-/// What has to be done about the task that fires timers.
+/// What has to be done about the task that looks.
+#[must_use]
 enum Alarm {
     None,
     Wake(Waker),
     Spawn,
 }
 
+impl Alarm {
+    fn obey(self) {
+        match self {
+            Self::None => {}
+            Self::Wake(driver) => driver.wake(),
+            Self::Spawn => drop(monoio::spawn(drive())),
+        }
+    }
+}
+
 /// All bounds that run on a shard.
 struct Timers {
-    started: Instant,
-    queues: Vec<Queue>,
     chunks: Vec<Box<[Entry]>>,
-    /// The first free entry; the others follow by `next`.
+    /// Entries that have had a wait. The others follow.
+    known_count: u32,
+    /// The free one among them that had the last wait; the others follow by `next`.
     free: u32,
-    /// Entries that are not.
+    /// Entries that have a wait.
     used_count: usize,
+    /// When whose deadline is looked at.
+    looks: BinaryHeap<Reverse<(u64, Whose)>>,
+    /// If there are more, those that are in vain are taken out.
+    looks_max: usize,
     /// When the driver comes by itself.
     planned_ms: u64,
     driver: Option<Waker>,
     is_driven: bool,
 }
 
-/// The waits of one length, in the order they end.
-struct Queue {
-    length: Duration,
-    /// The length from beginnings that are rounded down: never too short. Kept, since it takes a division of 128 bits.
-    length_ms: u64,
-    first: u32,
-    last: u32,
+/// Where a deadline stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Whose {
+    /// Here.
+    Entry(u32),
+    /// With the registration of a socket.
+    Socket(u32),
 }
 
 #[derive(Clone)]
 struct Entry {
-    due_ms: u64,
-    /// `NONE` once it is due.
-    queue: u32,
-    previous: u32,
-    next: u32,
+    deadline: Deadline,
+    /// None once it is due.
     waker: Option<Waker>,
+    next: u32,
 }
 
-impl Queue {
-    fn new(length: Duration) -> Self {
-        let length_ms = u64::try_from(length.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-        Self { length, length_ms: length_ms.saturating_add(1), first: NONE, last: NONE }
-    }
-}
+const _: () = assert!(size_of::<Entry>() <= 40);
 
 impl Timers {
-    fn new(started: Instant) -> Self {
+    const fn new() -> Self {
         Self {
-            started,
-            queues: Vec::new(),
             chunks: Vec::new(),
+            known_count: 0,
             free: NONE,
             used_count: 0,
-            planned_ms: u64::MAX,
+            looks: BinaryHeap::new(),
+            looks_max: TIMER_LOOKS_MIN,
+            planned_ms: NEVER,
             driver: None,
             is_driven: false,
         }
     }
 
-    fn now_ms(&self) -> u64 {
-        self.ms_at(Instant::now())
-    }
-
-    fn ms_at(&self, time: Instant) -> u64 {
-        let passed = time.duration_since(self.started);
-        passed.as_secs() * 1000 + u64::from(passed.subsec_millis())
-    }
-
     fn at(&mut self, entry: u32) -> &mut Entry {
-        &mut self.chunks[entry as usize / CHUNK_ENTRIES][entry as usize % CHUNK_ENTRIES]
+        at(&mut self.chunks, entry)
     }
 
-    /// Begins a wait now.
-    fn begin(&mut self, length: Duration, waker: Waker) -> (u32, Alarm) {
-        let now_ms = self.ms_at(moment::now());
-        let entry = self.insert(length, now_ms, waker);
-        let due_ms = self.at(entry).due_ms;
-        let alarm = match self.driver.take() {
-            _ if !self.is_driven => Alarm::Spawn,
-            Some(driver) if due_ms < self.planned_ms => Alarm::Wake(driver),
-            driver => {
-                self.driver = driver;
-                Alarm::None
-            }
-        };
-        self.is_driven = true;
+    fn begin(&mut self, due_ms: u64, waker: Waker) -> (u32, Alarm) {
+        if self.free == NONE {
+            self.make_one();
+        }
+        let entry = self.free;
+        let taken = self.at(entry);
+        taken.waker = Some(waker);
+        let is_sooner = taken.deadline.begin(due_ms);
+        self.free = taken.next;
+        self.used_count += 1;
+        let alarm = if is_sooner { self.look(Whose::Entry(entry), due_ms) } else { Alarm::None };
         (entry, alarm)
     }
 
-    fn insert(&mut self, length: Duration, now_ms: u64, waker: Waker) -> u32 {
-        let queue = self.queue(length);
-        let due_ms = now_ms.saturating_add(self.queues[queue as usize].length_ms);
-        if self.free == NONE {
-            self.grow();
+    /// Makes an entry free that has had no wait.
+    fn make_one(&mut self) {
+        if self.known_count as usize == self.chunks.len() * CHUNK_ENTRIES {
+            let new = Entry { deadline: Deadline::default(), waker: None, next: NONE };
+            self.chunks.push(vec![new; CHUNK_ENTRIES].into_boxed_slice());
         }
-        let entry = self.free;
-        let last = std::mem::replace(&mut self.queues[queue as usize].last, entry);
-        match last {
-            NONE => self.queues[queue as usize].first = entry,
-            last => self.at(last).next = entry,
-        }
-        let taken = self.at(entry);
-        let free = taken.next;
-        *taken = Entry { due_ms, queue, previous: last, next: NONE, waker: Some(waker) };
-        self.free = free;
-        self.used_count += 1;
-        entry
+        self.free = self.known_count;
+        self.known_count += 1;
     }
 
-    fn grow(&mut self) {
-        let from = self.chunks.len() * CHUNK_ENTRIES;
-        let free = |next: usize| Entry {
-            due_ms: 0,
-            queue: NONE,
-            previous: NONE,
-            next: u32::try_from(next).unwrap_or(NONE),
-            waker: None,
-        };
-        let mut chunk: Vec<Entry> = (from + 1..=from + CHUNK_ENTRIES).map(free).collect();
-        if let Some(last) = chunk.last_mut() {
-            last.next = self.free;
+    /// Arranges a look.
+    fn look(&mut self, whose: Whose, look_ms: u64) -> Alarm {
+        if self.looks.len() >= self.looks_max {
+            self.tidy();
         }
-        self.free = u32::try_from(from).unwrap_or(NONE);
-        self.chunks.push(chunk.into_boxed_slice());
+        self.looks.push(Reverse((look_ms, whose)));
+        let is_sooner = look_ms < self.planned_ms;
+        match self.driver.take_if(|_| is_sooner) {
+            _ if !std::mem::replace(&mut self.is_driven, true) => Alarm::Spawn,
+            Some(driver) => Alarm::Wake(driver),
+            None => Alarm::None,
+        }
     }
 
-    /// The queue of a length. One that nobody waits in makes room for a new length where there are many.
-    fn queue(&mut self, length: Duration) -> u32 {
-        let found = self.queues.iter().position(|queue| queue.length == length).or_else(|| {
-            let has_many = self.queues.len() >= TIMER_LENGTHS_KEPT;
-            let unused = self.queues.iter().position(|queue| has_many && queue.first == NONE)?;
-            self.queues[unused] = Queue::new(length);
-            Some(unused)
+    /// Takes out the looks that would be in vain.
+    fn tidy(&mut self) {
+        let Self { looks, chunks, .. } = self;
+        looks.retain(|Reverse((look_ms, whose))| match *whose {
+            Whose::Entry(entry) => at(chunks, entry).deadline.needs(*look_ms),
+            Whose::Socket(slot) => readiness::needs_look(slot, *look_ms),
         });
-        let at = found.unwrap_or_else(|| {
-            self.queues.push(Queue::new(length));
-            self.queues.len() - 1
-        });
-        u32::try_from(at).unwrap_or(NONE)
+        self.looks_max = TIMER_LOOKS_MIN.max(2 * self.looks.len());
     }
 
     fn is_due(&mut self, entry: u32, waker: &Waker) -> bool {
-        let entry = self.at(entry);
-        if entry.queue == NONE {
-            return true;
-        }
-        if !entry.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            entry.waker = Some(waker.clone());
-        }
+        let Some(known) = &mut self.at(entry).waker else { return true };
+        known.clone_from(waker);
         false
     }
 
     /// Nobody waits for this one any more.
     fn end(&mut self, entry: u32) {
-        self.unlink(entry);
-        self.used_count -= 1;
         let free = std::mem::replace(&mut self.free, entry);
         let ended = self.at(entry);
+        ended.deadline.end();
         ended.waker = None;
         ended.next = free;
-    }
-
-    fn unlink(&mut self, entry: u32) {
-        let Entry { queue, previous, next, .. } = *self.at(entry);
-        if queue == NONE {
-            return;
-        }
-        self.at(entry).queue = NONE;
-        match previous {
-            NONE => self.queues[queue as usize].first = next,
-            previous => self.at(previous).next = next,
-        }
-        match next {
-            NONE => self.queues[queue as usize].last = previous,
-            next => self.at(next).previous = previous,
-        }
+        self.used_count -= 1;
     }
 
     /// Frees all entries, if no wait has one. The driver to be woken, which then ends.
@@ -313,32 +288,43 @@ impl Timers {
         if self.used_count > 0 {
             return None;
         }
-        self.chunks = Vec::new();
-        self.free = NONE;
+        self.tidy();
+        self.looks.shrink_to_fit();
+        (self.chunks, self.known_count, self.free) = (Vec::new(), 0, NONE);
         self.driver.take()
     }
 
-    /// Takes out what is due, and says when the next one will be.
+    /// Whom to wake, and when to look again.
     fn fire(&mut self, now_ms: u64) -> (Vec<Waker>, Option<u64>) {
-        let (mut due, mut next_ms) = (Vec::new(), None);
-        for queue in 0..self.queues.len() {
-            loop {
-                let first = self.queues[queue].first;
-                if first == NONE {
-                    break;
+        let mut due = Vec::new();
+        while let Some(&Reverse((look_ms, whose))) = self.looks.peek() {
+            let (seen, waker) = match whose {
+                Whose::Entry(entry) => {
+                    let Entry { deadline, waker, .. } = self.at(entry);
+                    match deadline.look(look_ms, now_ms) {
+                        Seen::Due => (Seen::Due, waker.take()),
+                        seen => (seen, None),
+                    }
                 }
-                let due_ms = self.at(first).due_ms;
-                if due_ms > now_ms {
-                    next_ms = Some(next_ms.map_or(due_ms, |next: u64| next.min(due_ms)));
-                    break;
-                }
-                self.unlink(first);
-                due.extend(self.at(first).waker.take());
+                Whose::Socket(slot) => readiness::look(slot, look_ms, now_ms),
+            };
+            if seen == Seen::TooSoon {
+                break;
             }
+            self.looks.pop();
+            if let Seen::Later(due_ms) = seen {
+                self.looks.push(Reverse((due_ms, whose)));
+            }
+            due.extend(waker);
         }
-        self.planned_ms = next_ms.unwrap_or(u64::MAX);
+        let next_ms = self.looks.peek().map(|Reverse((look_ms, _))| *look_ms);
+        self.planned_ms = next_ms.unwrap_or(NEVER);
         (due, next_ms)
     }
+}
+
+fn at(chunks: &mut [Box<[Entry]>], entry: u32) -> &mut Entry {
+    &mut chunks[entry as usize / CHUNK_ENTRIES][entry as usize % CHUNK_ENTRIES]
 }
 
 /// Fires the timers of the calling thread, until it finds that none is left.
@@ -348,7 +334,7 @@ async fn drive() {
     poll_fn(|cx| {
         loop {
             let (due, next, is_over) = TIMERS.with_borrow_mut(|timers| {
-                let now_ms = timers.now_ms();
+                let now_ms = moment::now_ms();
                 timers.driver = Some(cx.waker().clone());
                 let (due, next_ms) = timers.fire(now_ms);
                 (due, next_ms.map(|next_ms| Duration::from_millis(next_ms - now_ms)), timers.used_count == 0)
@@ -382,8 +368,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn timers() -> Timers {
-        Timers::new(Instant::now())
+    fn begin(timers: &mut Timers, due_ms: u64) -> u32 {
+        let (entry, _alarm) = timers.begin(due_ms, Waker::noop().clone());
+        entry
     }
 
     fn ms(n: u64) -> Duration {
@@ -392,13 +379,13 @@ mod tests {
 
     #[test]
     fn waits_end_when_they_are_due_and_not_before() {
-        let mut timers = timers();
-        let long = timers.insert(ms(100), 0, Waker::noop().clone());
-        let short = timers.insert(ms(10), 5, Waker::noop().clone());
+        let mut timers = Timers::new();
+        let long = begin(&mut timers, 100);
+        let short = begin(&mut timers, 16);
         assert_eq!(timers.fire(15).1, Some(16));
         assert!(!timers.is_due(short, Waker::noop()));
         let (due, next) = timers.fire(16);
-        assert_eq!((due.len(), next), (1, Some(101)));
+        assert_eq!((due.len(), next), (1, Some(100)));
         assert!(timers.is_due(short, Waker::noop()) && !timers.is_due(long, Waker::noop()));
         timers.end(short);
         timers.end(long);
@@ -407,14 +394,38 @@ mod tests {
     }
 
     #[test]
-    fn a_length_nobody_waits_for_makes_room() {
-        let mut timers = timers();
-        for n in 0..10 * TIMER_LENGTHS_KEPT as u64 {
-            let entry = timers.insert(ms(n), 0, Waker::noop().clone());
+    fn a_length_is_never_too_short() {
+        moment::during(|| {
+            let now_ms = moment::now_ms();
+            assert_eq!([ms(1), Duration::from_nanos(1)].map(due_ms), [now_ms + 2; 2]);
+            assert_eq!(due_ms(Duration::from_millis(1500)), now_ms + 1501);
+            assert_eq!(due_ms(Duration::MAX), NEVER);
+        });
+    }
+
+    #[test]
+    fn a_wait_after_another_only_writes_when_it_is_due() {
+        let mut timers = Timers::new();
+        for now_ms in (0..1000).step_by(10) {
+            let entry = begin(&mut timers, now_ms + 1000);
+            assert_eq!((entry, timers.looks.len()), (0, 1));
+            if now_ms < 990 {
+                timers.end(entry);
+            }
+        }
+        assert_eq!(timers.fire(999).1, Some(1990), "it was looked at when the first would have been due");
+        assert_eq!(timers.fire(1989).0.len(), 0);
+        assert_eq!(timers.fire(1990).0.len(), 1);
+    }
+
+    #[test]
+    fn looks_in_vain_do_not_pile_up() {
+        let mut timers = Timers::new();
+        for due_ms in (0..100 * TIMER_LOOKS_MIN as u64).rev() {
+            let entry = begin(&mut timers, due_ms);
+            assert!(timers.looks.len() <= TIMER_LOOKS_MIN);
             timers.end(entry);
         }
-        assert_eq!(timers.queues.len(), TIMER_LENGTHS_KEPT);
-        assert_eq!(timers.chunks.len(), 1);
     }
 
     #[test]
@@ -434,9 +445,8 @@ mod tests {
 
     #[test]
     fn what_nobody_waits_for_is_freed() {
-        let mut timers = timers();
-        let entries: Vec<u32> =
-            (0..3 * CHUNK_ENTRIES).map(|_| timers.insert(ms(1), 0, Waker::noop().clone())).collect();
+        let mut timers = Timers::new();
+        let entries: Vec<u32> = (0..3 * CHUNK_ENTRIES).map(|_| begin(&mut timers, 2)).collect();
         let (last, others) = entries.split_last().unwrap();
         others.iter().for_each(|entry| timers.end(*entry));
         timers.release();
@@ -444,7 +454,7 @@ mod tests {
         timers.end(*last);
         timers.release();
         assert_eq!(timers.chunks.len(), 0);
-        let entry = timers.insert(ms(1), 0, Waker::noop().clone());
+        let entry = begin(&mut timers, 2);
         assert_eq!((entry, timers.fire(9).0.len()), (0, 1));
     }
 
@@ -467,14 +477,14 @@ mod tests {
         /// Against a list of all that run.
         #[test]
         fn any_order_of_beginnings_and_ends_fires_what_is_due(steps in proptest::collection::vec((0..4u8, 0..40u64), 1..300)) {
-            let mut timers = timers();
+            let mut timers = Timers::new();
             let mut running: Vec<(u32, u64)> = Vec::new();
             let mut now = 0;
             for (step, n) in steps {
                 match step {
                     0 | 1 => {
-                        let entry = timers.insert(ms(1 + n % 3 * 7), now, Waker::noop().clone());
-                        running.push((entry, now + 1 + 1 + n % 3 * 7));
+                        let due_ms = now + 1 + n % 3 * 7;
+                        running.push((begin(&mut timers, due_ms), due_ms));
                     }
                     2 if !running.is_empty() => {
                         let (entry, _) = running.swap_remove(n as usize % running.len());
@@ -486,7 +496,9 @@ mod tests {
                 let ended: Vec<(u32, u64)> = running.iter().copied().filter(|(_, due)| *due <= now).collect();
                 running.retain(|(_, due)| *due > now);
                 prop_assert_eq!(due.len(), ended.len());
-                prop_assert_eq!(next, running.iter().map(|(_, due)| *due).min());
+                let first = running.iter().map(|(_, due)| *due).min();
+                prop_assert!(next.is_none_or(|next| next > now));
+                prop_assert!(first.is_none_or(|first| next.is_some_and(|next| next <= first)));
                 for (entry, _) in ended {
                     prop_assert!(timers.is_due(entry, Waker::noop()));
                     timers.end(entry);

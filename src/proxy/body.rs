@@ -1,7 +1,6 @@
 //! A message body as it comes in, from the client or from a peer: the same three framings either way.
 
 use std::io;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use crate::http::Fields;
@@ -9,7 +8,6 @@ use crate::http::chunked::Decoder;
 use crate::http::framing::BodyLength;
 use crate::model::Lingering;
 use crate::net::buffer;
-use crate::net::timer::within;
 use crate::net::turn::Turn;
 use crate::transport::Transport;
 
@@ -94,7 +92,7 @@ impl Body {
             if let Some(any) = self.next_now(stream, raw, piece)? {
                 return Ok(any);
             }
-            within(timeout, pin!(stream.readable())).await?;
+            stream.readable_within(timeout).await?;
         }
     }
 

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use super::client::Client;
@@ -14,7 +13,6 @@ use crate::model::Lingering;
 use crate::net::accept::ClientAddress;
 use crate::net::proxy_protocol::ProxyHeader;
 use crate::net::stream::Stream;
-use crate::net::timer::{TimedOut, limited};
 use crate::observe::outcome::ConnectionEnd;
 use crate::transport::{Secured, TlsState, Transport};
 
@@ -30,15 +28,14 @@ pub(super) enum Waited {
 /// Waits for the next request, or the first.
 pub(super) async fn wait(shard: &Shard, client: &Client) -> Waited {
     let _waiting = shard.wait(client);
-    let mut readable = pin!(client.stream.readable());
     // Zero is no bound.
     let mut left = Some(shard.wait_time(client)).filter(|left| !left.is_zero());
     loop {
         let step = left.map_or(CLIENT_PARK_AFTER, |left| left.min(CLIENT_PARK_AFTER));
-        match limited(step, readable.as_mut()).await {
-            Ok(Ok(())) => return Waited::Readable,
-            Ok(Err(_)) => return Waited::TimedOut,
-            Err(TimedOut) => left = left.map(|left| left - step),
+        match client.stream.readable_within(step).await {
+            Ok(()) => return Waited::Readable,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => left = left.map(|left| left - step),
+            Err(_) => return Waited::TimedOut,
         }
         if left.is_some_and(|left| left.is_zero()) {
             return Waited::TimedOut;

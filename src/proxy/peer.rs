@@ -15,7 +15,6 @@ use crate::http::chunked;
 use crate::http::framing::BodyLength;
 use crate::model::{PeerAddress, Proxy};
 use crate::net::buffer;
-use crate::net::timer::within;
 use crate::net::turn::Turn;
 use crate::transport::Transport;
 use crate::upstream::Lease;
@@ -285,10 +284,10 @@ pub async fn answer_or_client_gone(
 ) -> Result<(), Failure> {
     let failed = |error| Failure::upstream(phase, "recv()", error);
     let Some(watch_after) = watch_after.filter(|after| *after < timeout) else {
-        return within(timeout, pin!(peer.readable())).await.map_err(failed);
+        return peer.readable_within(timeout).await.map_err(failed);
     };
     if !watch_after.is_zero() {
-        match within(watch_after, pin!(peer.readable())).await {
+        match peer.readable_within(watch_after).await {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             result => return result.map_err(failed),
         }
@@ -296,8 +295,7 @@ pub async fn answer_or_client_gone(
     // Seldom, so it has its own room.
     let waits = async {
         let mut gone = pin!(client.gone());
-        let mut waiting = pin!(peer.readable());
-        let mut readable = pin!(within(timeout - watch_after, waiting.as_mut()));
+        let mut readable = pin!(peer.readable_within(timeout - watch_after));
         poll_fn(|cx| {
             if let Poll::Ready(result) = readable.as_mut().poll(cx) {
                 return Poll::Ready(result.map_err(failed));

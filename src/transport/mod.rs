@@ -4,13 +4,15 @@
 mod secured;
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 pub use secured::{Purpose, Secured, TlsState};
 
-use crate::net::stream::Stream;
+use crate::net::stream::{ReadBound, Stream};
+use crate::net::timer::TimedOut;
 use crate::sys::socket::TcpInfo;
 use crate::upstream::idle::Rests;
 
@@ -52,10 +54,26 @@ impl Transport {
     ///
     /// # Errors
     /// When the kernel refuses the wait.
-    pub async fn readable(&self) -> io::Result<()> {
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        poll_fn(|cx| self.poll_readable(cx.waker()))
+    }
+
+    /// The same, for so long at most. Zero is no bound.
+    ///
+    /// # Errors
+    /// When the kernel refuses the wait, or `TimedOut`.
+    pub fn readable_within(&self, timeout: Duration) -> impl Future<Output = io::Result<()>> {
+        let mut bound = ReadBound::new(timeout);
+        poll_fn(move |cx| match self.poll_readable(cx.waker()) {
+            Poll::Pending if self.stream().is_overdue(&mut bound, cx.waker()) => Poll::Ready(Err(TimedOut.into())),
+            polled => polled,
+        })
+    }
+
+    fn poll_readable(&self, waker: &Waker) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(stream) => stream.readable().await,
-            Self::Tls(secured) => secured.readable().await,
+            Self::Plain(stream) => stream.poll_readable(waker),
+            Self::Tls(secured) => secured.poll_readable(waker),
         }
     }
 

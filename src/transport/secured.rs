@@ -3,10 +3,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::pin;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::limits::{TLS_READ_BYTES, TLS_SCRATCH_BYTES_MAX, TLS_WRITE_BYTES};
@@ -232,11 +233,11 @@ impl Secured {
         Ok(())
     }
 
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    pub(super) fn poll_readable(&self, waker: &Waker) -> Poll<io::Result<()>> {
         if self.with(|state, _| Ok(state.has_something()))? {
-            return Ok(());
+            return Poll::Ready(Ok(()));
         }
-        self.stream.readable().await
+        self.stream.poll_readable(waker)
     }
 
     pub(super) fn read_now(&self, buffer: &mut Vec<u8>, max: usize) -> io::Result<Option<usize>> {
@@ -265,7 +266,7 @@ impl Secured {
 
     pub(super) async fn read(&self, buffer: &mut Vec<u8>, max: usize, timeout: Duration) -> io::Result<usize> {
         loop {
-            within(timeout, pin!(self.readable())).await?;
+            within(timeout, pin!(poll_fn(|cx| self.poll_readable(cx.waker())))).await?;
             if let Some(n) = self.read_now(buffer, max)? {
                 return Ok(n);
             }

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::net::stream::Stream;
@@ -303,5 +303,44 @@ fn a_turn_is_never_had_at_once() {
             near.writable_in_turn().await.unwrap();
             assert!(!is_pending(near.writable()).await);
         }
+    });
+}
+
+async fn times_out(near: &Stream, length: Duration) {
+    let began = Instant::now();
+    let error = near.readable_within(length).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(began.elapsed() >= length);
+}
+
+#[test]
+fn a_bounded_wait_ends_when_it_is_over_and_the_next_begins_anew() {
+    const SHORT: Duration = Duration::from_millis(20);
+    run(async {
+        for is_known in [false, true] {
+            let (near, mut far) = pair_after(is_known).await;
+            times_out(&near, SHORT).await;
+            times_out(&near, 2 * SHORT).await;
+            times_out(&near, SHORT / 2).await;
+            far.write_all(b"x").unwrap();
+            near.readable_within(BOUND).await.unwrap();
+            assert_eq!(come(&near, 64).await.unwrap(), b"x");
+            times_out(&near, SHORT).await;
+            assert!(is_pending(near.readable_within(Duration::ZERO)).await);
+        }
+    });
+}
+
+#[test]
+fn a_look_that_was_arranged_for_an_earlier_socket_in_the_slot_ends_no_wait_of_the_next() {
+    const SHORT: Duration = Duration::from_millis(20);
+    run(async {
+        let (near, far) = known_pair().await;
+        assert!(is_pending(near.readable_within(SHORT)).await);
+        let slot = near.slot();
+        drop((near, far));
+        let (near, _far) = known_pair().await;
+        times_out(&near, 4 * SHORT).await;
+        assert_eq!(near.slot(), slot);
     });
 }
