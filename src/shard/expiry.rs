@@ -48,18 +48,24 @@ impl Expiry {
     }
 
     /// Runs a task; `None` if it was ended.
-    pub async fn run<F: Future>(&self, mut task: Pin<&mut F>) -> Option<F::Output> {
-        if self.within.is_none() {
-            return Some(task.await);
-        }
-        let place = Place { expiry: self, number: self.next.replace(self.next.get() + 1) };
-        poll_fn(|cx| {
-            if self.is_over.get() {
+    pub fn run<F: Future>(&self, mut task: Pin<&mut F>) -> impl Future<Output = Option<F::Output>> {
+        let mut place = None;
+        poll_fn(move |cx| {
+            if self.within.is_some() && self.ends(&mut place, cx.waker()) {
                 return Poll::Ready(None);
             }
-            self.tasks.borrow_mut().entry(place.number).or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
             task.as_mut().poll(cx).map(Some)
         })
-        .await
+    }
+
+    /// Whether a task is to be ended; if not it is told when it is.
+    fn ends<'e>(&'e self, place: &mut Option<Place<'e>>, waker: &Waker) -> bool {
+        if self.is_over.get() {
+            return true;
+        }
+        let new = || Place { expiry: self, number: self.next.replace(self.next.get() + 1) };
+        let number = place.get_or_insert_with(new).number;
+        self.tasks.borrow_mut().entry(number).or_insert_with(|| waker.clone()).clone_from(waker);
+        false
     }
 }
