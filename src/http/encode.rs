@@ -90,8 +90,8 @@ fn ends_uri(byte: u8) -> bool {
 
 /// Whether a byte would end the line.
 fn ends_line(value: &[u8]) -> bool {
-    let ends = |word| token::has_byte(word, 0) | token::has_byte(word, b'\r') | token::has_byte(word, b'\n') != 0;
-    token::any_word(value, ends)
+    // Hardly any value has one of those up to CR, which are NUL, LF and the tab too.
+    token::any_word(value, |word| token::has_less(word, b'\r' + 1) != 0) && value.iter().any(|byte| is_line_end(*byte))
 }
 
 fn one_line(out: &mut Vec<u8>, value: &[u8]) {

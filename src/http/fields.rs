@@ -182,7 +182,9 @@ impl Fields {
     #[must_use]
     #[inline]
     pub fn has_token(&self, name: Name, token: &[u8]) -> bool {
-        self.all(name).any(|list| token::elements(list).any(|element| token::is_same(element, token)))
+        // Most lists have one element.
+        let has = |list| token::is_same(list, token) || token::elements(list).any(|one| token::is_same(one, token));
+        self.all(name).any(has)
     }
 
     #[must_use]

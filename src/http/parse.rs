@@ -198,6 +198,9 @@ impl ResponseScanner {
     /// These bytes are no head, whatever follows. `NoStatusLine` as soon as that is known: what came is then either an
     /// HTTP/0.9 answer or not HTTP, for the caller to decide.
     pub fn push(&mut self, buf: &[u8]) -> Result<Option<(ResponseHead, usize)>, ResponseError> {
+        if buf.is_empty() {
+            return Ok(None);
+        }
         if !status_line::may_begin(buf) {
             return Err(ResponseError::NoStatusLine);
         }

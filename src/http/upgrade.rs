@@ -72,6 +72,9 @@ pub struct Offer {
     extensions: Box<[u8]>,
 }
 
+/// The protocol's name.
+const WEBSOCKET: &[u8] = b"websocket";
+
 /// Questions to a request head.
 #[derive(Debug, Clone, Copy)]
 pub struct Request;
@@ -80,32 +83,29 @@ impl Request {
     /// What the request asks for.
     #[must_use]
     pub fn of(head: &RequestHead) -> Asked {
-        if head.version != Version::Http11 || !head.fields.connection().upgrade {
+        if !may_upgrade(head) {
             return Asked::Nothing;
         }
-        let mut other = None;
-        for protocol in head.fields.all(Name::Upgrade).flat_map(token::elements) {
-            if protocol.eq_ignore_ascii_case(b"websocket") {
-                return match offer(head) {
-                    Ok(offer) => Asked::WebSocket(offer),
-                    Err(reason) => Asked::Refused(reason),
-                };
-            }
-            let is_http = protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2");
-            if !is_http && other.is_none() {
-                other = Some(protocol);
-            }
+        if head.fields.has_token(Name::Upgrade, WEBSOCKET) {
+            return match offer(head) {
+                Ok(offer) => Asked::WebSocket(offer),
+                Err(reason) => Asked::Refused(reason),
+            };
         }
-        other.map_or(Asked::Nothing, |name| Asked::Other(name.into()))
+        let is_http = |name: &[u8]| token::is_same(name, b"h2c") || token::is_same(name, b"h2");
+        let mut named = head.fields.all(Name::Upgrade).flat_map(token::elements);
+        named.find(|name| !is_http(name)).map_or(Asked::Nothing, |name| Asked::Other(name.into()))
     }
 }
 
 /// Whether the request asks for a WebSocket, in whatever state its handshake is.
 #[must_use]
 pub fn names_websocket(head: &RequestHead) -> bool {
-    head.version == Version::Http11
-        && head.fields.connection().upgrade
-        && head.fields.has_token(Name::Upgrade, b"websocket")
+    may_upgrade(head) && head.fields.has_token(Name::Upgrade, WEBSOCKET)
+}
+
+fn may_upgrade(head: &RequestHead) -> bool {
+    head.version == Version::Http11 && head.fields.connection().upgrade
 }
 
 fn offer(head: &RequestHead) -> Result<Offer, Reason> {
@@ -197,13 +197,13 @@ impl Offer {
             return Err(Mismatch::Version);
         }
         let fields = &response.fields;
-        if !matches!(fields.only(Name::Upgrade), Ok(Some(value)) if value.eq_ignore_ascii_case(b"websocket")) {
+        if !matches!(fields.only(Name::Upgrade), Ok(Some(value)) if token::is_same(value, WEBSOCKET)) {
             return Err(Mismatch::Upgrade);
         }
         if !fields.connection().upgrade {
             return Err(Mismatch::Connection);
         }
-        if fields.only(Name::SecWebsocketAccept) != Ok(Some(accept_value(&self.key).as_bytes())) {
+        if fields.only(Name::SecWebsocketAccept) != Ok(Some(&accept_value(&self.key))) {
             return Err(Mismatch::Accept);
         }
         match fields.only(Name::SecWebsocketProtocol) {
@@ -230,10 +230,16 @@ fn extension_name(extension: &[u8]) -> &[u8] {
 
 /// `Sec-WebSocket-Accept` for a key.
 #[must_use]
-pub fn accept_value(key: &[u8]) -> String {
+pub fn accept_value(key: &[u8]) -> [u8; ACCEPT_BYTES] {
     let digest = Sha1::new().chain_update(key).chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
-    STANDARD.encode(digest)
+    let mut value = [0; ACCEPT_BYTES];
+    // There is room: see the length. Zeros would be the value of no key.
+    let _ = STANDARD.encode_slice(digest, &mut value);
+    value
 }
+
+/// 20 bytes in base64.
+const ACCEPT_BYTES: usize = 28;
 
 #[cfg(test)]
 #[path = "tests/upgrade.rs"]

@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use super::replace::{self, Compare};
 use super::respond;
 use super::rewrite;
-use crate::http::{Fields, Name, Names, hop_by_hop};
+use crate::http::{Fields, Name, Names, hop_by_hop, token};
 use crate::model::{CookieFlags, Find, LogLevel, OwnRedirect, ProxyAnswer, Redirect};
 use crate::observe::escape::Quoted;
 
@@ -30,7 +30,7 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
     let mut fields = respond::standard_fields(exchange);
     let answered = &exchange.upstream_fields;
     let dropped = hop_by_hop::of_response(answered);
-    let is_hidden = |name: &[u8]| rules.hidden.iter().any(|hidden| name.eq_ignore_ascii_case(hidden));
+    let is_hidden = |name: &[u8]| rules.hidden.iter().any(|hidden| token::is_same(name, hidden));
     // `proxy_pass_header` of one of the two says that it is the peer's, also where the peer says nothing.
     for own in [Name::Server, Name::Date] {
         if !is_hidden(own.as_bytes()) {

@@ -2,7 +2,7 @@
 
 use super::exchange::Exchange;
 use crate::http::framing::BodyLength;
-use crate::http::{Fields, Method, Name, Names, encode, hop_by_hop, target};
+use crate::http::{Fields, Method, Name, Names, encode, hop_by_hop, target, token};
 use crate::model::{Proxy, ProxyPass};
 
 /// What the request's upgrade becomes towards the peer.
@@ -28,7 +28,7 @@ pub fn request(
     let head = &exchange.head;
     let mut out = Vec::with_capacity(512);
     encode::request_line(&mut out, method, uri, !proxy.http_1_0);
-    let is_set = |name: &[u8]| proxy.set_headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
+    let is_set = |name: &[u8]| proxy.set_headers.iter().any(|header| token::is_same(&header.name, name));
     // What is made inside carries no upgrade, even if the client's request does.
     let has_own_connection = *upgrading == Upgrading::WebSocket || exchange.is_subrequest();
     if !is_set(b"host") {
@@ -76,12 +76,12 @@ fn default_host<'e>(exchange: &'e Exchange<'_>, upgrading: &Upgrading) -> &'e [u
 
 /// Fields that frame the message: written here, whatever the configuration sets.
 fn is_of_framing(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding")
+    token::is_same(name, b"content-length") || token::is_same(name, b"transfer-encoding")
 }
 
 /// Fields that say what the connection is or becomes.
 fn is_of_connection(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"upgrade") || name.eq_ignore_ascii_case(b"connection")
+    token::is_same(name, b"upgrade") || token::is_same(name, b"connection")
 }
 
 /// Without these a handshake is none.

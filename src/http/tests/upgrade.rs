@@ -99,7 +99,7 @@ fn other_protocols_are_named() {
 
 #[test]
 fn the_accept_value_of_the_standard() {
-    assert_eq!(accept_value(KEY.as_bytes()), ACCEPT);
+    assert_eq!(accept_value(KEY.as_bytes()), ACCEPT.as_bytes());
 }
 
 fn verify(line: &str, fields: &[(&str, &str)]) -> Result<(), Mismatch> {
