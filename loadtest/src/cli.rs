@@ -267,7 +267,7 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         outcome.fault(0, "all", name, reason);
     }
     facts.extend(settings.floor.as_ref().map(|floor| (floor.name.clone(), floor.version.clone())));
-    facts.extend(folder::floor_lacks(&outcome.floor_faults));
+    facts.extend(folder::floor_faults(&outcome.floor_faults));
     facts.push(("took".to_owned(), crate::progress::duration(outcome.seconds)));
     facts.extend(outcome.cut.take().map(|cut| ("left out".to_owned(), cut)));
     let versions = proxies.iter().map(|proxy| (proxy.name.clone(), proxy.version.clone())).collect();

@@ -30,10 +30,10 @@ const PROXY: &str = "proxy ";
 /// Begins the name of a fact that tells what was not there.
 pub const WITHOUT: &str = "without ";
 
-/// What the floor could not show, as a fact: it is no proxy, so it is no fault of the run.
-pub fn floor_lacks(faults: &[Fault]) -> Option<(String, String)> {
+/// Faults of the floor, as a fact: it is no proxy, so it is no fault of the run.
+pub fn floor_faults(faults: &[Fault]) -> Option<(String, String)> {
     let lines = gathered(faults);
-    (!lines.is_empty()).then(|| (format!("not measured of {}", floor::NAME), lines.join("; ").replace('\n', " ")))
+    (!lines.is_empty()).then(|| (format!("{}, faults", floor::NAME), lines.join("; ").replace('\n', " ")))
 }
 
 impl Run {
@@ -152,6 +152,16 @@ mod tests {
         assert_eq!(stamp(0), "1970-01-01T00:00:00Z");
         assert_eq!(stamp(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(stamp(1_735_689_599), "2024-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn faults_of_the_floor_are_one_fact() {
+        let fault =
+            |reason: &str| Fault { round: 2, scenario: "s".into(), proxy: floor::NAME.into(), reason: reason.into() };
+        let (name, value) = floor_faults(&[fault("it ended\nearly"), fault("late")]).unwrap();
+        assert_eq!(name, "bare calls, faults");
+        assert_eq!(value, "bare calls, s, round 2: it ended early; bare calls, s, round 2: late");
+        assert!(floor_faults(&[]).is_none());
     }
 
     #[test]
