@@ -20,8 +20,9 @@ pub fn expand(text: &[u8], value: impl FnMut(&[u8], &mut Vec<u8>)) -> Result<Vec
 pub fn expand_path(text: &[u8], folder: &[u8], value: impl FnMut(&[u8], &mut Vec<u8>)) -> Result<Vec<u8>, String> {
     let path = expand(text, value)?;
     // What begins the text counts where nothing has to be looked up.
-    let first = if text.contains(&b'$') { path.first() } else { text.first() };
-    Ok(if matches!(first, None | Some(b'/')) { path } else { [folder, &path].concat() })
+    let is_whole =
+        if text.contains(&b'$') { matches!(path.first(), None | Some(b'/')) } else { text.starts_with(b"/") };
+    Ok(if is_whole { path } else { [folder, &path].concat() })
 }
 
 fn append_expanded(text: &[u8], mut value: impl FnMut(&[u8], &mut Vec<u8>), out: &mut Vec<u8>) -> Result<(), String> {
@@ -224,9 +225,15 @@ mod tests {
     #[test]
     fn a_path_stands_in_its_folder_unless_it_begins_with_a_slash() {
         let of = |text: &str| String::from_utf8(expand_path(text.as_bytes(), b"/d/", value).unwrap()).unwrap();
-        for (text, expected) in
-            [("a", "/d/a"), ("/a", "/a"), ("$slash.a", "/.a"), ("$none", ""), ("$none/a", "/a"), ("$one", "/d/1")]
-        {
+        for (text, expected) in [
+            ("", "/d/"),
+            ("a", "/d/a"),
+            ("/a", "/a"),
+            ("$slash.a", "/.a"),
+            ("$none", ""),
+            ("$none/a", "/a"),
+            ("$one", "/d/1"),
+        ] {
             assert_eq!(of(text), expected, "{text}");
         }
     }
