@@ -291,7 +291,7 @@ async fn part(
     mut length: u64,
 ) -> Result<(), Failure> {
     let responder = &mut side.responder;
-    if responder.sends_files() {
+    if responder.is_plain() {
         return responder.file(file, offset, length).await.map_err(lost);
     }
     // Fields follow the body, or it is compressed: it cannot leave as one run of the file's bytes.

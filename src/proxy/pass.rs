@@ -12,7 +12,7 @@ use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
 use super::{pooled, request_body, respond, secure, upgrade};
 use crate::http::Method;
-use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass};
+use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass, SetHeader};
 use crate::net::connect::{From, connect};
 use crate::net::moment;
 use crate::transport::{Purpose, Transport};
@@ -172,13 +172,27 @@ fn origin(exchange: &Exchange<'_>, proxy: &Proxy) -> From {
 }
 
 /// Picks a peer, and a connection to it: one that is idle, unless it has to be fresh, or a new one.
-pub(super) async fn choose(
+async fn choose(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     tried: &mut Tried,
     proxy: &Proxy,
     is_fresh: bool,
 ) -> Result<PeerConnection, Failure> {
+    let lease = pick(exchange, destination, tried)?;
+    if !is_fresh && let Some((stream, age)) = pooled::take(exchange, destination, &lease.peer().address) {
+        exchange.set_connect_time();
+        return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
+    }
+    Box::pin(connect_anew(exchange, destination, lease, proxy)).await
+}
+
+/// Picks a peer: an attempt begins.
+pub(super) fn pick(
+    exchange: &mut Exchange<'_>,
+    destination: &Destination,
+    tried: &mut Tried,
+) -> Result<Lease, Failure> {
     exchange.phase = Phase::Connecting;
     let lease = match destination.pick(tried) {
         Ok(lease) => lease,
@@ -189,14 +203,11 @@ pub(super) async fn choose(
     };
     exchange.attempts.push(Attempt::at(lease.peer().address.clone()));
     exchange.attempt_started.set(moment::now());
-    if !is_fresh && let Some((stream, age)) = pooled::take(exchange, destination, &lease.peer().address) {
-        exchange.set_connect_time();
-        return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
-    }
-    Box::pin(connect_anew(exchange, destination, lease, proxy)).await
+    Ok(lease)
 }
 
-async fn connect_anew(
+/// Makes a connection to the peer of an attempt.
+pub(super) async fn connect_anew(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     lease: Lease,
@@ -244,11 +255,12 @@ fn keep(
     proxy: &Proxy,
     upgrading: &Upgrading,
 ) {
-    let asked_to_close = proxy.set_headers.iter().any(|header| {
-        header.name.eq_ignore_ascii_case(b"connection")
+    let asks_to_close = |header: &SetHeader| {
+        !header.value.is_empty()
+            && header.name.eq_ignore_ascii_case(b"connection")
             && exchange.evaluate(&header.value).eq_ignore_ascii_case(b"close")
-    });
-    if *upgrading == Upgrading::No && !proxy.http_1_0 && !asked_to_close {
+    };
+    if *upgrading == Upgrading::No && !proxy.http_1_0 && !proxy.set_headers.iter().any(asks_to_close) {
         pooled::put(exchange, destination, peer);
     }
 }

@@ -2,6 +2,7 @@
 //! be framed.
 
 use std::io;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use super::exchange::{ClientSide, Exchange};
@@ -14,31 +15,42 @@ use crate::limits::BODY_BUFFER_BYTES;
 use crate::model::{BodyFile, LogLevel, Proxy};
 use crate::net::buffer;
 
+/// A body as it goes to peers.
+pub enum Ready {
+    /// There is none, or nothing is in it. Kept nowhere: it is soon found out again.
+    Empty(Prepared),
+    Held(Rc<Prepared>),
+}
+
+impl Deref for Ready {
+    type Target = Prepared;
+
+    fn deref(&self) -> &Prepared {
+        match self {
+            Self::Empty(prepared) => prepared,
+            Self::Held(prepared) => prepared,
+        }
+    }
+}
+
 /// Reads the request's body: all of it, or with `proxy_request_buffering off` what has come already. A body that is
 /// here as a whole can be sent to another peer again.
 ///
 /// # Errors
 /// The client's failures, and the limits of a body.
-pub async fn prepare(
-    exchange: &mut Exchange<'_>,
-    side: &mut ClientSide<'_>,
-    proxy: &Proxy,
-) -> Result<Rc<Prepared>, Failure> {
+pub async fn prepare(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, proxy: &Proxy) -> Result<Ready, Failure> {
     if let Some(known) = &exchange.request_body {
         // What was passed on as it came is not here any more: an error page's peer gets none of it.
-        return Ok(if side.body.is_done() { Rc::clone(known) } else { Rc::default() });
+        return Ok(Ready::Held(if side.body.is_done() { Rc::clone(known) } else { Rc::default() }));
     }
-    let prepared = if side.body.is_done() && !side.expects_continue {
-        none(exchange)
-    } else {
-        exchange.phase = Phase::ReadingRequestBody;
-        let read = Box::pin(read(exchange, side, proxy)).await?;
-        exchange.phase = Phase::ProcessingRequest;
-        read
-    };
-    let prepared = Rc::new(prepared);
+    if side.body.is_done() && !side.expects_continue {
+        return Ok(Ready::Empty(none(exchange)));
+    }
+    exchange.phase = Phase::ReadingRequestBody;
+    let prepared = Rc::new(Box::pin(read(exchange, side, proxy)).await?);
+    exchange.phase = Phase::ProcessingRequest;
     exchange.request_body = Some(Rc::clone(&prepared));
-    Ok(prepared)
+    Ok(Ready::Held(prepared))
 }
 
 /// A request that has no body, or an empty one.
@@ -76,14 +88,14 @@ async fn read(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, proxy: &Proxy)
 
 /// What a peer gets of it: `proxy_set_body`, or nothing, or the body.
 #[must_use]
-pub fn for_peer(exchange: &Exchange<'_>, proxy: &Proxy, prepared: Rc<Prepared>) -> Rc<Prepared> {
+pub fn for_peer(exchange: &Exchange<'_>, proxy: &Proxy, prepared: Ready) -> Ready {
     match &proxy.request.set_body {
         Some(body) => {
             let first = exchange.evaluate(body);
             let length = BodyLength::Length(first.len() as u64);
-            Rc::new(Prepared { first, file: None, length })
+            Ready::Held(Rc::new(Prepared { first, file: None, length }))
         }
-        None if proxy.request.drops_body => Rc::default(),
+        None if proxy.request.drops_body => Ready::Empty(Prepared::default()),
         None => prepared,
     }
 }

@@ -195,9 +195,9 @@ impl<'c> Responder<'c> {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Whether the body leaves as it is, so that a file can be sent without its bytes being read.
+    /// Whether the body leaves as it is: a file can be sent without its bytes being read.
     #[must_use]
-    pub fn sends_files(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.framing != Framing::Chunked && self.compressor.is_none() && !self.is_inside()
     }
 

@@ -142,7 +142,11 @@ async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<PeerCo
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &Method::Get);
     loop {
-        match pass::choose(exchange, &destination, &mut tried, proxy, true).await {
+        let connected = match pass::pick(exchange, &destination, &mut tried) {
+            Ok(lease) => pass::connect_anew(exchange, &destination, lease, proxy).await,
+            Err(failure) => Err(failure),
+        };
+        match connected {
             Ok(peer) => return Ok(peer),
             Err(failure) if retry.allows(&failure, false) => {
                 exchange.report(failure.level(), format_args!("{failure}"));

@@ -8,8 +8,8 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use super::Reading;
-use crate::http::Name;
 use crate::http::framing::BodyLength;
+use crate::http::{Fields, Name};
 use crate::limits::{BODY_BUFFER_BYTES, GZIP_HOLD_TIME};
 use crate::model::LogLevel;
 use crate::net::turn::Turn;
@@ -43,9 +43,7 @@ impl Intake {
 impl Reading<'_, '_, '_> {
     /// Moves the answer's body. While the peer sends nothing, no buffer is held.
     pub(super) async fn body(&mut self, length: BodyLength) -> Result<(), Failure> {
-        let mut intake = Intake::new(length, self.pace());
-        while self.pass_piece(&mut intake).await? {}
-        let Body { trailers, .. } = intake.body;
+        let trailers = if self.pass_whole(length)? { None } else { self.pass_pieces(length).await? };
         // Only a client that says so is known to read fields there (RFC 9110 6.5.1).
         if self.passed.proxy.answer.pass_trailers && self.exchange.head.fields.has_token(Name::Te, b"trailers") {
             self.responder.trailers.clone_from(&trailers);
@@ -63,6 +61,25 @@ impl Reading<'_, '_, '_> {
             return Box::pin(self.exchange.take_end(self.responder)).await;
         }
         self.responder.finish().await.map_err(lost)
+    }
+
+    /// Passes on a body that is here as a whole, as a short one mostly is when its head is. Whether it was.
+    fn pass_whole(&mut self, length: BodyLength) -> Result<bool, Failure> {
+        let is_here = !self.raw.is_empty() && length == BodyLength::Length(self.raw.len() as u64);
+        if !is_here || !self.is_buffered || self.is_page() || !self.responder.is_plain() || self.pace().is_some() {
+            return Ok(false);
+        }
+        let piece = std::mem::take(self.raw);
+        self.note_response(piece.len());
+        self.offer(&piece)?;
+        Ok(true)
+    }
+
+    /// Passes a body on as it comes, and gives back the fields behind it.
+    async fn pass_pieces(&mut self, length: BodyLength) -> Result<Option<Box<Fields>>, Failure> {
+        let mut intake = Intake::new(length, self.pace());
+        while self.pass_piece(&mut intake).await? {}
+        Ok(intake.body.trailers)
     }
 
     /// Passes on what has come, or waits until something does; whether there may be more.
@@ -173,6 +190,10 @@ impl Reading<'_, '_, '_> {
 
     fn note_taken(&mut self, intake: &mut Intake, bytes: usize) {
         intake.taken_bytes += bytes as u64;
+        self.note_response(bytes);
+    }
+
+    fn note_response(&mut self, bytes: usize) {
         if let Some(attempt) = self.exchange.attempts.last_mut() {
             attempt.response_bytes += bytes as u64;
         }
