@@ -112,6 +112,9 @@ impl Standing {
         Standing(2 << side.index())
     }
 
+    /// Its end has begun: no byte moves any more.
+    pub const ENDING: Standing = Standing(64);
+
     /// The watch of that side tells of room to write as well.
     pub fn asked_for_room(side: Side) -> Standing {
         Standing(16 << side.index())

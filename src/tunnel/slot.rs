@@ -1,6 +1,6 @@
 //! The state of one tunnel, and the token under which the ring speaks of it.
 //!
-//! States: open (both sockets watched), ending (an [`Ending`] is set, the watches are being removed), gone (the slot
+//! States: open (both sockets watched), ending (no byte moves, the watches are being removed), gone (the slot
 //! is free). What is rare is boxed. A slot is what an idle tunnel costs, so its size is asserted.
 
 use std::num::NonZeroU16;
@@ -251,13 +251,22 @@ impl Slot {
         *written = U48::saturating(written.value() + count as u64);
     }
 
-    /// Set once: from there on no byte moves.
-    pub fn ending(&self) -> Option<Ending> {
+    /// From here on no byte moves.
+    pub fn is_ending(&self) -> bool {
+        self.standing.has(Standing::ENDING)
+    }
+
+    pub fn begin_ending(&mut self) {
+        self.standing.set(Standing::ENDING);
+    }
+
+    /// How it ends, where that had to be kept.
+    pub fn kept_ending(&self) -> Option<Ending> {
         self.rare.as_ref().and_then(|rare| rare.ending)
     }
 
-    /// Drops all that waits. Its pipes must be taken out before.
-    pub fn set_ending(&mut self, ending: Ending) {
+    /// Keeps how it ends for as long as a watch is left. Drops all that waits: its pipes must be taken out before.
+    pub fn keep_ending(&mut self, ending: Ending) {
         let close = self.close();
         self.rare = Some(Box::new(Rare::ending(ending, close)));
     }

@@ -46,13 +46,11 @@ pub fn due(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) -> 
 /// by itself. Too early does no harm.
 pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) -> u32 {
     let left = |since: u32, length: Duration| ticks(length.saturating_sub(between(since, now.ticks())));
-    if let Some(rare) = &slot.rare {
-        if rare.ending.is_some() {
-            return u32::MAX;
-        }
-        if let Some(farewell) = rare.farewell {
-            return left(farewell.since, limits::TUNNEL_FAREWELL_TIME);
-        }
+    if slot.is_ending() {
+        return u32::MAX;
+    }
+    if let Some(farewell) = slot.rare.as_ref().and_then(|rare| rare.farewell) {
+        return left(farewell.since, limits::TUNNEL_FAREWELL_TIME);
     }
     if slot.is_young() || due(slot, salt, draining_since, now).is_some() {
         // Of what is due already only who acts on it can say what comes next.

@@ -54,8 +54,8 @@ pub struct Turns<K, P = Infallible> {
     masks: Masks,
     /// Settings whose tunnels drain, and since when.
     draining: Vec<(Arc<model::Tunnel>, u32)>,
-    /// The ring was told to remove watches of tunnels that end.
-    has_parted: bool,
+    /// Tunnels whose end has begun: the ring is to remove their watches.
+    parting: Vec<(u32, Ending)>,
     over: Vec<Over<K>>,
 }
 
@@ -64,8 +64,8 @@ pub struct Turns<K, P = Infallible> {
 struct Noted {
     /// Sides whose watch was too busy to be removed.
     busy: Vec<(u32, Side)>,
-    /// Tunnels that end and have one watch less. Most of them have none.
-    parted: Vec<u32>,
+    /// Tunnels that end, of which the ring had not removed the watches when it was told to.
+    late: Vec<u32>,
 }
 
 impl<K, P> Turns<K, P> {
@@ -80,7 +80,7 @@ impl<K, P> Turns<K, P> {
             pump: Pump::new(pending_bytes_max),
             masks: Masks::default(),
             draining: Vec::new(),
-            has_parted: false,
+            parting: Vec::new(),
             over: Vec::new(),
         })
     }
@@ -160,9 +160,10 @@ impl<K, P> Turns<K, P> {
             moved += self.pump.take_moved();
         }
         self.sweep_on(now);
-        if std::mem::take(&mut self.has_parted) {
+        if !self.parting.is_empty() {
             self.ring.submit()?;
             self.take_completions(now)?;
+            self.part(now);
         }
         let is_unfinished = !self.queue.is_empty() || self.swept.is_some();
         if is_unfinished {
@@ -188,8 +189,11 @@ impl<K, P> Turns<K, P> {
                 unwatch(&mut self.ring, slot, index, side);
             }
         }
-        for index in noted.parted {
-            self.close(index, now);
+        for index in noted.late {
+            let ending = self.slots.at(index).filter(|slot| !is_watched(slot)).and_then(|slot| slot.kept_ending());
+            if let Some(ending) = ending {
+                self.close(index, ending, now);
+            }
         }
     }
 
@@ -211,7 +215,7 @@ impl<K, P> Turns<K, P> {
     fn serve(&mut self, index: u32, now: Moment) {
         let Some(slot) = self.slots.at(index) else { return };
         slot.set_queued(false);
-        if slot.ending().is_some() {
+        if slot.is_ending() {
             return;
         }
         let next = match slot.farewell() {
@@ -221,7 +225,7 @@ impl<K, P> Turns<K, P> {
         match next {
             Next::Wait => {}
             Next::Turn => enqueue(&mut self.queue, slot, index),
-            Next::End(ending) => return self.end(index, ending, now),
+            Next::End(ending) => return self.end(index, ending),
         }
         if slot.rare.is_some() {
             // What began to wait, or to end, has a time of its own.
@@ -233,29 +237,34 @@ impl<K, P> Turns<K, P> {
     }
 
     /// First step of closing.
-    fn end(&mut self, index: u32, ending: Ending, now: Moment) {
+    fn end(&mut self, index: u32, ending: Ending) {
         let Some(slot) = self.slots.at(index) else { return };
         self.pump.discard(slot);
-        slot.set_ending(ending);
+        slot.begin_ending();
         if must_reset(ending) {
             Side::BOTH.iter().for_each(|side| socket::reset_on_close(slot.socket(*side)));
         }
         for side in Side::BOTH {
             if slot.has(side, Known::WATCHED) {
                 unwatch(&mut self.ring, slot, index, side);
-                self.has_parted = true;
             }
         }
-        self.close(index, now);
+        self.parting.push((index, ending));
     }
 
-    /// Last step of closing, once no watch is left.
-    fn close(&mut self, index: u32, now: Moment) {
-        let Some(slot) = self.slots.at(index) else { return };
-        let Some(ending) = slot.ending() else { return };
-        if Side::BOTH.iter().any(|side| slot.has(*side, Known::WATCHED)) {
-            return;
+    /// Second step, once the ring has been told: mostly no watch is left.
+    fn part(&mut self, now: Moment) {
+        for (index, ending) in std::mem::take(&mut self.parting) {
+            match self.slots.at(index) {
+                Some(slot) if is_watched(slot) => slot.keep_ending(ending),
+                Some(_) => self.close(index, ending, now),
+                None => {}
+            }
         }
+    }
+
+    /// Last step of closing.
+    fn close(&mut self, index: u32, ending: Ending, now: Moment) {
         if let Some((slot, kept)) = self.slots.remove(index) {
             self.over.push((kept, slot.into_record(ending, now)));
         }
@@ -292,14 +301,14 @@ impl<K, P> Turns<K, P> {
 
     /// Does what is due in one tunnel, and notes when to look again. True if its sockets were told of their probes.
     fn look(&mut self, index: u32, now: Moment) -> bool {
-        let Some(slot) = self.slots.at(index).filter(|slot| slot.ending().is_none()) else { return false };
+        let Some(slot) = self.slots.at(index).filter(|slot| !slot.is_ending()) else { return false };
         self.pump.free_pipes(slot, now);
         let draining_since = drained(&self.draining, &slot.settings);
         let due = sweep::due(slot, index, draining_since, now);
         match due {
             None => {}
             Some(Due::End(ending)) => {
-                self.end(index, ending, now);
+                self.end(index, ending);
                 return false;
             }
             Some(Due::Farewell(ending)) => {
@@ -346,7 +355,7 @@ impl<K, P> Turns<K, P> {
 
     fn stop(&mut self, index: u32, reason: Reason, now: Moment) {
         match reason {
-            Reason::Stop => self.end(index, Ending::Stopped(reason), now),
+            Reason::Stop => self.end(index, Ending::Stopped(reason)),
             Reason::Drain => self.take_leave(index, Ending::Stopped(reason), now),
         }
     }
@@ -354,7 +363,7 @@ impl<K, P> Turns<K, P> {
     /// Every tunnel that is not ending yet.
     fn each(&mut self, act: impl Fn(&mut Self, u32)) -> io::Result<()> {
         for index in 0..self.slots.end() {
-            if self.slots.at(index).is_some_and(|slot| slot.ending().is_none()) {
+            if self.slots.at(index).is_some_and(|slot| !slot.is_ending()) {
                 act(self, index);
             }
         }
@@ -370,7 +379,7 @@ impl<K, P> Turns<K, P> {
                     enqueue(&mut self.queue, slot, index);
                 }
             }
-            _ => self.end(index, ending, now),
+            _ => self.end(index, ending),
         }
     }
 }
@@ -400,6 +409,10 @@ fn watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
     slot.set(side, Known::WATCHED);
     let token = Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) };
     ring.watch(slot.socket(side), slot.has_asked_for_room(side), token.pack());
+}
+
+fn is_watched(slot: &Slot) -> bool {
+    Side::BOTH.iter().any(|side| slot.has(*side, Known::WATCHED))
 }
 
 /// Has a side watched, and from the first time that it took nothing more on for room as well.
@@ -462,8 +475,10 @@ fn note<K, P>(
     if !completion.more {
         slot.clear(side, Known::WATCHED);
     }
-    if slot.ending().is_some() {
-        noted.parted.push(token.index);
+    if slot.is_ending() {
+        if slot.kept_ending().is_some() {
+            noted.late.push(token.index);
+        }
         return;
     }
     note_watch(slot, side, completion.result);
