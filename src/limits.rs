@@ -395,6 +395,9 @@ pub const TLS_HELLO_BYTES_USUAL: usize = 2 << 10;
 /// A message of a handshake with the heads of its records at most: rustls takes none over 64 KB.
 pub const TLS_MESSAGE_BYTES_MAX: usize = 72 << 10;
 
+/// A handshake that is remembered, as in nginx: what is larger has a long chain of a client in it.
+pub const TLS_REMEMBERED_BYTES_MAX: usize = 4 << 10;
+
 /// Buffers for ciphertext that a shard keeps are no larger than this.
 pub const TLS_SCRATCH_BYTES_MAX: usize = 128 << 10;
 

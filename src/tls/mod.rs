@@ -12,6 +12,7 @@ pub mod names;
 mod passwords;
 mod peer;
 mod provider;
+mod remembered;
 mod server;
 mod tickets;
 mod trust;

@@ -9,18 +9,16 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{
-    ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
-};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 
 use super::certificate::Certificate;
 use super::distrust::{self, Distrust};
 use super::files::{self, Unusable};
-use super::provider;
 use super::tickets::Tickets;
 use super::trust::{Issuers, Trust};
+use super::{provider, remembered};
 use crate::model::{TlsServer, VerifyClient};
 
 /// Behind the plain bytes of a record: type, tag and header, by which rustls counts a record's length.
@@ -64,10 +62,7 @@ impl Server {
         config.alpn_protocols = [&b"http/1.1"[..], b"http/1.0", b"http/0.9"].map(<[u8]>::to_vec).to_vec();
         config.ignore_client_order = settings.prefer_server_ciphers;
         config.max_fragment_size = Some(settings.record_bytes + RECORD_HEADER_BYTES);
-        config.session_storage = match settings.session_count_max {
-            0 => Arc::new(NoServerSessionStorage {}),
-            count => ServerSessionMemoryCache::new(count),
-        };
+        config.session_storage = remembered::handshakes(settings.session_count_max, settings.session_timeout);
         // nginx's number: the second is for a client that opens two connections at once.
         config.send_tls13_tickets = 2;
         if settings.session_tickets {
