@@ -97,13 +97,15 @@ fn a_block_stands_in_for_what_is_empty_or_fails() {
         (with_block("[<!--#include virtual='/empty.html' stub='b' -->]"), "[B<!--#echo var=\"uri\" -->]"),
         (with_block("[<!--#include virtual='/off/none' stub='b' -->]"), "[B<!--#echo var=\"uri\" -->]"),
         (with_block("[<!--#include virtual='/inner.html' stub='b' -->]"), "[]"),
+        (with_block("[<!--#include virtual='/444' stub='b' -->]"), "[B/444]"),
         // Two of one name: the first counts.
         (with_block("<!--#block name='b' -->C<!--#endblock -->[<!--#include virtual='/none' stub='b' -->]"), "[B/none]"),
         ("<!--#block name='b' -->x<!--#if expr='$uri' -->y<!--#else -->z<!--#endif --><!--#bad --><!--#endblock -->[<!--#include virtual='/none' stub='b' -->]".into(), "[xy]"),
         ("<!--#block name='b' -->x<!--#echo var=a -->y<!--#endblock -->[<!--#include virtual='/none' stub='b' -->]".into(), "@[xy]"),
         ("<!--#block name='b' -->open".into(), ""),
     ];
-    let configuration = "location /404 { return 404; } location /302 { return 302 /x; } location /off/ { ssi off; }";
+    let configuration = "location /404 { return 404; } location /302 { return 302 /x; } location /off/ { ssi off; } \
+                         location /444 { return 444; }";
     let cases: Vec<(&str, &str)> = cases.iter().map(|(document, is)| (document.as_str(), *is)).collect();
     expect_all(files(), configuration, &cases);
 }

@@ -147,6 +147,12 @@ impl Exchange<'_> {
 
     /// The end of an answer: one without a body is filled with the block that stands in for it.
     pub async fn fill(&mut self, side: &mut ClientSide<'_>, next: Next) -> Next {
+        if let Next::Drop = &next
+            && side.responder.sent.status == respond::CLOSE_WITHOUT_ANSWER
+            && let Some(given) = give_stub(self, side).await
+        {
+            return given.unwrap_or(Next::Drop);
+        }
         let Some(includes) = &mut self.includes else { return next };
         let is_empty = !includes.had_body && side.responder.sent.bytes == 0;
         let (Some(stub), true, Next::KeepAlive | Next::Close) = (includes.stub.take(), is_empty, &next) else {
