@@ -94,7 +94,7 @@ impl Exchange<'_> {
         for trailer in self.trailers_of(status) {
             let value = self.evaluate(&trailer.value);
             if !value.is_empty() {
-                self.sent_trailers.borrow_mut().push(&trailer.name, &value);
+                self.sent_trailers.borrow_mut().get_or_insert_default().push(&trailer.name, &value);
                 responder.trailers.get_or_insert_default().push(&trailer.name, &value);
             }
         }

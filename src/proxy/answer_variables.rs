@@ -18,7 +18,9 @@ impl Exchange<'_> {
             Variable::BytesSent => print(out, format_args!("{}", sent.bytes)),
             Variable::BodyBytesSent => print(out, format_args!("{}", sent.bytes.saturating_sub(sent.head_bytes))),
             Variable::SentHttp(name) => append_field(&sent.fields, name, out) || append_framing(&sent, name, out),
-            Variable::SentTrailer(name) => append_field(&self.sent_trailers.borrow(), name, out),
+            Variable::SentTrailer(name) => {
+                self.sent_trailers.borrow().as_deref().is_some_and(|fields| append_field(fields, name, out))
+            }
             Variable::GzipRatio => sent.compressed.is_some_and(|(plain, made)| append_ratio(plain, made, out)),
             Variable::LimitConnStatus => put_some(out, self.limit_conn_status.map(|status| status.text().as_bytes())),
             Variable::LimitRate => print(out, format_args!("{}", self.rate.get().unwrap_or(0))),

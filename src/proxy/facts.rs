@@ -13,9 +13,12 @@ pub enum Computed {
     Split(SplitId),
 }
 
-/// All of them for one exchange.
+/// All of them for one exchange. Most have none.
 #[derive(Default)]
-pub struct Facts {
+pub struct Facts(Option<Box<Known>>);
+
+#[derive(Default)]
+struct Known {
     captures: Option<Captures>,
     slots: Vec<(SlotId, Box<[u8]>)>,
     computed: Vec<(Computed, Arc<[u8]>)>,
@@ -27,45 +30,53 @@ impl Facts {
         for (slot, value) in captures.named() {
             self.set(slot, value);
         }
-        self.captures = Some(captures);
+        self.known().captures = Some(captures);
     }
 
     /// Gives a variable a value.
     pub fn set(&mut self, slot: SlotId, value: &[u8]) {
-        self.slots.retain(|(known, _)| *known != slot);
-        self.slots.push((slot, value.into()));
+        let Known { slots, .. } = self.known();
+        slots.retain(|(known, _)| *known != slot);
+        slots.push((slot, value.into()));
     }
 
     /// Takes the groups away from those values that all requests made for one another share.
     #[must_use]
     pub fn take_captures(&mut self) -> Option<Captures> {
-        self.captures.take()
+        self.0.as_mut()?.captures.take()
     }
 
     pub fn put_captures(&mut self, captures: Option<Captures>) {
-        self.captures = captures;
+        if captures.is_some() || self.0.is_some() {
+            self.known().captures = captures;
+        }
     }
 
     /// `$1` to `$9`.
     #[must_use]
     pub fn capture(&self, group: usize) -> Option<&[u8]> {
-        self.captures.as_ref()?.group(group)
+        self.0.as_ref()?.captures.as_ref()?.group(group)
     }
 
     /// A named capture.
     #[must_use]
     pub fn slot(&self, slot: SlotId) -> Option<&[u8]> {
-        self.slots.iter().find(|(known, _)| *known == slot).map(|(_, value)| &**value)
+        self.0.as_ref()?.slots.iter().find(|(known, _)| *known == slot).map(|(_, value)| &**value)
     }
 
     /// The value that was looked up before.
     #[must_use]
     pub fn computed(&self, variable: Computed) -> Option<Arc<[u8]>> {
-        self.computed.iter().find(|(known, _)| *known == variable).map(|(_, value)| Arc::clone(value))
+        self.0.as_ref()?.computed.iter().find(|(known, _)| *known == variable).map(|(_, value)| Arc::clone(value))
     }
 
     pub fn remember(&mut self, variable: Computed, value: Arc<[u8]>) {
-        self.computed.retain(|(known, _)| *known != variable);
-        self.computed.push((variable, value));
+        let Known { computed, .. } = self.known();
+        computed.retain(|(known, _)| *known != variable);
+        computed.push((variable, value));
+    }
+
+    fn known(&mut self) -> &mut Known {
+        self.0.get_or_insert_default()
     }
 }

@@ -160,7 +160,7 @@ async fn send(
         Verdict::Failed => return Err(exchange.failure(Cause::Status(412))),
         Verdict::NotSatisfiable => {
             let range = format!("bytes */{}", version.length);
-            exchange.carried_fields.push(b"Content-Range", range.as_bytes());
+            exchange.carried.get_or_insert_default().fields.push(b"Content-Range", range.as_bytes());
             return Err(exchange.failure(Cause::Status(416)));
         }
     };
@@ -176,7 +176,8 @@ async fn send(
     if let Some(etag) = &version.etag {
         fields.push(b"ETag", etag.as_bytes());
     }
-    if takes_ranges && exchange.carried_fields.first(Name::AcceptRanges).is_none() {
+    let is_told = exchange.carried.as_ref().is_some_and(|carried| carried.fields.first(Name::AcceptRanges).is_some());
+    if takes_ranges && !is_told {
         fields.push(b"Accept-Ranges", b"bytes");
     }
     if let (206, None, [(offset, length)]) = (status, &multipart, parts.as_slice()) {

@@ -97,7 +97,7 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
     if let Some(to) = &exchange.redirect_to {
         fields.push(b"Location", to);
     }
-    for (known, name, value) in exchange.carried_fields.iter_known() {
+    for (known, name, value) in exchange.carried.iter().flat_map(|carried| carried.fields.iter_known()) {
         fields.push_spelled(known, name, value);
     }
     fields
@@ -204,7 +204,7 @@ fn without_line_breaks(mut value: Vec<u8>) -> Vec<u8> {
 /// `Content-Type` by the extension of a path: `types`, or the built-in list where there is no such block.
 #[must_use]
 pub fn content_type<'e>(exchange: &'e Exchange<'_>, path: &[u8]) -> &'e [u8] {
-    if let Some(given) = &exchange.carried_type {
+    if let Some(given) = exchange.carried.as_ref().and_then(|carried| carried.content_type.as_deref()) {
         return given;
     }
     let location = &exchange.location;

@@ -250,7 +250,9 @@ impl Exchange<'_> {
             }
             Variable::UpstreamBytesSent => list(out, attempts, |a, out| print(out, format_args!("{}", a.bytes_sent))),
             Variable::UpstreamHttp(name) => append_field(&self.upstream_fields, name, out),
-            Variable::UpstreamTrailer(name) => append_field(&self.upstream_trailers, name, out),
+            Variable::UpstreamTrailer(name) => {
+                self.upstream_trailers.as_deref().is_some_and(|fields| append_field(fields, name, out))
+            }
             Variable::UpstreamCookie(name) => {
                 put_some(out, set_cookie(self.upstream_fields.all(Name::SetCookie), name))
             }

@@ -48,8 +48,8 @@ impl Reading<'_, '_, '_> {
         if self.passed.proxy.answer.pass_trailers && self.exchange.head.fields.has_token(Name::Te, b"trailers") {
             self.responder.trailers.clone_from(&trailers);
         }
-        if let Some(trailers) = trailers {
-            self.exchange.upstream_trailers = *trailers;
+        if trailers.is_some() {
+            self.exchange.upstream_trailers = trailers;
         }
         self.exchange.add_trailers(self.responder);
         if self.is_buffered {

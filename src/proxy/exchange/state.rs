@@ -145,7 +145,7 @@ pub struct Exchange<'c> {
     /// Fields of the last peer's answer.
     pub upstream_fields: Fields,
     /// Fields behind its body.
-    pub upstream_trailers: Fields,
+    pub upstream_trailers: Option<Box<Fields>>,
     pub proxy_host: Option<Cow<'c, str>>,
     pub proxy_port: Option<Cow<'c, str>>,
     pub phase: Phase,
@@ -153,7 +153,7 @@ pub struct Exchange<'c> {
     pub upstream: Option<Upstream>,
     pub request_id: OnceCell<String>,
     /// Fields behind the body that were made here.
-    pub sent_trailers: RefCell<Fields>,
+    pub sent_trailers: RefCell<Option<Box<Fields>>>,
     /// The body, once it was read for a peer.
     pub request_body: Option<Rc<Prepared>>,
     /// `WWW-Authenticate` of a 401, each value a line of its own.
@@ -172,11 +172,8 @@ pub struct Exchange<'c> {
     pub had_error_page: bool,
     /// The status an error page is shown with.
     pub shown_status: Option<u16>,
-    /// Fields of the first answer that the one in its place shows too: `Content-Range` of a 416, and with
-    /// `X-Accel-Redirect` what the peer says of the content.
-    pub carried_fields: Fields,
-    /// The type that a peer gave with `X-Accel-Redirect`.
-    pub carried_type: Option<Box<[u8]>>,
+    /// What the first answer says to the one in its place.
+    pub carried: Option<Box<Carried>>,
     /// `X-Accel-Charset` of a peer, unless it is empty.
     pub accel_charset: Option<Box<[u8]>>,
     /// `Location` of the last redirect: the page that takes the place of its answer shows it too.
@@ -192,6 +189,15 @@ pub struct Exchange<'c> {
     pub includes: Option<Box<Includes>>,
     /// Of `limit_conn`; given back with the exchange or with its tunnel.
     pub places: Vec<Place>,
+}
+
+/// What outlives an answer that another one takes the place of.
+#[derive(Default)]
+pub struct Carried {
+    /// `Content-Range` of a 416, and with `X-Accel-Redirect` what the peer says of the content.
+    pub fields: Fields,
+    /// The type that a peer gave with `X-Accel-Redirect`.
+    pub content_type: Option<Box<[u8]>>,
 }
 
 /// The two directions of the client's connection during one exchange.
@@ -235,7 +241,7 @@ impl<'c> Exchange<'c> {
             attempts: Vec::new(),
             attempt_started: Cell::new(started),
             upstream_fields: Fields::new(),
-            upstream_trailers: Fields::new(),
+            upstream_trailers: None,
             proxy_host: None,
             proxy_port: None,
             phase: Phase::ProcessingRequest,
@@ -252,8 +258,7 @@ impl<'c> Exchange<'c> {
             had_error_page: false,
             shown_status: None,
             accel_charset: None,
-            carried_fields: Fields::new(),
-            carried_type: None,
+            carried: None,
             redirect_to: None,
             must_close: false,
             end: None,
@@ -279,10 +284,11 @@ impl<'c> Exchange<'c> {
             Name::Expires,
             Name::AcceptRanges,
         ]);
+        let carried = self.carried.get_or_insert_default();
         for (known, name, value) in fields.iter_known().filter(|(known, ..)| CARRIED.has(*known)) {
-            self.carried_fields.push_spelled(known, name, value);
+            carried.fields.push_spelled(known, name, value);
         }
-        self.carried_type = fields.first(Name::ContentType).map(Into::into);
+        carried.content_type = fields.first(Name::ContentType).map(Into::into);
     }
 
     /// A failure in the phase the exchange is in.
