@@ -192,34 +192,39 @@ impl Tried {
     /// Whether the peer of that number was picked before.
     #[must_use]
     pub fn has(&self, number: usize) -> bool {
-        let word = match number / 64 {
+        let (word, bit) = place(number);
+        let word = match word {
             0 => self.low,
             word => self.high.get(word - 1).copied().unwrap_or_default(),
         };
-        word & (1 << (number % 64)) != 0
+        word & bit != 0
     }
 
     /// The peer may be picked again.
     pub fn forget(&mut self, lease: &Lease) {
-        let (word, bit) = (lease.number as usize / 64, 1 << (lease.number % 64));
-        match word {
-            0 => self.low &= !bit,
-            word => self.high[word - 1] &= !bit,
-        }
+        let (word, bit) = place(lease.number as usize);
+        *self.word(word) &= !bit;
     }
 
     fn add(&mut self, number: usize) {
-        let bit = 1 << (number % 64);
-        match number / 64 {
-            0 => self.low |= bit,
-            word => {
-                if self.high.len() < word {
-                    self.high.resize(word, 0);
-                }
-                self.high[word - 1] |= bit;
-            }
-        }
+        let (word, bit) = place(number);
+        *self.word(word) |= bit;
     }
+
+    fn word(&mut self, word: usize) -> &mut u64 {
+        if word == 0 {
+            return &mut self.low;
+        }
+        if self.high.len() < word {
+            self.high.resize(word, 0);
+        }
+        &mut self.high[word - 1]
+    }
+}
+
+/// The word of a peer, and its bit there.
+const fn place(number: usize) -> (usize, u64) {
+    (number / 64, 1 << (number % 64))
 }
 
 impl Lease {

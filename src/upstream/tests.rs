@@ -204,6 +204,24 @@ fn a_request_meets_each_peer_once() {
 }
 
 #[test]
+fn only_the_peer_that_is_forgotten_is_picked_again() {
+    let groups = groups((1..=130).map(|port| peer(port, 1)).collect(), Vec::new());
+    let (mut tried, now) = (Tried::default(), Instant::now());
+    let mut leases: Vec<Lease> = std::iter::from_fn(|| groups.pick(GROUP, &mut tried, now)).collect();
+    assert_eq!(leases.len(), 130);
+    for which in [1, 64, 65, 130] {
+        let at = leases.iter().position(|lease| port(lease) == which).unwrap();
+        tried.forget(&leases.swap_remove(at));
+        leases.extend(groups.pick(GROUP, &mut tried, now));
+        assert_eq!(leases.last().map(port), Some(which));
+        assert!(groups.pick(GROUP, &mut tried, now).is_none());
+    }
+    let mut untried = Tried::default();
+    leases.iter().for_each(|lease| untried.forget(lease));
+    assert!((0..130).all(|number| !untried.has(number)));
+}
+
+#[test]
 fn max_conns_is_never_passed_and_is_freed() {
     let mut limited = peer(1, 10);
     limited.max_conns = 2;
