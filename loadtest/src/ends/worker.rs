@@ -12,6 +12,7 @@ use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net::UnixStream;
 use monoio::time::TimeDriver;
 use monoio::{IoUringDriver, Runtime, RuntimeBuilder};
+use rustix::io::Errno;
 
 use super::open::Target;
 use super::peers;
@@ -19,10 +20,13 @@ use super::tls::Tls;
 use super::tunnels::{Opened, Tunnels};
 use crate::orders::Line;
 
-/// Submissions that wait for one entry into the kernel.
-const RING_ENTRIES: u32 = 4096;
-/// More completions than both ends of 9,000 tunnels can cause between two looks: an overflow would strand some.
-const COMPLETION_ENTRIES: u32 = 65_536;
+/// More completions than both ends of 9,000 tunnels can cause between two looks: each overflow costs a call.
+const COMPLETIONS: u32 = 65_536;
+/// The fewest that do. The kernel wants a ring's memory in one piece, two megabytes for the above, and on a machine that
+/// has been busy for long there often is none (axboe/liburing#1614).
+const COMPLETIONS_MIN: u32 = 4096;
+/// Of so many completions one is a submission that waits for an entry into the kernel.
+const COMPLETIONS_PER_SUBMISSION: u32 = 16;
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -42,8 +46,10 @@ pub fn run(options: &Options) -> Result<(), String> {
         crate::host::pin(core)?;
     }
     let orders = io::stdin().as_fd().try_clone_to_owned().map_err(|error| format!("standard input: {error}"))?;
-    let mut runtime =
-        runtime().map_err(|error| format!("io_uring: {error}; is it disabled by kernel.io_uring_disabled?"))?;
+    let mut runtime = runtime().map_err(|error| match is(&error, Errno::NOMEM) {
+        true => format!("io_uring: {error}: no room for a ring in one piece, or `ulimit -l` is too low"),
+        false => format!("io_uring: {error}; is it disabled by kernel.io_uring_disabled?"),
+    })?;
     let tls = options.certificate.as_ref().map(|certificate| Tls::new(certificate, &options.host)).transpose()?;
     let target = Target::new(options.target, &options.host, options.process, options.keeps, tls);
     let tunnels = Tunnels::new(target, options.process);
@@ -51,16 +57,35 @@ pub fn run(options: &Options) -> Result<(), String> {
 }
 
 fn runtime() -> io::Result<Runtime<TimeDriver<IoUringDriver>>> {
-    let build = |with_flags: bool| {
+    let build = |with_flags: bool, completions: u32| {
         let mut ring = io_uring::IoUring::builder();
-        ring.setup_cqsize(COMPLETION_ENTRIES);
+        ring.setup_cqsize(completions);
         if with_flags {
             ring.setup_coop_taskrun().setup_single_issuer();
         }
-        RuntimeBuilder::<IoUringDriver>::new().with_entries(RING_ENTRIES).uring_builder(ring).enable_timer().build()
+        let entries = completions / COMPLETIONS_PER_SUBMISSION;
+        RuntimeBuilder::<IoUringDriver>::new().with_entries(entries).uring_builder(ring).enable_timer().build()
     };
-    // Kernels before 6.0 know no single issuer.
-    build(true).or_else(|_| build(false))
+    match with_room(|completions| build(true, completions)) {
+        // Kernels before 6.0 know no single issuer.
+        Err(error) if is(&error, Errno::INVAL) => with_room(|completions| build(false, completions)),
+        made => made,
+    }
+}
+
+/// What `make` makes with as many completions as there is memory for.
+fn with_room<T>(mut make: impl FnMut(u32) -> io::Result<T>) -> io::Result<T> {
+    let mut completions = COMPLETIONS;
+    loop {
+        match make(completions) {
+            Err(error) if is(&error, Errno::NOMEM) && completions > COMPLETIONS_MIN => completions /= 2,
+            made => return made,
+        }
+    }
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
 }
 
 async fn obey(orders: StdUnixStream, mut tunnels: Tunnels) -> io::Result<()> {
@@ -136,4 +161,23 @@ fn begin(order: &Line, tunnels: &mut Tunnels) -> Result<(), String> {
         what => return Err(format!("`run` of {what:?}, which is nothing")),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_is_smaller_where_memory_lies_in_pieces() {
+        let short = || io::Error::from_raw_os_error(Errno::NOMEM.raw_os_error());
+        let room = |max| with_room(|completions| if completions > max { Err(short()) } else { Ok(completions) });
+        assert_eq!([COMPLETIONS, 20_000, COMPLETIONS_MIN].map(|max| room(max).ok()), [65_536, 16_384, 4096].map(Some));
+        assert!(is(&room(COMPLETIONS_MIN - 1).unwrap_err(), Errno::NOMEM));
+        let mut tried = 0;
+        let other = with_room(|_| {
+            tried += 1;
+            Err::<(), _>(io::Error::from_raw_os_error(Errno::PERM.raw_os_error()))
+        });
+        assert!(is(&other.unwrap_err(), Errno::PERM) && tried == 1);
+    }
 }
