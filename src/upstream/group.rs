@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::balance::{self, Standing};
+use super::balance::{self, Standings};
 use crate::model::{self, Balance, Peer, PeerAddress, UpstreamKeepalive};
 
 /// A group of peers.
@@ -17,15 +17,16 @@ pub struct Group {
     /// Peers, then backups: an index into this is the number of a peer.
     peers: Box<[Peer]>,
     primary_count: usize,
+    attempts_max: usize,
     live: Box<[Arc<Live>]>,
-    standings: Mutex<Box<[Standing]>>,
+    standings: Mutex<Standings>,
 }
 
 /// Connections and failures of a peer, in generations that have it in a group of the same name.
 #[derive(Debug, Default)]
 struct Live {
     connections: AtomicU32,
-    /// Copy of [`Standing::fails`], so that a success on a sound peer needs no lock.
+    /// Copy of [`balance::Health::fails`], so that a success on a sound peer needs no lock.
     fails: AtomicU32,
 }
 
@@ -48,7 +49,7 @@ impl Group {
     /// `previous` is the group of that name in the generation before: peers keep what is known of their address.
     pub(super) fn new(model: &Arc<model::Upstream>, previous: Option<&Group>) -> Self {
         let peers: Box<[Peer]> = model.peers.iter().chain(&model.backups).cloned().collect();
-        let mut standings: Box<[Standing]> = peers.iter().map(Standing::new).collect();
+        let mut standings = Standings::new(&peers);
         let mut live: Box<[Arc<Live>]> = peers.iter().map(|_| Arc::default()).collect();
         if let Some(previous) = previous {
             let known = previous.lock();
@@ -58,12 +59,13 @@ impl Group {
                 let same = |at: &usize| !used[*at] && previous.peers[*at].address == peer.address;
                 let Some(at) = (0..previous.peers.len()).find(same) else { continue };
                 used[at] = true;
-                standings[number] = known[at].carried_over(peer);
+                standings.carry_over(number, peer, &known, at);
                 live[number] = Arc::clone(&previous.live[at]);
             }
         }
         let primary_count = model.peers.len();
-        Self { model: Arc::clone(model), peers, primary_count, live, standings: Mutex::new(standings) }
+        let attempts_max = peers.iter().filter(|peer| !peer.down).count();
+        Self { model: Arc::clone(model), peers, primary_count, attempts_max, live, standings: Mutex::new(standings) }
     }
 
     /// A group of addresses that no configuration names: the value of a `proxy_pass` with variables.
@@ -105,7 +107,7 @@ impl Group {
     /// How many peers one request may be sent to: all that are not `down`, backups too.
     #[must_use]
     pub fn attempts_max(&self) -> usize {
-        self.peers.iter().filter(|peer| !peer.down).count()
+        self.attempts_max
     }
 
     /// Live connections of all peers together.
@@ -128,21 +130,18 @@ impl Group {
                 // The only peer of a group has no turn and never rests: there is nobody to go to instead.
                 _ if self.is_single() => numbers.clone().find(|at| self.is_usable(*at, tried))?,
                 Balance::RoundRobin => {
-                    let mut standings = self.lock();
-                    let is_usable = |at: usize| self.is_usable(numbers.start + at, tried);
-                    let (peers, standings) = (&self.peers[numbers.clone()], &mut standings[numbers.clone()]);
-                    numbers.start + balance::choose(peers, standings, now, is_usable)?
+                    let is_usable = |at: usize, has_limit: bool| !tried.has(at) && (!has_limit || self.has_room(at));
+                    self.lock().choose(&self.peers, numbers.clone(), now, is_usable)?
                 }
                 Balance::LeastConn => {
                     let mut standings = self.lock();
-                    let (peers, standings) = (&self.peers[numbers.clone()], &mut standings[numbers.clone()]);
-                    let is_usable = |at: &usize| {
-                        !standings[*at].is_resting(&peers[*at], now) && self.is_usable(numbers.start + *at, tried)
-                    };
-                    let usable = (0..peers.len()).filter(is_usable).collect();
-                    let live = |at: usize| self.live[numbers.start + at].connections.load(Ordering::Relaxed);
+                    let peers = &self.peers;
+                    let is_usable =
+                        |at: &usize| !standings.is_resting(*at, &peers[*at], now) && self.is_usable(*at, tried);
+                    let usable = numbers.clone().filter(is_usable).collect();
+                    let live = |at: usize| self.live[at].connections.load(Ordering::Relaxed);
                     let least = balance::least_busy(peers, usable, |at| u64::from(live(at)));
-                    numbers.start + balance::choose(peers, standings, now, |at| least.contains(&at))?
+                    standings.choose(peers, numbers.clone(), now, |at, _| least.contains(&at))?
                 }
             };
             tried.add(number);
@@ -159,8 +158,12 @@ impl Group {
 
     fn is_usable(&self, number: usize, tried: &Tried) -> bool {
         let peer = &self.peers[number];
-        let has_room = || self.live[number].connections.load(Ordering::Relaxed) < peer.max_conns;
-        !peer.down && !tried.has(number) && (peer.max_conns == 0 || has_room())
+        !peer.down && !tried.has(number) && (peer.max_conns == 0 || self.has_room(number))
+    }
+
+    /// Whether a peer with a limit of connections may have one more.
+    fn has_room(&self, number: usize) -> bool {
+        self.live[number].connections.load(Ordering::Relaxed) < self.peers[number].max_conns
     }
 
     fn enter(&self, number: usize) -> bool {
@@ -176,7 +179,7 @@ impl Group {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Box<[Standing]>> {
+    fn lock(&self) -> MutexGuard<'_, Standings> {
         // Nothing inside the lock can leave the numbers half changed in a way that matters.
         self.standings.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -245,9 +248,8 @@ impl Lease {
             return;
         }
         let mut standings = self.group.lock();
-        let standing = &mut standings[self.number as usize];
-        standing.succeeded();
-        fails.store(standing.fails, Ordering::Relaxed);
+        standings.succeeded(self.number as usize);
+        fails.store(standings.fails(self.number as usize), Ordering::Relaxed);
     }
 
     /// The peer could not be connected, did not answer, or answered what counts as a failure. Whether it is left alone
@@ -257,9 +259,8 @@ impl Lease {
             return false;
         }
         let mut standings = self.group.lock();
-        let standing = &mut standings[self.number as usize];
-        let rests = standing.failed(self.peer(), now);
-        self.group.live[self.number as usize].fails.store(standing.fails, Ordering::Relaxed);
+        let rests = standings.failed(self.number as usize, self.peer(), now);
+        self.group.live[self.number as usize].fails.store(standings.fails(self.number as usize), Ordering::Relaxed);
         rests
     }
 }
