@@ -49,6 +49,29 @@ fn fresh(bytes: usize, alignment: usize) -> *mut u8 {
     }
 }
 
+/// A block of a class: the one that was put last, or a fresh one.
+///
+/// One copy for all who allocate, as with [`put`]: what an exchange runs through would else hold the same few lines some
+/// sixty times, and its code has to be fetched anew for each.
+#[inline(never)]
+fn take(class: usize, bytes: usize) -> *mut u8 {
+    kept::take(class).unwrap_or_else(|| fresh(bytes, GIVEN_ALIGNMENT))
+}
+
+/// Keeps a block of a class, or frees it.
+///
+/// # Safety
+/// As [`kept::put`].
+#[inline(never)]
+unsafe fn put(class: usize, block: *mut u8) {
+    // SAFETY: the caller's, and a block of a class is one of the heap.
+    unsafe {
+        if !kept::put(class, block) {
+            libmimalloc_sys::mi_free(block.cast());
+        }
+    }
+}
+
 // SAFETY: mimalloc's blocks are as long and as aligned as they are asked for, or to `GIVEN_ALIGNMENT` if they have as many
 // bytes, which those of all classes and those beyond them have; it returns null when there is no memory, and none of its
 // functions unwinds. A block whose layout has a class has the bytes of that class, whoever asks for it or frees it.
@@ -56,7 +79,7 @@ unsafe impl GlobalAlloc for Heap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match class_of(layout) {
-            Some((class, bytes)) => kept::take(class).unwrap_or_else(|| fresh(bytes, GIVEN_ALIGNMENT)),
+            Some((class, bytes)) => take(class, bytes),
             None => fresh(layout.size(), layout.align()),
         }
     }
@@ -82,8 +105,8 @@ unsafe impl GlobalAlloc for Heap {
         // SAFETY: the caller vouches that the block is one of this heap by that layout, and used no more.
         unsafe {
             match class_of(layout) {
-                Some((class, _)) if kept::put(class, block) => {}
-                Some(_) | None => libmimalloc_sys::mi_free(block.cast()),
+                Some((class, _)) => put(class, block),
+                None => libmimalloc_sys::mi_free(block.cast()),
             }
         }
     }
