@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use longhaul::http::parse::{self, RequestRules, RequestScanner};
-use longhaul::http::upgrade::{Asked, Request};
+use longhaul::http::upgrade::{self, Request};
 use longhaul::http::{Name, RequestHead, ResponseHead, chunked, framing, hop_by_hop, host, target};
 
 /// A browser's handshake.
@@ -108,10 +108,8 @@ fn meaning(criterion: &mut Criterion) {
     group.bench_function("host", |b| b.iter(|| host::of(black_box(&head), &parsed)));
     group.bench_function("framing", |b| b.iter(|| framing::request(black_box(&head))));
     group.bench_function("upgrade/of", |b| b.iter(|| Request::of(black_box(&head))));
-    if let Asked::WebSocket(offer) = Request::of(&head) {
-        let response = response_head(SWITCHING);
-        group.bench_function("upgrade/verify", |b| b.iter(|| offer.verify(black_box(&response))));
-    }
+    let response = response_head(SWITCHING);
+    group.bench_function("upgrade/verify", |b| b.iter(|| upgrade::verify(&head.fields, black_box(&response))));
     group.finish();
 }
 

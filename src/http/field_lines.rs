@@ -33,6 +33,7 @@ const FEW_COUNT: usize = 16;
 /// Reads field lines at the front of a block, and how many bytes they are with the empty line that ends them. `None`
 /// unless they are all there, are good and are not many: then the end is looked for, and [`parse`] has the word.
 #[must_use]
+#[inline(never)]
 pub fn parse_front(block: &[u8], sender: Sender) -> Option<(Fields, usize)> {
     with_table(block, &mut [EMPTY_HEADER; FEW_COUNT], sender).ok()
 }

@@ -109,7 +109,13 @@ impl Fields {
     #[must_use]
     #[inline]
     pub fn first(&self, name: Name) -> Option<&[u8]> {
-        if self.has(name) { self.all(name).next() } else { None }
+        if self.has(name) { self.find(name) } else { None }
+    }
+
+    /// One copy for all who ask: mostly the name is not there.
+    #[inline(never)]
+    fn find(&self, name: Name) -> Option<&[u8]> {
+        self.all(name).next()
     }
 
     /// The values of all fields of a known name.
@@ -134,6 +140,11 @@ impl Fields {
     /// There is more than one.
     #[inline]
     pub fn only(&self, name: Name) -> Result<Option<&[u8]>, usize> {
+        if self.has(name) { self.find_only(name) } else { Ok(None) }
+    }
+
+    #[inline(never)]
+    fn find_only(&self, name: Name) -> Result<Option<&[u8]>, usize> {
         let mut all = self.all(name);
         match (all.next(), all.count()) {
             (value, 0) => Ok(value),
@@ -180,7 +191,7 @@ impl Fields {
 
     /// Whether a comma list under a known name has the token, in any of its fields, without case.
     #[must_use]
-    #[inline]
+    #[inline(never)]
     pub fn has_token(&self, name: Name, token: &[u8]) -> bool {
         // Most lists have one element.
         let has = |list| token::is_same(list, token) || token::elements(list).any(|one| token::is_same(one, token));

@@ -21,9 +21,12 @@ pub fn is_token(bytes: &[u8]) -> bool {
 #[must_use]
 #[inline]
 pub fn is_same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
+    a.len() == b.len() && is_same_letters(a, b)
+}
+
+/// The same for names of one length. It has room of its own, so that those who compare lengths alone stay short.
+#[inline(never)]
+fn is_same_letters(a: &[u8], b: &[u8]) -> bool {
     if let (Some(a_last), Some(b_last)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) {
         let ((a, _), (b, _)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
         return a.iter().zip(b).all(|(a, b)| is_same_word(*a, *b)) && is_same_word(*a_last, *b_last);

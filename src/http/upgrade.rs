@@ -7,7 +7,6 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha1::{Digest as _, Sha1};
 
 use super::fields::Fields;
 use super::framing::{self, BodyLength};
@@ -23,7 +22,8 @@ pub enum Asked {
     /// Nothing, or `h2c` alone, or in a way that RFC 9110 7.8 says to ignore: in HTTP/1.0, or not named in
     /// `Connection`.
     Nothing,
-    WebSocket(Offer),
+    /// A valid handshake. Whether an answer fits is asked of its fields: see [`verify`].
+    WebSocket,
     /// Another protocol: its name, or the first of several.
     Other(Box<[u8]>),
     /// A WebSocket handshake that breaks RFC 6455.
@@ -63,15 +63,6 @@ impl Reason {
     }
 }
 
-/// A valid handshake, as far as its answer must fit it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    key: Box<[u8]>,
-    /// Comma lists, those of several fields joined; empty when there were none.
-    protocols: Box<[u8]>,
-    extensions: Box<[u8]>,
-}
-
 /// The protocol's name.
 const WEBSOCKET: &[u8] = b"websocket";
 
@@ -87,8 +78,8 @@ impl Request {
             return Asked::Nothing;
         }
         if head.fields.has_token(Name::Upgrade, WEBSOCKET) {
-            return match offer(head) {
-                Ok(offer) => Asked::WebSocket(offer),
+            return match check(head) {
+                Ok(()) => Asked::WebSocket,
                 Err(reason) => Asked::Refused(reason),
             };
         }
@@ -108,7 +99,8 @@ fn may_upgrade(head: &RequestHead) -> bool {
     head.version == Version::Http11 && head.fields.connection().upgrade
 }
 
-fn offer(head: &RequestHead) -> Result<Offer, Reason> {
+/// Whether a handshake keeps the rules.
+fn check(head: &RequestHead) -> Result<(), Reason> {
     if head.method != Method::Get {
         return Err(Reason::Method);
     }
@@ -120,21 +112,22 @@ fn offer(head: &RequestHead) -> Result<Offer, Reason> {
     if fields.only(Name::SecWebsocketVersion) != Ok(Some(b"13")) {
         return Err(Reason::Version);
     }
-    let key = match fields.only(Name::SecWebsocketKey) {
-        Ok(Some(key)) if is_key(key) => key,
-        Ok(_) | Err(_) => return Err(Reason::Key),
-    };
-    let protocols = joined(fields, Name::SecWebsocketProtocol);
-    if !token::elements(&protocols).all(token::is_token) {
+    if !matches!(fields.only(Name::SecWebsocketKey), Ok(Some(key)) if is_key(key)) {
+        return Err(Reason::Key);
+    }
+    if !listed(fields, Name::SecWebsocketProtocol).all(token::is_token) {
         return Err(Reason::Protocol);
     }
-    Ok(Offer { key: key.into(), protocols, extensions: joined(fields, Name::SecWebsocketExtensions) })
+    Ok(())
 }
 
 /// 16 bytes in base64. The four bits that no byte uses may be anything: some clients draw the 22 letters at random.
 fn is_key(key: &[u8]) -> bool {
-    key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(|byte| IN_KEYS[usize::from(*byte)])
+    key.len() == KEY_BYTES && key.ends_with(b"==") && key[..22].iter().all(|byte| IN_KEYS[usize::from(*byte)])
 }
+
+/// 16 bytes in base64.
+const KEY_BYTES: usize = 24;
 
 /// The letters of base64, by byte.
 const IN_KEYS: [bool; 256] = {
@@ -147,15 +140,9 @@ const IN_KEYS: [bool; 256] = {
     letters
 };
 
-fn joined(fields: &Fields, name: Name) -> Box<[u8]> {
-    let mut list = Vec::new();
-    for value in fields.all(name) {
-        if !list.is_empty() {
-            list.extend_from_slice(b", ");
-        }
-        list.extend_from_slice(value);
-    }
-    list.into_boxed_slice()
+/// The elements of all comma lists of a name.
+fn listed(fields: &Fields, name: Name) -> impl Iterator<Item = &[u8]> {
+    fields.all(name).flat_map(token::elements)
 }
 
 /// How an answer breaks the handshake.
@@ -184,43 +171,41 @@ impl fmt::Display for Mismatch {
     }
 }
 
-impl Offer {
-    /// Whether a response accepts this offer and nothing else (RFC 6455 4.1).
-    ///
-    /// # Errors
-    /// It does not; the first thing that is wrong.
-    pub fn verify(&self, response: &ResponseHead) -> Result<(), Mismatch> {
-        if response.status != 101 {
-            return Err(Mismatch::Status(response.status));
-        }
-        if response.version != Version::Http11 {
-            return Err(Mismatch::Version);
-        }
-        let fields = &response.fields;
-        if !matches!(fields.only(Name::Upgrade), Ok(Some(value)) if token::is_same(value, WEBSOCKET)) {
-            return Err(Mismatch::Upgrade);
-        }
-        if !fields.connection().upgrade {
-            return Err(Mismatch::Connection);
-        }
-        if fields.only(Name::SecWebsocketAccept) != Ok(Some(&accept_value(&self.key))) {
-            return Err(Mismatch::Accept);
-        }
-        match fields.only(Name::SecWebsocketProtocol) {
-            Ok(None) => {}
-            Ok(Some(chosen)) if token::elements(&self.protocols).any(|offered| offered == chosen) => {}
-            Ok(Some(_)) | Err(_) => return Err(Mismatch::Protocol),
-        }
-        let mut accepted = fields.all(Name::SecWebsocketExtensions).flat_map(token::elements).map(extension_name);
-        let is_offered = |name: &[u8]| token::elements(&self.extensions).any(|offered| extension_name(offered) == name);
-        if accepted.all(is_offered) { Ok(()) } else { Err(Mismatch::Extension) }
+/// Whether a response accepts the handshake of a request and nothing else (RFC 6455 4.1).
+///
+/// # Errors
+/// It does not; the first thing that is wrong.
+#[inline(never)]
+pub fn verify(offer: &Fields, response: &ResponseHead) -> Result<(), Mismatch> {
+    if response.status != 101 {
+        return Err(Mismatch::Status(response.status));
     }
+    if response.version != Version::Http11 {
+        return Err(Mismatch::Version);
+    }
+    let fields = &response.fields;
+    if !matches!(fields.only(Name::Upgrade), Ok(Some(value)) if token::is_same(value, WEBSOCKET)) {
+        return Err(Mismatch::Upgrade);
+    }
+    if !fields.connection().upgrade {
+        return Err(Mismatch::Connection);
+    }
+    let key = offer.first(Name::SecWebsocketKey).and_then(|key| key.try_into().ok()).ok_or(Mismatch::Accept)?;
+    if fields.only(Name::SecWebsocketAccept) != Ok(Some(&accept_value(key))) {
+        return Err(Mismatch::Accept);
+    }
+    match fields.only(Name::SecWebsocketProtocol) {
+        Ok(None) => {}
+        Ok(Some(chosen)) if listed(offer, Name::SecWebsocketProtocol).any(|offered| offered == chosen) => {}
+        Ok(Some(_)) | Err(_) => return Err(Mismatch::Protocol),
+    }
+    if fields.has(Name::SecWebsocketExtensions) { verify_extensions(offer, fields) } else { Ok(()) }
+}
 
-    /// The key as the client sent it.
-    #[must_use]
-    pub fn key(&self) -> &[u8] {
-        &self.key
-    }
+fn verify_extensions(offer: &Fields, answer: &Fields) -> Result<(), Mismatch> {
+    let named = |fields| listed(fields, Name::SecWebsocketExtensions).map(extension_name);
+    let is_offered = |name: &[u8]| named(offer).any(|offered| offered == name);
+    if named(answer).all(is_offered) { Ok(()) } else { Err(Mismatch::Extension) }
 }
 
 /// Without parameters.
@@ -228,15 +213,42 @@ fn extension_name(extension: &[u8]) -> &[u8] {
     token::trim(extension.split(|byte| *byte == b';').next().unwrap_or_default())
 }
 
-/// `Sec-WebSocket-Accept` for a key.
+/// `Sec-WebSocket-Accept` for a key: SHA-1 of the key and a text, in base64. All keys being equally long, so is what is
+/// digested: two blocks, of which only the key changes.
 #[must_use]
-pub fn accept_value(key: &[u8]) -> [u8; ACCEPT_BYTES] {
-    let digest = Sha1::new().chain_update(key).chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+pub fn accept_value(key: &[u8; KEY_BYTES]) -> [u8; ACCEPT_BYTES] {
+    let mut blocks = DIGESTED;
+    blocks[0][..KEY_BYTES].copy_from_slice(key);
+    let mut state = SHA1_BEGIN;
+    sha1::block_api::compress(&mut state, &blocks);
+    let mut digest = [0; 20];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
     let mut value = [0; ACCEPT_BYTES];
     // There is room: see the length. Zeros would be the value of no key.
     let _ = STANDARD.encode_slice(digest, &mut value);
     value
 }
+
+/// State of SHA-1 before the first block (FIPS 180-4 5.3.1).
+const SHA1_BEGIN: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+
+/// Room for a key, the text that follows it, and what fills the blocks (FIPS 180-4 5.1.1): one bit, and at the end how many
+/// bits there were before it.
+const DIGESTED: [[u8; 64]; 2] = {
+    const TEXT: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    let mut blocks = [[0; 64]; 2];
+    let mut at = 0;
+    while at < TEXT.len() {
+        blocks[0][KEY_BYTES + at] = TEXT[at];
+        at += 1;
+    }
+    blocks[0][KEY_BYTES + TEXT.len()] = 0x80;
+    let bits = ((KEY_BYTES + TEXT.len()) * 8) as u16;
+    [blocks[1][62], blocks[1][63]] = bits.to_be_bytes();
+    blocks
+};
 
 /// 20 bytes in base64.
 const ACCEPT_BYTES: usize = 28;

@@ -13,15 +13,13 @@ use super::early_hints::{EARLY_HINTS, EarlyHints};
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
 use super::peer::{PeerConnection, Rest, Upload, answer_or_client_gone};
+use super::request_body::Ready;
 use super::responder::{Answer, Responder};
 use super::rewrite::Upgrading;
-use super::spool::Prepared;
 use crate::http::framing::{self, BodyLength};
-use crate::http::upgrade::Asked;
-use crate::http::{Method, Name, ResponseHead, Version, parse};
+use crate::http::{Method, Name, ResponseHead, Version, parse, upgrade};
 use crate::limits::WATCH_CLIENT_AFTER;
 use crate::model::{OwnRedirect, Proxy};
-use crate::net::moment;
 use crate::transport::Transport;
 
 /// How an attempt ended well.
@@ -43,9 +41,8 @@ pub struct Passed<'p> {
     pub method: &'p Method,
     /// Statuses for which another peer is tried in place of passing the answer on.
     pub next_on: &'p [u16],
-    pub prepared: &'p Prepared,
+    pub body: &'p Ready,
     pub proxy: &'p Proxy,
-    pub asked: &'p Asked,
     pub upgrading: &'p Upgrading,
     /// `proxy_redirect default` of the location.
     pub redirect: Option<&'p OwnRedirect>,
@@ -74,15 +71,15 @@ impl Passed<'_> {
             raw: &mut *side.raw,
             timeout: settings.body_timeout,
             max_bytes: settings.max_body_bytes,
-            used_bytes: self.prepared.first.len() as u64,
+            used_bytes: self.body.first().len() as u64,
             received: &received,
         });
         let upload = Upload {
             head: self.head,
-            first: &self.prepared.first,
-            file: self.prepared.file.as_ref(),
+            first: self.body.first(),
+            file: self.body.file(),
             rest,
-            length: self.prepared.length,
+            length: self.body.length,
         };
         let stream = &*stream;
         exchange.phase = Phase::SendingRequest;
@@ -163,6 +160,7 @@ impl Reading<'_, '_, '_> {
     }
 
     /// Takes the head at the front of what has come. How many bytes it had; 0 when more have to come.
+    #[inline(never)]
     fn take_head(&mut self) -> Result<usize, Failure> {
         if self.raw.is_empty() {
             return Ok(0);
@@ -215,7 +213,7 @@ impl Reading<'_, '_, '_> {
     }
 
     fn note_head(&mut self) {
-        let time = moment::now().duration_since(self.exchange.attempt_started.get());
+        let time = self.exchange.attempt_time();
         if let Some(attempt) = self.exchange.attempts.last_mut() {
             attempt.header_time = Some(time);
             attempt.status = Some(self.response.status);
@@ -231,14 +229,11 @@ impl Reading<'_, '_, '_> {
     /// Checks a 101 against what was asked.
     fn verified(&self) -> Result<(), Failure> {
         let wrong = |cause| Failure::new(Phase::ReadingResponseHead, cause);
-        match (self.passed.upgrading, self.passed.asked) {
-            (Upgrading::WebSocket, Asked::WebSocket(offer)) => {
-                offer.verify(&self.response).map_err(|mismatch| wrong(Cause::UpgradeMismatch(mismatch)))
-            }
-            (Upgrading::Blind, _) => Ok(()),
-            (Upgrading::No | Upgrading::WebSocket, _) => {
-                Err(wrong(Cause::UpstreamMalformed("101 to a request that asked for no upgrade")))
-            }
+        match self.passed.upgrading {
+            Upgrading::WebSocket => upgrade::verify(&self.exchange.head.fields, &self.response)
+                .map_err(|mismatch| wrong(Cause::UpgradeMismatch(mismatch))),
+            Upgrading::Blind => Ok(()),
+            Upgrading::No => Err(wrong(Cause::UpstreamMalformed("101 to a request that asked for no upgrade"))),
         }
     }
 

@@ -49,22 +49,24 @@ pub struct Named {
 /// # Errors
 /// As [`of`], when the name has no address, and when there is no TLS where it is wanted.
 pub async fn find<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Destination, Failure> {
-    let mut destination = match &to.destination {
-        model::Destination::Group { upstream, host, port } => of_group(exchange, *upstream, (host, port), to.scheme)?,
+    match &to.destination {
+        model::Destination::Group { upstream, host, port } if to.scheme == Scheme::Http => {
+            of_group(exchange, *upstream, (host, port), to.scheme)
+        }
         // Boxed: few are evaluated, and all others would carry the room for it.
-        model::Destination::Evaluated(_) => Box::pin(evaluate(exchange, to)).await?,
+        model::Destination::Group { .. } | model::Destination::Evaluated(_) => Box::pin(evaluate(exchange, to)).await,
+    }
+}
+
+async fn evaluate<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Destination, Failure> {
+    let mut destination = match of(exchange, to)? {
+        Said::Leads(destination) => destination,
+        Said::Names(named) => named.resolve(exchange).await?,
     };
     if destination.scheme == Scheme::Https {
         destination.purpose = Some(Box::new(purpose(exchange)?));
     }
     Ok(destination)
-}
-
-async fn evaluate<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<Destination, Failure> {
-    match of(exchange, to)? {
-        Said::Leads(destination) => Ok(destination),
-        Said::Names(named) => named.resolve(exchange).await,
-    }
 }
 
 /// Reads the destination and sets `$proxy_host` and `$proxy_port`.

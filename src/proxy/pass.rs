@@ -1,7 +1,8 @@
 //! `proxy_pass`: an exchange that a peer answers.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::answer::{Answered, Passed, late};
 use super::destination::{self, Destination};
@@ -12,7 +13,7 @@ use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
 use super::{pooled, request_body, respond, secure, upgrade};
 use crate::http::Method;
-use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass, SetHeader};
+use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass, SetHeader, Template};
 use crate::net::connect::{From, connect};
 use crate::net::moment;
 use crate::transport::{Purpose, Transport};
@@ -36,11 +37,11 @@ pub async fn run<'c>(
     let upgrading = upgrade::towards_peer(exchange, proxy, &asked)?;
     // As with a WebSocket handshake: whatever the answer, what comes after the head may be no HTTP.
     side.responder.keep_alive &= upgrading != Upgrading::Blind;
-    let prepared = request_body::prepare(exchange, side, proxy).await?;
-    let prepared = request_body::for_peer(exchange, proxy, prepared);
+    let body = request_body::prepare(exchange, side, proxy).await?;
+    let body = request_body::for_peer(exchange, proxy, body);
     let method = method(exchange, proxy);
     let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
-    let head = rewrite::request(exchange, proxy, &method, &uri, prepared.length, &upgrading);
+    let head = rewrite::request(exchange, proxy, &method, &uri, body.length, &upgrading);
     exchange.upstream = Some(Upstream { scheme: destination.scheme, uri });
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
@@ -49,10 +50,8 @@ pub async fn run<'c>(
     loop {
         let mut peer = match choose(exchange, &destination, &mut tried, proxy, is_fresh).await {
             Ok(peer) => peer,
-            Err(failure) if !retry.allows(&failure, false) => return Err(failure),
             Err(failure) => {
-                exchange.report(failure.level(), format_args!("{failure}"));
-                retry.used();
+                pass_over(exchange, &mut retry, failure)?;
                 continue;
             }
         };
@@ -60,9 +59,8 @@ pub async fn run<'c>(
             head: &head,
             method: &method,
             next_on: retry.statuses(),
-            prepared: &prepared,
+            body: &body,
             proxy,
-            asked: &asked,
             upgrading: &upgrading,
             redirect: to.redirect.as_ref(),
         };
@@ -72,7 +70,10 @@ pub async fn run<'c>(
             Ok(Answered::Done) => break keep(exchange, peer, &destination, proxy, &upgrading),
             Ok(Answered::DoneAndClose) => break,
             Ok(Answered::Upgraded) => {
-                return Box::pin(upgrade::finish(exchange, side, peer, &upgrading)).await;
+                let head = upgrade::begin(exchange, side);
+                let written = side.responder.interim(&head).await;
+                written.map_err(unsent)?;
+                return Ok(upgrade::hand_over(exchange, side, peer, &upgrading));
             }
             Ok(Answered::NextPeer(status)) => {
                 blame(&peer, status);
@@ -100,11 +101,28 @@ async fn send_before(side: &mut ClientSide<'_>) -> Result<(), Failure> {
     if !side.responder.is_inside() {
         return Ok(());
     }
-    let sent = Box::pin(side.responder.flush()).await;
-    sent.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))
+    Box::pin(side.responder.flush()).await.map_err(unsent)
+}
+
+#[cold]
+fn unsent(error: io::Error) -> Failure {
+    Failure::client(Phase::SendingToClient, "send()", error)
+}
+
+/// No connection was to be had to a peer: another one may be tried, unless the failure stands.
+#[cold]
+#[inline(never)]
+fn pass_over(exchange: &Exchange<'_>, retry: &mut Retry<'_>, failure: Failure) -> Result<(), Failure> {
+    if !retry.allows(&failure, false) {
+        return Err(failure);
+    }
+    exchange.report(failure.level(), format_args!("{failure}"));
+    retry.used();
+    Ok(())
 }
 
 /// The peer's standing takes note of a status that another one may do better than.
+#[cold]
 fn blame(peer: &PeerConnection, status: u16) {
     // What a peer does not have or does not give says nothing against it.
     if !matches!(status, 403 | 404) {
@@ -121,6 +139,8 @@ enum Again {
 }
 
 /// How a request goes on after a failure. The peer's standing takes note, and the error log of one that is got over.
+#[cold]
+#[inline(never)]
 fn again(
     exchange: &mut Exchange<'_>,
     side: &ClientSide<'_>,
@@ -153,11 +173,15 @@ fn again(
 
 /// `proxy_method`, or the client's.
 fn method(exchange: &Exchange<'_>, proxy: &Proxy) -> Method {
-    let set = proxy.request.method.as_ref().map(|method| exchange.evaluate(method));
-    match set {
-        Some(name) if !name.is_empty() && name.iter().all(u8::is_ascii_graphic) => Method::of(&name),
-        Some(_) | None => exchange.head.method.clone(),
-    }
+    let set = proxy.request.method.as_ref().and_then(|method| set_method(exchange, method));
+    set.unwrap_or_else(|| exchange.head.method.clone())
+}
+
+#[cold]
+#[inline(never)]
+fn set_method(exchange: &Exchange<'_>, method: &Template) -> Option<Method> {
+    let name = exchange.evaluate(method);
+    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then(|| Method::of(&name))
 }
 
 /// Where a connection to a peer comes from.
@@ -248,6 +272,7 @@ async fn open(
 }
 
 /// Puts the connection back, if peer and configuration agree that it can be used again.
+#[inline(never)]
 fn keep(
     exchange: &Exchange<'_>,
     peer: PeerConnection,
@@ -266,15 +291,21 @@ fn keep(
 }
 
 fn close_attempt(exchange: &mut Exchange<'_>) {
-    let time = moment::now().duration_since(exchange.attempt_started.get());
+    let time = exchange.attempt_time();
     if let Some(attempt) = exchange.attempts.last_mut() {
         attempt.response_time = Some(time);
     }
 }
 
 impl Exchange<'_> {
+    /// How long the last attempt has taken so far.
+    #[inline(never)]
+    pub(super) fn attempt_time(&self) -> Duration {
+        moment::now().duration_since(self.attempt_started.get())
+    }
+
     fn set_connect_time(&mut self) {
-        let time = moment::now().duration_since(self.attempt_started.get());
+        let time = self.attempt_time();
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.connect_time = Some(time);
         }

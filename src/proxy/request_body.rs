@@ -2,7 +2,6 @@
 //! be framed.
 
 use std::io;
-use std::ops::Deref;
 use std::rc::Rc;
 
 use super::exchange::{ClientSide, Exchange};
@@ -12,24 +11,34 @@ use super::spool::{Prepared, Spool};
 use crate::http::Name;
 use crate::http::framing::BodyLength;
 use crate::limits::BODY_BUFFER_BYTES;
-use crate::model::{BodyFile, LogLevel, Proxy};
+use crate::model::{BodyFile, LogLevel, Proxy, Template};
 use crate::net::buffer;
 
 /// A body as it goes to peers.
-pub enum Ready {
-    /// There is none, or nothing is in it. Kept nowhere: it is soon found out again.
-    Empty(Prepared),
-    Held(Rc<Prepared>),
+pub struct Ready {
+    /// `None` when there is none, or nothing is in it.
+    held: Option<Rc<Prepared>>,
+    pub length: BodyLength,
 }
 
-impl Deref for Ready {
-    type Target = Prepared;
+impl Ready {
+    fn empty(length: BodyLength) -> Self {
+        Self { held: None, length }
+    }
 
-    fn deref(&self) -> &Prepared {
-        match self {
-            Self::Empty(prepared) => prepared,
-            Self::Held(prepared) => prepared,
-        }
+    fn held(prepared: Rc<Prepared>) -> Self {
+        Self { length: prepared.length, held: Some(prepared) }
+    }
+
+    /// The part that is in memory.
+    #[must_use]
+    pub fn first(&self) -> &[u8] {
+        self.held.as_ref().map_or(b"", |held| &held.first)
+    }
+
+    #[must_use]
+    pub fn file(&self) -> Option<&Spool> {
+        self.held.as_ref()?.file.as_ref()
     }
 }
 
@@ -41,23 +50,21 @@ impl Deref for Ready {
 pub async fn prepare(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>, proxy: &Proxy) -> Result<Ready, Failure> {
     if let Some(known) = &exchange.request_body {
         // What was passed on as it came is not here any more: an error page's peer gets none of it.
-        return Ok(Ready::Held(if side.body.is_done() { Rc::clone(known) } else { Rc::default() }));
+        return Ok(Ready::held(if side.body.is_done() { Rc::clone(known) } else { Rc::default() }));
     }
     if side.body.is_done() && !side.expects_continue {
-        return Ok(Ready::Empty(none(exchange)));
+        return Ok(Ready::empty(length_of_none(exchange)));
     }
     exchange.phase = Phase::ReadingRequestBody;
     let prepared = Rc::new(Box::pin(read(exchange, side, proxy)).await?);
     exchange.phase = Phase::ProcessingRequest;
     exchange.request_body = Some(Rc::clone(&prepared));
-    Ok(Ready::Held(prepared))
+    Ok(Ready::held(prepared))
 }
 
-/// A request that has no body, or an empty one.
-fn none(exchange: &Exchange<'_>) -> Prepared {
-    let has_length = exchange.head.fields.first(Name::ContentLength).is_some();
-    let length = if has_length { BodyLength::Length(0) } else { BodyLength::None };
-    Prepared { first: Vec::new(), file: None, length }
+/// How a request is framed that has no body, or an empty one.
+fn length_of_none(exchange: &Exchange<'_>) -> BodyLength {
+    if exchange.head.fields.has(Name::ContentLength) { BodyLength::Length(0) } else { BodyLength::None }
 }
 
 async fn read(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, proxy: &Proxy) -> Result<Prepared, Failure> {
@@ -65,7 +72,7 @@ async fn read(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, proxy: &Proxy)
         allow_body(side).await?;
     }
     if side.body.is_done() {
-        return Ok(none(exchange));
+        return Ok(Prepared { length: length_of_none(exchange), ..Prepared::default() });
     }
     let declared = side.body.length();
     let mut prepared = Prepared::default();
@@ -90,14 +97,18 @@ async fn read(exchange: &Exchange<'_>, side: &mut ClientSide<'_>, proxy: &Proxy)
 #[must_use]
 pub fn for_peer(exchange: &Exchange<'_>, proxy: &Proxy, prepared: Ready) -> Ready {
     match &proxy.request.set_body {
-        Some(body) => {
-            let first = exchange.evaluate(body);
-            let length = BodyLength::Length(first.len() as u64);
-            Ready::Held(Rc::new(Prepared { first, file: None, length }))
-        }
-        None if proxy.request.drops_body => Ready::Empty(Prepared::default()),
+        Some(body) => set_body(exchange, body),
+        None if proxy.request.drops_body => Ready::empty(BodyLength::None),
         None => prepared,
     }
+}
+
+#[cold]
+#[inline(never)]
+fn set_body(exchange: &Exchange<'_>, body: &Template) -> Ready {
+    let first = exchange.evaluate(body);
+    let length = BodyLength::Length(first.len() as u64);
+    Ready::held(Rc::new(Prepared { first, file: None, length }))
 }
 
 /// Reads to the end, into memory as far as `client_body_buffer_size` goes.

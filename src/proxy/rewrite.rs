@@ -17,6 +17,7 @@ pub enum Upgrading {
 
 /// Encodes the request for the peer. `uri` is the request target, `length` how its body will be framed.
 #[must_use]
+#[inline(never)]
 pub fn request(
     exchange: &Exchange<'_>,
     proxy: &Proxy,
@@ -105,6 +106,7 @@ const MADE_ANEW: Names = Names::of(&[
 
 /// The target for the peer, as `proxy_pass` with or without a URI part says.
 #[must_use]
+#[inline(never)]
 pub fn uri(exchange: &Exchange<'_>, to: &ProxyPass, evaluated: Option<&[u8]>) -> Vec<u8> {
     let target = exchange.head.target();
     let mut uri = Vec::with_capacity(target.len() + 16);
@@ -138,6 +140,7 @@ pub const FRAMING: Names =
 
 /// Encodes a verified 101 for the client.
 #[must_use]
+#[inline(never)]
 pub fn switching_protocols(upgrade: &[u8], fields: &Fields) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     encode::status_line(&mut out, 101, b"Switching Protocols");

@@ -8,8 +8,8 @@ use super::failure::{Cause, Failure, Phase};
 use super::handover::{Handover, Kept};
 use super::peer::PeerConnection;
 use super::rewrite::{self, Upgrading};
-use crate::http::Name;
 use crate::http::upgrade::{self, Asked};
+use crate::http::{Name, token};
 use crate::model::Proxy;
 
 /// What the request asks for. What is made inside asks for nothing, whatever the client's request does.
@@ -22,15 +22,19 @@ pub fn asked(exchange: &Exchange<'_>) -> Asked {
 ///
 /// # Errors
 /// A WebSocket handshake that breaks RFC 6455 is refused here; no peer sees it.
+#[inline(never)]
 pub fn towards_peer(exchange: &Exchange<'_>, proxy: &Proxy, asked: &Asked) -> Result<Upgrading, Failure> {
+    if *asked == Asked::Nothing {
+        return Ok(Upgrading::No);
+    }
     let set =
-        |name: &[u8]| proxy.set_headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|h| &h.value);
-    let upgrade = set(b"upgrade").map(|value| exchange.evaluate(value));
+        |name: &[u8]| proxy.set_headers.iter().find(|header| token::is_same(&header.name, name)).map(|h| &h.value);
+    let upgrade = set(b"upgrade");
     match asked {
         // An explicit `proxy_set_header Upgrade ""` says that this location carries no upgrades.
-        _ if upgrade.as_ref().is_some_and(Vec::is_empty) => Ok(Upgrading::No),
+        _ if upgrade.is_some_and(|value| exchange.evaluate(value).is_empty()) => Ok(Upgrading::No),
         Asked::Nothing => Ok(Upgrading::No),
-        Asked::WebSocket(_) => Ok(Upgrading::WebSocket),
+        Asked::WebSocket => Ok(Upgrading::WebSocket),
         Asked::Other(_) if upgrade.is_some() && set(b"connection").is_some() => Ok(Upgrading::Blind),
         Asked::Other(_) => Ok(Upgrading::No),
         Asked::Refused(reason) => {
@@ -39,35 +43,41 @@ pub fn towards_peer(exchange: &Exchange<'_>, proxy: &Proxy, asked: &Asked) -> Re
     }
 }
 
-/// Sends the 101 to the client and gives both sockets up.
-///
-/// # Errors
-/// When the client does not take it.
-pub async fn finish(
-    exchange: &mut Exchange<'_>,
-    side: &mut ClientSide<'_>,
-    peer: PeerConnection,
-    upgrading: &Upgrading,
-) -> Result<Next, Failure> {
+/// Chooses the 101 that the client gets, and gives its bytes.
+#[inline(never)]
+pub fn begin(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>) -> Vec<u8> {
     let rules = &exchange.location.proxy.answer;
     let mut fields = answer_fields::of(exchange, rules, None, 101);
     exchange.add_headers(101, None, &mut fields);
     let protocol = exchange.upstream_fields.first(Name::Upgrade).unwrap_or(b"websocket");
     let head = rewrite::switching_protocols(protocol, &fields);
-    (side.responder.sent.status, side.responder.sent.connection) = (101, "upgrade");
-    side.responder.sent.fields = fields;
-    let written = side.responder.interim(&head).await;
-    written.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))?;
-    exchange.sent.swap_with(&mut side.responder.sent);
+    let sent = &mut side.responder.sent;
+    (sent.status, sent.connection, sent.fields) = (101, "upgrade", fields);
+    head
+}
+
+/// Gives both sockets up, once the client has the 101.
+#[inline(never)]
+pub fn hand_over(
+    exchange: &mut Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    peer: PeerConnection,
+    upgrading: &Upgrading,
+) -> Next {
+    let mut lines = None;
+    if !exchange.location.access_logs.is_empty() {
+        exchange.sent.swap_with(&mut side.responder.sent);
+        lines = exchange.tunnel_lines();
+    }
     let PeerConnection { stream, raw, lease, .. } = peer;
     let settings = Arc::clone(&exchange.location.tunnel);
     let places = std::mem::take(&mut exchange.places);
-    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places, None);
-    Ok(Next::Tunnel(Box::new(Handover {
+    let kept = Kept::new(exchange.shard, lease, lines, places, None);
+    Next::Tunnel(Box::new(Handover {
         upstream: stream,
         to_client: raw,
         frames: settings.frames && *upgrading == Upgrading::WebSocket,
         settings,
         kept,
-    })))
+    }))
 }
