@@ -1,6 +1,7 @@
 //! Short messages of many tunnels in one round: all receives, then all sends, each by one call into the ring.
 //!
-//! Saves nothing but system calls: a tunnel that has anything special about it, or is alone, is left to the pump.
+//! Saves nothing but system calls: a tunnel that has anything special about it, or is alone, is left to the pump. So is a
+//! side whose end is known to be there: mostly nothing else is left to read, and a call of its own tells that for less.
 //!
 //! An edge may be noted between an operation and the look at its result, so what the operation found is older than what
 //! is known then. Readiness is therefore given up before a receive, never after it; and a send that fell short is
@@ -28,51 +29,58 @@ struct Move {
     whole: usize,
 }
 
-/// Moves once what is short and ready in the tunnels of `chosen`. Returns how many bytes were taken from sockets; `note`
-/// gets the completions of others.
-pub fn run<K>(
-    ring: &mut Ring,
-    slots: &mut Slab<Slot, K>,
-    chosen: &[u32],
-    now: Moment,
-    mut note: impl FnMut(&mut Slab<Slot, K>, Completion),
-) -> io::Result<usize> {
-    let mut moves = begin(ring, slots, chosen);
-    if moves.is_empty() {
-        return Ok(0);
-    }
-    ring.settle(|completion| note(slots, completion))?;
-    let mut moved = 0;
-    for each in &mut moves {
-        if let Some(slot) = slots.at(each.index) {
-            receive(ring, slot, each, now);
-            moved += each.taken;
-        }
-    }
-    ring.settle(|completion| note(slots, completion))?;
-    for each in moves {
-        if let Some(slot) = slots.at(each.index) {
-            finish(ring, slot, &each, now);
-        }
-        ring.give_back(each.lent);
-    }
-    Ok(moved)
+/// One round at a time, and the room that the next one needs again.
+#[derive(Default)]
+pub struct Batch {
+    moves: Vec<Move>,
 }
 
-fn begin<K>(ring: &mut Ring, slots: &mut Slab<Slot, K>, chosen: &[u32]) -> Vec<Move> {
-    let mut moves = Vec::new();
+impl Batch {
+    /// Moves once what is short and ready in the tunnels of `chosen`. Returns how many bytes were taken from sockets; `note`
+    /// gets the completions of others.
+    pub fn run<K>(
+        &mut self,
+        ring: &mut Ring,
+        slots: &mut Slab<Slot, K>,
+        chosen: &[u32],
+        now: Moment,
+        mut note: impl FnMut(&mut Slab<Slot, K>, Completion),
+    ) -> io::Result<usize> {
+        begin(&mut self.moves, ring, slots, chosen);
+        if self.moves.is_empty() {
+            return Ok(0);
+        }
+        ring.settle(|completion| note(slots, completion))?;
+        let mut moved = 0;
+        for each in &mut self.moves {
+            if let Some(slot) = slots.at(each.index) {
+                receive(ring, slot, each, now);
+                moved += each.taken;
+            }
+        }
+        ring.settle(|completion| note(slots, completion))?;
+        for each in self.moves.drain(..) {
+            if let Some(slot) = slots.at(each.index) {
+                finish(ring, slot, &each, now);
+            }
+            ring.give_back(each.lent);
+        }
+        Ok(moved)
+    }
+}
+
+fn begin<K>(moves: &mut Vec<Move>, ring: &mut Ring, slots: &mut Slab<Slot, K>, chosen: &[u32]) {
     for &index in chosen {
         let Some(slot) = slots.at(index) else { continue };
         for direction in Direction::BOTH {
             if !is_plain(slot, direction) {
                 continue;
             }
-            let Some(lent) = ring.recv(slot.socket(direction.source())) else { return moves };
+            let Some(lent) = ring.recv(slot.socket(direction.source())) else { return };
             slot.clear(direction.source(), Known::READABLE);
             moves.push(Move { index, direction, lent, taken: 0, whole: 0 });
         }
     }
-    moves
 }
 
 /// There is something to read, room to write, and nothing else to be done before.
@@ -82,7 +90,7 @@ fn is_plain(slot: &Slot, direction: Direction) -> bool {
         && slot.stride(direction) == Stride::default()
         && slot.has(source, Known::READABLE)
         && slot.has(target, Known::WRITABLE)
-        && ![(source, Known::ENDED), (source, Known::LOST), (target, Known::LOST)]
+        && ![(source, Known::READ_CLOSED), (source, Known::ENDED), (source, Known::LOST), (target, Known::LOST)]
             .into_iter()
             .any(|(side, bit)| slot.has(side, bit))
 }

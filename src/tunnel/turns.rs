@@ -18,7 +18,7 @@ use crate::limits;
 use crate::model;
 use crate::sys::ring::{BufferSizes, Completion, Readiness, Ring, SetupError};
 
-use super::batch;
+use super::batch::Batch;
 use super::farewell::{self, Masks};
 use super::frames;
 use super::marks::{lose, take_leave};
@@ -46,6 +46,9 @@ pub struct Turns<K, P = Infallible> {
     parking: Parking<P>,
     /// Tunnels to be served, each at most once, in the order they asked.
     queue: VecDeque<u32>,
+    /// Those of them that are served together.
+    chosen: Vec<u32>,
+    batch: Batch,
     /// When the clock may have something for which of them.
     schedule: Schedule,
     /// Where the sweep goes on that the turn before left.
@@ -75,6 +78,8 @@ impl<K, P> Turns<K, P> {
             slots: Slab::default(),
             parking: Parking::default(),
             queue: VecDeque::new(),
+            chosen: Vec::new(),
+            batch: Batch::default(),
             schedule: Schedule::default(),
             swept: None,
             pump: Pump::new(pending_bytes_max),
@@ -199,15 +204,17 @@ impl<K, P> Turns<K, P> {
 
     /// Serves so many of the queue, all that is short in one round. Returns how many bytes that was.
     fn serve_batch(&mut self, count: usize, now: Moment) -> io::Result<usize> {
-        let chosen: Vec<u32> = self.queue.drain(..count).collect();
-        let Turns { ring, slots, parking, queue, .. } = self;
+        let Turns { ring, slots, parking, queue, chosen, batch, .. } = self;
+        chosen.extend(queue.drain(..count));
         let mut noted = Noted::default();
-        let moved = batch::run(ring, slots, &chosen, now, |slots, completion| {
+        let moved = batch.run(ring, slots, chosen, now, |slots, completion| {
             note(slots, parking, queue, &mut noted, completion);
         })?;
-        for index in chosen {
+        let mut chosen = std::mem::take(&mut self.chosen);
+        for index in chosen.drain(..) {
             self.serve(index, now);
         }
+        self.chosen = chosen;
         self.act_on(noted, now);
         Ok(moved)
     }
@@ -254,13 +261,16 @@ impl<K, P> Turns<K, P> {
 
     /// Second step, once the ring has been told: mostly no watch is left.
     fn part(&mut self, now: Moment) {
-        for (index, ending) in std::mem::take(&mut self.parting) {
+        let mut parting = std::mem::take(&mut self.parting);
+        for (index, ending) in parting.drain(..) {
             match self.slots.at(index) {
                 Some(slot) if is_watched(slot) => slot.keep_ending(ending),
                 Some(_) => self.close(index, ending, now),
                 None => {}
             }
         }
+        parting.shrink_to(limits::TUNNEL_BATCH_COUNT.into());
+        self.parting = parting;
     }
 
     /// Last step of closing.
