@@ -26,6 +26,7 @@ const KEEPALIVE: TunnelKeepalive = TunnelKeepalive {
 };
 
 mod fairness;
+mod watches;
 
 type OnEnd = Box<dyn FnOnce(&Record)>;
 

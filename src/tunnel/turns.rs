@@ -3,7 +3,7 @@
 //! A turn takes the completions, serves the tunnels they concern, each within its budget, and hands the ring what came
 //! up. Closing has three steps: remove the watches, wait for their last completions, then close the sockets; before
 //! that the kernel holds them open and sends no FIN. Mostly it has removed the watches when it was told to, so that all
-//! three pass in one turn.
+//! three pass in one turn; or there is none, since a side's first watch ends with what it tells.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -138,7 +138,7 @@ impl<K, P> Turns<K, P> {
             let draining_since = drained(&self.draining, &slot.settings);
             self.schedule.within(index, sweep::wait(slot, index, draining_since, now), now);
             for side in Side::BOTH {
-                watch(&mut self.ring, slot, index, side);
+                watch_once(&mut self.ring, slot, index, side);
             }
             if slot.rare.is_some() {
                 enqueue(&mut self.queue, slot, index);
@@ -232,24 +232,27 @@ impl<K, P> Turns<K, P> {
         match next {
             Next::Wait => {}
             Next::Turn => enqueue(&mut self.queue, slot, index),
-            Next::End(ending) => return self.end(index, ending),
-        }
-        if slot.rare.is_some() {
-            // What began to wait, or to end, has a time of its own.
-            self.schedule.within(index, 0, now);
+            Next::End(ending) => return self.end(index, ending, now),
         }
         for side in Side::BOTH {
             keep_watch(&mut self.ring, slot, index, side);
         }
+        if slot.rare.is_some() || !Side::BOTH.iter().all(|side| slot.has(*side, Known::WATCHED)) {
+            // What began to wait, or to end, has a time of its own. A side that is not watched has the next sweep.
+            self.schedule.within(index, 0, now);
+        }
     }
 
-    /// First step of closing.
-    fn end(&mut self, index: u32, ending: Ending) {
+    /// First step of closing, and the last one where nothing is watched.
+    fn end(&mut self, index: u32, ending: Ending, now: Moment) {
         let Some(slot) = self.slots.at(index) else { return };
         self.pump.discard(slot);
         slot.begin_ending();
         if must_reset(ending) {
             Side::BOTH.iter().for_each(|side| socket::reset_on_close(slot.socket(*side)));
+        }
+        if !is_watched(slot) {
+            return self.close(index, ending, now);
         }
         for side in Side::BOTH {
             if slot.has(side, Known::WATCHED) {
@@ -313,12 +316,17 @@ impl<K, P> Turns<K, P> {
     fn look(&mut self, index: u32, now: Moment) -> bool {
         let Some(slot) = self.slots.at(index).filter(|slot| !slot.is_ending()) else { return false };
         self.pump.free_pipes(slot, now);
+        for side in Side::BOTH {
+            if !slot.has(side, Known::WATCHED) {
+                watch(&mut self.ring, slot, index, side);
+            }
+        }
         let draining_since = drained(&self.draining, &slot.settings);
         let due = sweep::due(slot, index, draining_since, now);
         match due {
             None => {}
             Some(Due::End(ending)) => {
-                self.end(index, ending);
+                self.end(index, ending, now);
                 return false;
             }
             Some(Due::Farewell(ending)) => {
@@ -365,7 +373,7 @@ impl<K, P> Turns<K, P> {
 
     fn stop(&mut self, index: u32, reason: Reason, now: Moment) {
         match reason {
-            Reason::Stop => self.end(index, Ending::Stopped(reason)),
+            Reason::Stop => self.end(index, Ending::Stopped(reason), now),
             Reason::Drain => self.take_leave(index, Ending::Stopped(reason), now),
         }
     }
@@ -389,7 +397,7 @@ impl<K, P> Turns<K, P> {
                     enqueue(&mut self.queue, slot, index);
                 }
             }
-            _ => self.end(index, ending),
+            _ => self.end(index, ending, now),
         }
     }
 }
@@ -421,6 +429,14 @@ fn watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
     ring.watch(slot.socket(side), slot.has_asked_for_room(side), token.pack());
 }
 
+/// The first watch, up to the first that comes. Where that is the end of the stream nothing has to be removed for the
+/// sockets to close, and to remove a watch costs more than to arm one.
+fn watch_once(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
+    slot.set(side, Known::WATCHED);
+    let token = Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) };
+    ring.watch_once(slot.socket(side), token.pack());
+}
+
 fn is_watched(slot: &Slot) -> bool {
     Side::BOTH.iter().any(|side| slot.has(*side, Known::WATCHED))
 }
@@ -432,8 +448,11 @@ fn keep_watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
         slot.ask_for_room(side);
     }
     if !slot.has(side, Known::WATCHED) {
-        // The kernel may end a watch by itself, when its completion found no room.
-        watch(ring, slot, index, side);
+        // The first watch is over, or the kernel has ended one whose completion found no room. Of a side that has finished
+        // no more than a failure can come: mostly the other one finishes first, else the next sweep has it watched again.
+        if needs_room || !slot.has(side, Known::ENDED) {
+            watch(ring, slot, index, side);
+        }
     } else if needs_room {
         // Its last completion brings the tunnel back here.
         unwatch(ring, slot, index, side);

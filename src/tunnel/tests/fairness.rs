@@ -40,7 +40,7 @@ impl Fast {
     }
 }
 
-fn tcp() -> (TcpStream, TcpStream) {
+pub(super) fn tcp() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let near = listener.accept().unwrap().0;

@@ -1,0 +1,62 @@
+//! Which sides are watched, seen by what is heard of them.
+
+use std::cell::RefCell;
+use std::io::Read;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt::set_socket_linger;
+
+use super::super::record::Ending;
+use super::super::side::Side;
+use super::super::slot::Slot;
+use super::Bench;
+use super::fairness::tcp;
+use crate::model::Tunnel;
+
+/// Lets seconds pass for the tunnels until something is so. What the kernel does on its own may take real ones.
+fn until(bench: &mut Bench, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "never");
+        bench.pass(1);
+    }
+}
+
+/// The first watch of a side ends with what it tells. An end of stream leaves nothing to be told but a failure, which the
+/// sweep has watched for.
+#[test]
+fn a_reset_behind_an_end_is_heard_of() {
+    let mut bench = Bench::new(Tunnel::default(), false);
+    let ((client_near, client), (upstream_near, mut upstream)) = (tcp(), tcp());
+    let ended = Rc::new(RefCell::new(None));
+    let told = Rc::clone(&ended);
+    let slot = Slot::new(client_near.into(), upstream_near.into(), Arc::default(), bench.now);
+    bench.turns.adopt(slot, Box::new(move |record| *told.borrow_mut() = Some(record.ended)), bench.now);
+    bench.settle();
+    client.shutdown(Shutdown::Write).unwrap();
+    until(&mut bench, || upstream.read(&mut [0]).is_ok_and(|count| count == 0));
+    assert_eq!(*ended.borrow(), None);
+    set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
+    drop(client);
+    until(&mut bench, || ended.borrow().is_some());
+    assert_eq!(*ended.borrow(), Some(Ending::Reset(Side::Client)));
+}
+
+/// After the first watch, and after more than one message each way, both sides are still heard.
+#[test]
+fn every_message_is_heard() {
+    let mut bench = Bench::new(Tunnel::default(), false);
+    for round in 0..3_u8 {
+        for (from, to) in [(Side::Client, Side::Upstream), (Side::Upstream, Side::Client)] {
+            bench.send(from, &[round; 5]);
+            assert_eq!(bench.arrived(to), (vec![round; 5], false));
+        }
+    }
+    bench.client.shutdown(Shutdown::Both).unwrap();
+    bench.upstream.shutdown(Shutdown::Both).unwrap();
+    bench.settle();
+    assert_eq!(bench.ended(), Some(Ending::Closed(Side::Client)));
+}
