@@ -5,7 +5,7 @@ use std::time::Duration;
 /// All tunnel settings of a location. `None` is off.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tunnel {
-    /// Explicit `proxy_read_timeout`: the peer sends nothing for this long.
+    /// Explicit `proxy_read_timeout`: neither side sends anything for this long while the peer might.
     pub read_timeout: Option<Duration>,
     /// Explicit `proxy_send_timeout`: the peer takes nothing for this long while bytes wait for it.
     pub send_timeout: Option<Duration>,

@@ -93,7 +93,7 @@ endings! {
     PeerReset "peer_reset" false "the peer reset the connection";
     ClientFailed "client_failed" true "the client's socket failed";
     PeerFailed "peer_failed" true "the peer's socket failed";
-    ReadTimeout "read_timeout" false "the peer sent nothing for proxy_read_timeout";
+    ReadTimeout "read_timeout" false "neither side sent anything for proxy_read_timeout";
     PeerSendTimeout "peer_send_timeout" false "the peer took nothing for proxy_send_timeout";
     ClientSendTimeout "client_send_timeout" false "the client took nothing for send_timeout";
     Idle "idle" false "neither side sent anything for tunnel_timeout";

@@ -13,7 +13,7 @@ pub enum Ending {
     Reset(Side),
     /// The socket of this end failed with an errno other than a reset.
     Failed(Side, u16),
-    /// `proxy_read_timeout`: the peer sent nothing for that long.
+    /// `proxy_read_timeout`: neither side sent anything for that long, and the peer might have.
     ReadTimeout,
     /// `proxy_send_timeout` (upstream) or `send_timeout` (client): this end took nothing while bytes waited for it.
     SendTimeout(Side),

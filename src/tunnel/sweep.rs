@@ -61,7 +61,7 @@ pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) ->
     let silent_since = if between(to_upstream, to_client).is_zero() { to_upstream } else { to_client };
     let is_heard = !slot.has(Side::Client, Known::ENDED);
     [
-        settings.read_timeout.filter(|_| !slot.has(Side::Upstream, Known::ENDED)).map(|time| left(to_client, time)),
+        settings.read_timeout.filter(|_| !slot.has(Side::Upstream, Known::ENDED)).map(|time| left(silent_since, time)),
         settings.timeout.map(|time| left(silent_since, time)),
         settings.lifetime.map(|lifetime| left(slot.adopted, longest(slot, salt, lifetime))),
         draining_since.zip(settings.drain).map(|(since, drain)| left(since, drain.mul_f64(part(slot, salt)))),
@@ -114,12 +114,17 @@ fn read_timeout(slot: &Slot, now: Moment) -> Option<Ending> {
     let timeout = slot.settings.read_timeout?;
     // An upstream that is not read since the client takes nothing is not the one that is silent.
     let is_read = !slot.has(Side::Upstream, Known::ENDED) && !slot.is_waiting(Direction::ToClient);
-    (is_read && silence(slot, Direction::ToClient, now) >= timeout).then_some(Ending::ReadTimeout)
+    // In nginx what a client sends begins the time anew, too: who only takes messages need not answer them.
+    (is_read && is_silent(slot, timeout, now)).then_some(Ending::ReadTimeout)
 }
 
 fn idle(slot: &Slot, now: Moment) -> Option<Ending> {
-    let timeout = slot.settings.timeout?;
-    Direction::BOTH.iter().all(|direction| silence(slot, *direction, now) >= timeout).then_some(Ending::Idle)
+    is_silent(slot, slot.settings.timeout?, now).then_some(Ending::Idle)
+}
+
+/// Neither side has sent anything for so long.
+fn is_silent(slot: &Slot, time: Duration, now: Moment) -> bool {
+    Direction::BOTH.iter().all(|direction| silence(slot, *direction, now) >= time)
 }
 
 fn lifetime(slot: &Slot, salt: u32, now: Moment) -> Option<Ending> {
@@ -246,12 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn read_timeout_counts_from_the_last_byte_of_the_upstream() {
+    fn read_timeout_counts_from_the_last_byte_of_either_side_while_the_upstream_may_send() {
         let mut slot = slot(model::Tunnel { read_timeout: seconds(60), ..Default::default() });
         assert_eq!(due(&slot, 0, None, Moment(64_900)), None);
         assert_eq!(due(&slot, 0, None, Moment(65_000)), Some(Due::Farewell(Ending::ReadTimeout)));
-        slot.last_read[Direction::ToClient.index()] = Moment(10_000).ticks();
-        assert_eq!(due(&slot, 0, None, Moment(69_900)), None);
+        slot.last_read[Direction::ToClient.index()] = Moment(7_000).ticks();
+        slot.last_read[Direction::ToUpstream.index()] = Moment(10_000).ticks();
+        assert_eq!(due(&slot, 0, None, Moment(69_900)), None, "the client has sent something");
         assert_eq!(due(&slot, 0, None, Moment(70_000)), Some(Due::Farewell(Ending::ReadTimeout)));
         slot.keep(Direction::ToClient, b"x", Moment(69_000));
         assert_eq!(due(&slot, 0, None, Moment(70_000)), None, "the client is the slow one");

@@ -223,6 +223,20 @@ fn each_ending_has_its_close_code() {
 }
 
 #[test]
+fn a_client_that_sends_keeps_its_tunnel_from_the_read_timeout() {
+    let mut bench = Bench::new(Tunnel { read_timeout: Some(seconds(5)), ..Tunnel::default() }, true);
+    for _ in 0..5 {
+        bench.pass(4);
+        bench.send(Side::Client, TEXT);
+        assert_eq!(bench.arrived(Side::Upstream), (TEXT.to_vec(), false));
+    }
+    bench.pass(4);
+    assert_eq!(bench.told(Side::Client), None);
+    bench.pass(1);
+    assert_eq!(bench.told(Side::Client), Some(1011));
+}
+
+#[test]
 fn a_side_that_takes_nothing_costs_the_other_one_a_close_frame() {
     for (stuck, code) in [(Side::Client, 1001), (Side::Upstream, 1011)] {
         let time = Some(seconds(5));
