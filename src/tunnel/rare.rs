@@ -27,12 +27,28 @@ impl Queue {
     }
 }
 
-/// A ping that has not been answered.
+/// A ping whose pong has not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ping {
     pub payload: [u8; PING_BYTES],
     /// Tick.
     pub sent: u32,
+    /// Other bytes of the client came since: no pong is owed any more. One may be on its way, and goes no further.
+    is_settled: bool,
+}
+
+impl Ping {
+    pub fn new(payload: [u8; PING_BYTES], sent: u32) -> Ping {
+        Ping { payload, sent, is_settled: false }
+    }
+
+    pub fn is_owed(&self) -> bool {
+        !self.is_settled
+    }
+
+    pub fn settle(&mut self) {
+        self.is_settled = true;
+    }
 }
 
 /// The tunnel's end is being told to both ends.

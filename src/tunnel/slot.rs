@@ -388,6 +388,13 @@ impl Slot {
         self.rare.as_ref().and_then(|rare| rare.ping)
     }
 
+    /// Nothing more is owed for the ping under way.
+    pub fn settle_ping(&mut self) {
+        if let Some(ping) = self.rare.as_mut().and_then(|rare| rare.ping.as_mut()) {
+            ping.settle();
+        }
+    }
+
     pub fn set_ping(&mut self, ping: Option<Ping>) {
         if ping.is_some() || self.rare.is_some() {
             self.rare.get_or_insert_default().ping = ping;

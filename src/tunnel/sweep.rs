@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::limits;
 use crate::model;
 
-use super::rare::Rare;
+use super::rare::{Ping, Rare};
 use super::record::{Ending, Reason};
 use super::side::{Direction, Known, Side};
 use super::slot::{Moment, Slot, between, ticks};
@@ -65,9 +65,11 @@ pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) ->
         settings.timeout.map(|time| left(silent_since, time)),
         settings.lifetime.map(|lifetime| left(slot.adopted, longest(slot, salt, lifetime))),
         draining_since.zip(settings.drain).map(|(since, drain)| left(since, drain.mul_f64(part(slot, salt)))),
-        settings.ping.filter(|_| is_heard && slot.trackers().is_some()).map(|ping| match slot.ping() {
-            None => left(to_upstream, ping.interval),
-            Some(sent) => left(sent.sent, ping.timeout),
+        settings.ping.filter(|_| is_heard && slot.trackers().is_some()).map(|ping| {
+            match slot.ping().filter(Ping::is_owed) {
+                None => left(to_upstream, ping.interval),
+                Some(sent) => left(sent.sent, ping.timeout),
+            }
         }),
         slot.rare.as_ref().map(|rare| stuck_wait(settings, rare, now)),
     ]
@@ -149,7 +151,7 @@ fn part(slot: &Slot, salt: u32) -> f64 {
 fn ping(slot: &Slot, now: Moment) -> Option<Due> {
     let settings = slot.settings.ping?;
     let trackers = slot.trackers()?;
-    let Some(ping) = slot.ping() else {
+    let Some(ping) = slot.ping().filter(Ping::is_owed) else {
         let has_place = trackers[Direction::ToClient.index()].is_between_frames()
             && !trackers[Direction::ToClient.index()].has_closed()
             && !slot.is_waiting(Direction::ToClient)
@@ -223,7 +225,7 @@ mod tests {
             match state {
                 0 => slot.keep(Direction::ToClient, b"x", since),
                 1 => slot.keep(Direction::ToUpstream, b"x", since),
-                2 => slot.set_ping(Some(super::super::rare::Ping { payload: [0; super::super::frames::PING_BYTES], sent: since.ticks() })),
+                2 => slot.set_ping(Some(Ping::new(Default::default(), since.ticks()))),
                 3 => slot.set_farewell(super::super::rare::Farewell {
                     ending: Ending::Idle,
                     since: since.ticks(),

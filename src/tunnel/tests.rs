@@ -484,6 +484,34 @@ fn a_silent_client_is_pinged_and_its_pong_goes_no_further() {
 }
 
 #[test]
+fn a_pong_goes_no_further_when_other_bytes_came_before_it() {
+    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
+    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    let text = b"\x81\x82\0\0\0\0hi";
+    let pong = |ping: Vec<u8>| [&[0x8a, 0x88, 0, 0, 0, 0], &ping[2..]].concat();
+    bench.pass(30);
+    let first = bench.arrived(Side::Client).0;
+    // On its way when the ping was.
+    bench.pass(1);
+    bench.send(Side::Client, text);
+    bench.pass(2);
+    bench.send(Side::Client, &[pong(first.clone()), text.to_vec()].concat());
+    assert_eq!(bench.arrived(Side::Upstream).0, text.repeat(2));
+    bench.pass(29);
+    assert_eq!(bench.arrived(Side::Client).0, b"");
+    bench.pass(1);
+    let second = bench.arrived(Side::Client).0;
+    assert!(second.len() == 10 && second != first, "{second:?}");
+    // Bytes without a pong: it is pinged again all the same.
+    bench.pass(1);
+    bench.send(Side::Client, text);
+    bench.pass(30);
+    assert_eq!(bench.arrived(Side::Client).0.len(), 10);
+    bench.pass(10);
+    assert_eq!(bench.told(Side::Client), Some(1008));
+}
+
+#[test]
 fn a_client_that_answers_no_ping_is_closed() {
     let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
     let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);

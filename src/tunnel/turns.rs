@@ -333,12 +333,12 @@ impl<K, P> Turns<K, P> {
                 self.take_leave(index, ending, now);
                 return false;
             }
-            Some(Due::Alive) => slot.set_ping(None),
+            Some(Due::Alive) => slot.settle_ping(),
             Some(Due::Probes) => probe(slot),
             Some(Due::Ping) => {
                 let payload = self.masks.bytes();
                 slot.keep(Direction::ToClient, &frames::ping_frame(payload), now);
-                slot.set_ping(Some(Ping { payload, sent: now.ticks() }));
+                slot.set_ping(Some(Ping::new(payload, now.ticks())));
                 enqueue(&mut self.queue, slot, index);
             }
         }
