@@ -554,6 +554,34 @@ fn a_ping_never_stands_inside_a_frame() {
 }
 
 #[test]
+fn a_ping_may_stand_between_the_frames_of_a_message_and_never_waits_for_a_reader() {
+    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
+    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    bench.send(Side::Upstream, b"\x01\x02he\x80");
+    bench.pass(30);
+    let (bytes, _) = bench.arrived(Side::Client);
+    assert_eq!((&bytes[..4], &bytes[4..6], bytes.len()), (&b"\x01\x02he"[..], &[0x89, 8][..], 14));
+    bench.send(Side::Client, &[&[0x8a, 0x88, 0, 0, 0, 0], &bytes[6..]].concat());
+    bench.send(Side::Upstream, b"\x03llo");
+    assert_eq!(bench.arrived(Side::Client).0, b"\x80\x03llo");
+    assert_eq!(bench.arrived(Side::Upstream).0, b"");
+    // A client that takes nothing: a ping would wait behind what waits, and its pong is not owed.
+    let mut sent = 0;
+    while let Ok(count) = bench.upstream.write(&TEXT.repeat(4096)) {
+        sent += count;
+        bench.settle();
+    }
+    bench.pass(100);
+    assert_eq!(bench.ended(), None);
+    let mut bytes = Vec::new();
+    while bytes.len() < sent {
+        bytes.extend(bench.arrived(Side::Client).0);
+        bench.settle();
+    }
+    assert!(bytes == TEXT.repeat(sent.div_ceil(TEXT.len()))[..sent]);
+}
+
+#[test]
 fn a_tunnel_costs_a_turn_when_it_is_taken_in_and_another_when_it_has_ended() {
     let mut bench = Bench::new(Tunnel::default(), true);
     let _end = bench.adopt_silent(&bench.settings.clone());

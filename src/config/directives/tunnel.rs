@@ -112,7 +112,14 @@ fn parameter(line: &Line, name: &str, default: Duration) -> Result<Duration, Fau
 }
 
 fn lifetime(line: &Line) -> Result<TunnelLifetime, Fault> {
-    Ok(TunnelLifetime { base: time(line.arg(0))?, jitter: parameter(line, "jitter", Duration::ZERO)? })
+    let base = time(line.arg(0))?;
+    let jitter = parameter(line, "jitter", Duration::ZERO)?;
+    match line.args() {
+        [_, word] if base + jitter > limits::TUNNEL_TIME_MAX => Err(line
+            .invalid_parameter(word)
+            .help(format!("both together are at most {}s", limits::TUNNEL_TIME_MAX.as_secs()))),
+        _ => Ok(TunnelLifetime { base, jitter }),
+    }
 }
 
 /// Zero is at once.

@@ -32,6 +32,9 @@ fn each_has_its_value_and_parameters() {
     let (idle, interval, user_timeout) = (seconds(60), None, seconds(180));
     assert_eq!(tunnel.keepalive, Some(TunnelKeepalive { idle, interval, count: Some(2), user_timeout }));
     assert!(!tunnel.frames);
+    let jitter = seconds(40 * 86_400);
+    let lifetime = location("", "", "tunnel_lifetime 200d jitter=40d;").tunnel.lifetime;
+    assert_eq!(lifetime.map(|lifetime| lifetime.jitter), Some(jitter));
 }
 
 #[test]
@@ -58,6 +61,7 @@ fn what_is_no_value_is_told() {
         ("tunnel_keepalive on idle=1m;", "invalid parameter \"on\""),
         ("tunnel_lifetime 241d;", "invalid time \"241d\""),
         ("tunnel_lifetime 1d jitter=1y;", "invalid time \"1y\""),
+        ("tunnel_lifetime 200d jitter=41d;", "invalid parameter \"jitter=41d\""),
         ("tunnel_drain 1y;", "invalid time \"1y\""),
         ("tunnel_keepalive idle=10h;", "invalid time \"10h\""),
         ("tunnel_keepalive interval=10h;", "invalid time \"10h\""),
