@@ -78,20 +78,23 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
         }
     };
     let mut raw = Vec::new();
-    let is_stream = shard.generation.serving.listeners[client.listener].protocol == Protocol::Stream;
-    if !is_here && !preface::read(&shard, &mut client, &mut raw).await {
-        if is_stream {
-            stream_server::note_broken_header(&shard, &client);
-        }
-        return ended(&shard, ConnectionEnd::Failed);
+    let listener = &shard.generation.serving.listeners[client.listener];
+    let is_stream = listener.protocol == Protocol::Stream;
+    if listener.proxy_protocol && !is_here && !Room::of(|| preface::read(&shard, &mut client, &mut raw)).await {
+        return without_header(&shard, &client, is_stream);
     }
     if is_stream {
         return Room::of(|| stream_server::serve(&shard, client, raw)).await.map(Left::Tunnel);
     }
-    client = match secured(&shard, client, &mut raw, is_here).await {
-        Ok(client) => client,
-        Err(left) => return left,
-    };
+    if listener.ssl {
+        client = match Room::of(|| secure::accept(&shard, client, &mut raw, is_here)).await {
+            Begun::Ready(client) => client,
+            Begun::Quiet(client, socket, within) => {
+                return Some(Left::Parked(socket, within, Parked::new(&shard, client)));
+            }
+            Begun::Ended(end) => return ended(&shard, end),
+        };
+    }
     loop {
         let arrival = next_head(&shard, &client, &mut raw, std::mem::take(&mut is_here)).await;
         // The exchange's state is large and lives only while there is one.
@@ -142,16 +145,12 @@ fn ended(shard: &Shard, end: ConnectionEnd) -> Option<Left> {
     None
 }
 
-/// Shakes hands where the listener wants that; else what is left of the connection.
-async fn secured(shard: &Shard, client: Client, raw: &mut Vec<u8>, is_here: bool) -> Result<Client, Option<Left>> {
-    if !shard.generation.serving.listeners[client.listener].ssl {
-        return Ok(client);
+/// The connection's PROXY header did not come, or was none.
+fn without_header(shard: &Shard, client: &Client, is_stream: bool) -> Option<Left> {
+    if is_stream {
+        stream_server::note_broken_header(shard, client);
     }
-    match Room::of(|| secure::accept(shard, client, raw, is_here)).await {
-        Begun::Ready(client) => Ok(client),
-        Begun::Quiet(client, socket, within) => Err(Some(Left::Parked(socket, within, Parked::new(shard, client)))),
-        Begun::Ended(end) => Err(ended(shard, end)),
-    }
+    ended(shard, ConnectionEnd::Failed)
 }
 
 fn open(shard: &Shard, coming: Coming) -> io::Result<Client> {

@@ -10,12 +10,9 @@ use crate::net::proxy_protocol::{self, Broken};
 use crate::net::timer::within;
 use crate::observe::escape::Quoted;
 
-/// Reads the header, if there has to be one. What follows it is left in `raw`. `false` ends the connection: nothing
-/// can be said to a proxy that speaks something else, or nothing in time.
+/// Reads the header. What follows it is left in `raw`. `false` ends the connection: nothing can be said to a proxy that
+/// speaks something else, or nothing in time.
 pub async fn read(shard: &Shard, client: &mut Client, raw: &mut Vec<u8>) -> bool {
-    if !shard.generation.serving.listeners[client.listener].proxy_protocol {
-        return true;
-    }
     let timeout = shard.default_server(client.listener).client_head.timeout;
     let header = {
         let _waiting = shard.wait(client);

@@ -32,11 +32,11 @@ pub enum Begun {
     Quiet(Client, OwnedFd, Duration),
 }
 
-/// Shakes hands with a client, if its listener wants that and it was not done. `raw` is what was read already; a client
+/// Shakes hands with a client of a listener that wants that, if it was not done. `raw` is what was read already; a client
 /// that speaks plain HTTP leaves it there. `is_here` says that something is there to be read.
 pub async fn accept(shard: &Shard, client: Client, raw: &mut Vec<u8>, is_here: bool) -> Begun {
     let listener = &shard.generation.serving.listeners[client.listener];
-    if !listener.ssl || !matches!(client.security, Security::None) {
+    if !matches!(client.security, Security::None) {
         return Begun::Ready(client);
     }
     if raw.is_empty() && !is_here {

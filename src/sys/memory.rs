@@ -150,15 +150,20 @@ pub fn keep_freed(bytes_max: usize, count_max: u32) {
 /// would else wait for one line after the other.
 #[inline]
 pub fn fetch<T>(value: &T) {
+    fetch_lines(std::ptr::from_ref(value).cast(), size_of::<T>());
+}
+
+/// A loop in one place: unrolled for a type it is as long as the type.
+#[inline(never)]
+fn fetch_lines(first: *const i8, bytes: usize) {
     #[cfg(target_arch = "x86_64")]
-    for at in (0..size_of::<T>()).step_by(LINE_BYTES) {
+    for at in (0..bytes).step_by(LINE_BYTES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let place = std::ptr::from_ref(value).cast::<i8>().wrapping_add(at);
         // SAFETY: a hint reads nothing and is good for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(place) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(at)) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
+    let _ = (first, bytes);
 }
 
 /// Gives the heap pages back that the calling thread has freed and not used again. Costs about a millisecond.
