@@ -23,7 +23,18 @@ pub fn parse(bytes: &[u8]) -> Result<Host, InvalidHost> {
     if name.is_empty() {
         return Err(InvalidHost);
     }
-    Ok(Host { name: name.to_ascii_lowercase().into_boxed_slice(), port: parse_port(port)? })
+    let mut name = Box::<[u8]>::from(name);
+    if name.iter().any(u8::is_ascii_uppercase) {
+        lower(&mut name);
+    }
+    Ok(Host { name, port: parse_port(port)? })
+}
+
+/// Few names want it, and it is long for its speed.
+#[cold]
+#[inline(never)]
+fn lower(name: &mut [u8]) {
+    name.make_ascii_lowercase();
 }
 
 /// `[...]` and what stands behind its colon.

@@ -13,28 +13,53 @@ macro_rules! names {
             $(#[doc = $text] $name,)*
         }
 
-        /// Each name as it is usually spelled, with its number.
-        const KNOWN: &[(Name, &str)] = &[$((Name::$name, $text)),*];
+        /// Each name with its number less one as its place.
+        const KNOWN: &[Name] = &[$(Name::$name),*];
+
+        /// The names as they are usually spelled, one behind the other.
+        static TEXTS: &str = concat!($($text),*);
+
+        /// Where each of them ends.
+        static ENDS: [u16; KNOWN.len()] = {
+            let (lengths, mut end) = ([$($text.len()),*], 0);
+            let (mut ends, mut at) = ([0; KNOWN.len()], 0);
+            while at < lengths.len() {
+                end += lengths[at];
+                ends[at] = end as u16;
+                at += 1;
+            }
+            ends
+        };
     };
 }
 
+// Those of most messages first: their texts lie together, and what looks names up touches little memory.
 names! {
+    Host "Host"
+    Connection "Connection"
+    Upgrade "Upgrade"
+    SecWebsocketKey "Sec-WebSocket-Key"
+    SecWebsocketVersion "Sec-WebSocket-Version"
+    SecWebsocketAccept "Sec-WebSocket-Accept"
+    SecWebsocketExtensions "Sec-WebSocket-Extensions"
+    SecWebsocketProtocol "Sec-WebSocket-Protocol"
+    Origin "Origin"
+    UserAgent "User-Agent"
+    ContentLength "Content-Length"
+    ContentType "Content-Type"
+    Date "Date"
+    Server "Server"
     AcceptEncoding "Accept-Encoding"
+    Cookie "Cookie"
     AcceptRanges "Accept-Ranges"
     Authorization "Authorization"
     CacheControl "Cache-Control"
-    Connection "Connection"
     ContentDisposition "Content-Disposition"
     ContentEncoding "Content-Encoding"
-    ContentLength "Content-Length"
     ContentRange "Content-Range"
-    ContentType "Content-Type"
-    Cookie "Cookie"
-    Date "Date"
     Etag "ETag"
     Expect "Expect"
     Expires "Expires"
-    Host "Host"
     Http2Settings "HTTP2-Settings"
     IfMatch "If-Match"
     IfModifiedSince "If-Modified-Since"
@@ -44,24 +69,15 @@ names! {
     KeepAlive "Keep-Alive"
     LastModified "Last-Modified"
     Location "Location"
-    Origin "Origin"
     ProxyAuthorization "Proxy-Authorization"
     ProxyConnection "Proxy-Connection"
     Range "Range"
     Referer "Referer"
     Refresh "Refresh"
-    SecWebsocketAccept "Sec-WebSocket-Accept"
-    SecWebsocketExtensions "Sec-WebSocket-Extensions"
-    SecWebsocketKey "Sec-WebSocket-Key"
-    SecWebsocketProtocol "Sec-WebSocket-Protocol"
-    SecWebsocketVersion "Sec-WebSocket-Version"
-    Server "Server"
     SetCookie "Set-Cookie"
     Te "TE"
     Trailer "Trailer"
     TransferEncoding "Transfer-Encoding"
-    Upgrade "Upgrade"
-    UserAgent "User-Agent"
     Via "Via"
     WwwAuthenticate "WWW-Authenticate"
     XAccelBuffering "X-Accel-Buffering"
@@ -79,7 +95,7 @@ impl Name {
     pub fn of(text: &[u8]) -> Self {
         let number = usize::from(PLACES[place(text)]);
         match KNOWN.get(number) {
-            Some((name, known)) if token::is_same(known.as_bytes(), text) => *name,
+            Some(name) if token::is_same(spelling(number), text) => *name,
             Some(_) | None => Self::Other,
         }
     }
@@ -87,11 +103,15 @@ impl Name {
     /// The usual spelling; empty for others.
     #[must_use]
     pub fn as_bytes(self) -> &'static [u8] {
-        match (self as usize).checked_sub(1) {
-            Some(number) => KNOWN[number].1.as_bytes(),
-            None => b"",
-        }
+        (self as usize).checked_sub(1).map_or(b"", spelling)
     }
+}
+
+/// The text of a name by its place among [`KNOWN`].
+const fn spelling(number: usize) -> &'static [u8] {
+    let start = if number == 0 { 0 } else { ENDS[number - 1] as usize };
+    let (_, from_start) = TEXTS.as_bytes().split_at(start);
+    from_start.split_at(ENDS[number] as usize - start).0
 }
 
 const PLACE_COUNT: usize = 128;
@@ -107,12 +127,12 @@ const fn place(text: &[u8]) -> usize {
 }
 
 /// Which of [`KNOWN`] stands at a place.
-const PLACES: [u8; PLACE_COUNT] = {
+static PLACES: [u8; PLACE_COUNT] = {
     const NONE: u8 = u8::MAX;
     let mut places = [NONE; PLACE_COUNT];
     let mut number = 0;
     while number < KNOWN.len() {
-        let at = place(KNOWN[number].1.as_bytes());
+        let at = place(spelling(number));
         assert!(places[at] == NONE, "two names at one place");
         places[at] = number as u8;
         number += 1;
@@ -162,12 +182,14 @@ mod tests {
 
     #[test]
     fn every_name_is_known_however_it_is_spelled() {
-        for (name, text) in KNOWN {
-            assert_eq!(name.as_bytes(), text.as_bytes());
-            for spelling in [text.to_string(), text.to_ascii_lowercase(), text.to_ascii_uppercase()] {
-                assert_eq!(Name::of(spelling.as_bytes()), *name);
+        for name in KNOWN {
+            let text = name.as_bytes();
+            for spelling in [text.to_vec(), text.to_ascii_lowercase(), text.to_ascii_uppercase()] {
+                assert_eq!(Name::of(&spelling), *name);
             }
         }
+        assert_eq!(Name::Host.as_bytes(), b"Host");
+        assert_eq!(Name::SecWebsocketProtocol.as_bytes(), b"Sec-WebSocket-Protocol");
     }
 
     #[test]
