@@ -43,7 +43,7 @@ const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Connection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-fn request_head(text: &[u8]) -> RequestHead {
+fn request_head(text: &[u8]) -> Box<RequestHead> {
     let parsed = parse::request(text, &RequestRules::default()).expect("a valid head");
     parsed.expect("a whole head").0
 }

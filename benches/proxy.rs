@@ -87,12 +87,12 @@ fn site() -> Arc<Generation> {
     Arc::new(loaded(&text).generation)
 }
 
-fn head(text: &str) -> RequestHead {
+fn head(text: &str) -> Box<RequestHead> {
     let parsed = parse::request(text.as_bytes(), &RequestRules::default()).expect("a valid head");
     parsed.expect("a whole head").0
 }
 
-fn handshake() -> RequestHead {
+fn handshake() -> Box<RequestHead> {
     head(
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: host42.example.com\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nOrigin: https://host42.example.com\r\nSec-WebSocket-Version: 13\r\n\

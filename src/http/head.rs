@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::method::Method;
 use super::version::Version;
 
-/// The head of a request.
+/// The head of a request. It passes through many hands until it is an exchange's: in a box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestHead {
     pub method: Method,
@@ -28,14 +28,14 @@ impl RequestHead {
 
     /// In place of a head that could not be read, or that is none: `line` is all there is of it.
     #[must_use]
-    pub fn unread(line: Box<[u8]>) -> Self {
-        Self {
+    pub fn unread(line: Box<[u8]>) -> Box<Self> {
+        Box::new(Self {
             method: Method::Other(Box::default()),
             target_at: 0..0,
             version: Version::Http10,
             fields: Fields::new(),
             line,
-        }
+        })
     }
 }
 

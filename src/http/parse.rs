@@ -43,7 +43,7 @@ impl Default for RequestRules {
 ///
 /// # Errors
 /// These bytes are no head, whatever follows.
-pub fn request(buf: &[u8], rules: &RequestRules) -> Result<Option<(RequestHead, usize)>, RequestError> {
+pub fn request(buf: &[u8], rules: &RequestRules) -> Result<Option<(Box<RequestHead>, usize)>, RequestError> {
     RequestScanner::new(rules).push(buf)
 }
 
@@ -78,7 +78,7 @@ impl RequestScanner {
     ///
     /// # Errors
     /// These bytes are no head, whatever follows.
-    pub fn push(&mut self, buf: &[u8]) -> Result<Option<(RequestHead, usize)>, RequestError> {
+    pub fn push(&mut self, buf: &[u8]) -> Result<Option<(Box<RequestHead>, usize)>, RequestError> {
         if self.line.is_none() && !self.read_line(buf)? {
             return Ok(None);
         }
@@ -149,14 +149,14 @@ impl RequestScanner {
         }
     }
 
-    fn head(&self, line: &RequestLine, text: &[u8], fields: Fields) -> RequestHead {
-        RequestHead {
+    fn head(&self, line: &RequestLine, text: &[u8], fields: Fields) -> Box<RequestHead> {
+        Box::new(RequestHead {
             method: Method::of(&text[line.method.clone()]),
             target_at: line.target.clone(),
             version: line.version,
             fields,
             line: scan::without_end(text).into(),
-        }
+        })
     }
 }
 

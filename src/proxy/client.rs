@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::security::Security;
 use crate::model::Lingering;
 use crate::net::accept::ClientAddress;
+use crate::net::moment;
 use crate::net::proxy_protocol::ProxyHeader;
 use crate::transport::Transport;
 
@@ -61,7 +62,7 @@ impl Client {
             remote,
             proxy_header: None,
             requests: Cell::new(0),
-            accepted_at: Instant::now(),
+            accepted_at: moment::now(),
             listener,
             keepalive_timeout: Cell::new(None),
             lingering: Cell::new(None),

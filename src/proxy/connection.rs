@@ -45,7 +45,7 @@ enum Arrival {
 
 /// A request's head.
 struct Arrived {
-    head: RequestHead,
+    head: Box<RequestHead>,
     bytes: usize,
     started: Instant,
     pipelined: bool,

@@ -96,7 +96,7 @@ fn status_of(failure: &Failure) -> u16 {
 }
 
 /// There is no request.
-fn no_head() -> RequestHead {
+fn no_head() -> Box<RequestHead> {
     RequestHead::unread(Box::default())
 }
 

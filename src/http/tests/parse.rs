@@ -13,7 +13,7 @@ const RULES: RequestRules = RequestRules {
     ignore_invalid: true,
 };
 
-fn head(text: &[u8]) -> RequestHead {
+fn head(text: &[u8]) -> Box<RequestHead> {
     request(text, &RULES).unwrap().unwrap().0
 }
 
@@ -130,7 +130,7 @@ fn responses() {
     );
 }
 
-fn in_pieces(text: &[u8], cuts: &[usize]) -> Result<Option<(RequestHead, usize)>, RequestError> {
+fn in_pieces(text: &[u8], cuts: &[usize]) -> Result<Option<(Box<RequestHead>, usize)>, RequestError> {
     let mut scanner = RequestScanner::new(&RULES);
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
     ends.sort_unstable();

@@ -6,7 +6,7 @@ use crate::http::parse::{self, RequestRules};
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-fn head(text: &str) -> RequestHead {
+fn head(text: &str) -> Box<RequestHead> {
     parse::request(text.as_bytes(), &RequestRules::default()).unwrap().unwrap().0
 }
 

@@ -38,7 +38,7 @@ impl Ground {
 
     /// Takes a request to its location; `None` if it does not get there.
     #[must_use]
-    pub fn locate(&self, head: RequestHead) -> Option<Sample<'_>> {
+    pub fn locate(&self, head: Box<RequestHead>) -> Option<Sample<'_>> {
         let mut exchange = Exchange::new(&self.shard, &self.client, head, 0, Instant::now());
         exchange.read_target().ok()?;
         exchange.location = route::locate(exchange.server, &exchange.path).ok()?.location;

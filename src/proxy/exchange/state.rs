@@ -118,7 +118,7 @@ pub struct Exchange<'c> {
     pub remote: ClientAddress,
     /// A trusted proxy has said so.
     pub has_real_ip: bool,
-    pub head: RequestHead,
+    pub head: Box<RequestHead>,
     pub host: Option<Host>,
     /// Path as routed: normalized, and changed by internal redirects.
     pub path: Vec<u8>,
@@ -215,7 +215,13 @@ pub struct ClientSide<'c> {
 impl<'c> Exchange<'c> {
     /// An exchange at the server level of the listener's default server, before anything is known of the request.
     #[must_use]
-    pub fn new(shard: &'c Shard, client: &'c Client, head: RequestHead, head_bytes: usize, started: Instant) -> Self {
+    pub fn new(
+        shard: &'c Shard,
+        client: &'c Client,
+        head: Box<RequestHead>,
+        head_bytes: usize,
+        started: Instant,
+    ) -> Self {
         let server: &route::Server = shard.router(client.listener).default_server();
         let location = &server.root;
         Self {
