@@ -141,15 +141,17 @@ impl Level {
     }
 
     fn location(self, matching: Matching, children: Vec<Arc<Location>>) -> Location {
+        let (access, real_ip) = (self.access.access(), self.real_ip.settings());
         Location {
+            admits_all: access.is_open() && self.limits.are_none() && real_ip.is_none(),
             matching,
             children,
             steps: Vec::new(),
             if_blocks: Vec::new(),
             content: Content::Files,
-            access: self.access.access(),
+            access,
             limits: self.limits,
-            real_ip: self.real_ip.settings(),
+            real_ip,
             client: self.client,
             proxy: self.proxy,
             tls_peer: None,
@@ -279,7 +281,7 @@ fn resolve_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'_>) -> 
     if raw.level.stub_status {
         root.content = Content::StubStatus;
     }
-    root.try_files = raw.level.try_files.as_ref().map(|raw| error_page::resolve_try_files(raw, scope));
+    root.try_files = raw.level.try_files.as_ref().map(|raw| Box::new(error_page::resolve_try_files(raw, scope)));
     let written_names = raw.names.iter().map(|name| (name.text.clone(), name.span)).collect();
     let (names, name) = server::resolve_names(raw.names);
     let mut listens = raw.listens;
@@ -317,8 +319,8 @@ fn resolve_location(mut raw: RawLocation, around: &Level, scope: &mut Scope<'_>)
     let mut location = level.location(matching, children);
     location.steps = steps;
     location.if_blocks = if_blocks;
-    location.try_files = raw.level.try_files.as_ref().map(|raw| error_page::resolve_try_files(raw, scope));
-    location.limit_except = limit_except;
+    location.try_files = raw.level.try_files.as_ref().map(|raw| Box::new(error_page::resolve_try_files(raw, scope)));
+    location.limit_except = limit_except.map(Box::new);
     location.tls_peer = tls_peer(&content, &location.proxy, scope);
     location.content = content;
     Arc::new(location)

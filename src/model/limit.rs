@@ -76,6 +76,14 @@ impl Default for LimitReply {
     }
 }
 
+impl Limits {
+    /// Whether nothing is counted.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.conns.is_empty() && self.reqs.is_empty()
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let reply = LimitReply::default();

@@ -10,30 +10,47 @@ use super::{
 };
 
 /// One `location`, or the server level itself ([`Matching::Server`]), whose settings act when no location matches.
+///
+/// What is asked for each request stands first, and in this order: on few lines of the cache.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Location {
+    /// The rewrite phase, run in order before `content`.
+    pub steps: Vec<Step>,
+    pub limit_except: Option<Box<LimitExcept>>,
+    pub try_files: Option<Box<TryFiles>>,
+    /// `None` where nobody is trusted.
+    pub real_ip: Option<Arc<RealIp>>,
+    pub access: Arc<Access>,
+    /// `internal`.
+    pub internal: bool,
+    /// Neither limits nor rules nor another address of the client: there is nothing to ask before `content`.
+    pub admits_all: bool,
+    /// `rewrite_log`: what the steps do stands in the error log.
+    pub rewrite_log: bool,
+    /// `uninitialized_variable_warn`.
+    pub uninitialized_variable_warn: bool,
+    /// `log_not_found`: whether a missing file is an error in the log.
+    pub log_not_found: bool,
+    /// `log_subrequest`: requests made inside have lines in the access log.
+    pub log_subrequest: bool,
+    pub content: Content,
+    pub client: Client,
+    pub proxy: Arc<Proxy>,
+    pub tunnel: Arc<Tunnel>,
+    pub access_logs: Arc<[AccessLog]>,
+    pub limits: Arc<Limits>,
+    /// `error_log`; `None` is that of the main context.
+    pub error_log: Option<ErrorLogId>,
     pub matching: Matching,
     /// Locations nested in this one, in the order of the file.
     pub children: Vec<Arc<Location>>,
-    /// The rewrite phase, run in order before `content`.
-    pub steps: Vec<Step>,
     /// The settings of its `if` blocks, each over those of this location. They have no steps and no children.
     pub if_blocks: Vec<Arc<Location>>,
-    pub content: Content,
-    pub access: Arc<Access>,
-    pub limits: Arc<Limits>,
-    /// `None` where nobody is trusted.
-    pub real_ip: Option<Arc<RealIp>>,
-    pub client: Client,
-    pub proxy: Arc<Proxy>,
     /// How its `proxy_pass` speaks TLS; `None` where it never does.
     pub tls_peer: Option<TlsPeerId>,
-    pub tunnel: Arc<Tunnel>,
-    pub access_logs: Arc<[AccessLog]>,
     /// `open_log_file_cache`.
     pub log_cache: Option<LogCacheId>,
-    /// `error_log`; `None` is that of the main context.
-    pub error_log: Option<ErrorLogId>,
     pub added: AddedFields,
     /// `None` where answers leave as they are.
     pub gzip: Option<Arc<Gzip>>,
@@ -49,8 +66,6 @@ pub struct Location {
     /// `limit_rate_after`: bytes that leave before it acts.
     pub limit_rate_after: Template,
     pub error_pages: ErrorPages,
-    pub try_files: Option<TryFiles>,
-    pub limit_except: Option<LimitExcept>,
     /// `root` or `alias`, absolute unless it begins with a variable.
     pub root: Template,
     pub alias: Alias,
@@ -60,16 +75,6 @@ pub struct Location {
     pub default_type: Box<str>,
     /// `types`; `None` uses the built-in list.
     pub types: Option<Arc<[MediaType]>>,
-    /// `internal`.
-    pub internal: bool,
-    /// `rewrite_log`: what the steps do stands in the error log.
-    pub rewrite_log: bool,
-    /// `uninitialized_variable_warn`.
-    pub uninitialized_variable_warn: bool,
-    /// `log_not_found`: whether a missing file is an error in the log.
-    pub log_not_found: bool,
-    /// `log_subrequest`: requests made inside have lines in the access log.
-    pub log_subrequest: bool,
     /// `resolver`, for names in the value of `proxy_pass`.
     pub resolver: Option<ResolverId>,
     pub resolver_timeout: Duration,

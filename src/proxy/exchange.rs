@@ -76,7 +76,7 @@ impl Exchange<'_> {
             return Err(self.failure(Cause::Request(RequestError::Repeated)));
         }
         self.read_framing(side)?;
-        self.check_security()
+        self.check_security().inspect_err(|_| self.begin_client_settings(side))
     }
 
     /// Host, virtual server and path.
@@ -121,7 +121,7 @@ impl Exchange<'_> {
         self.server = found.server;
         self.location = &self.server.root;
         if let Some(captures) = found.captures {
-            self.facts.borrow_mut().captured(captures);
+            self.facts.borrow_mut().captured(*captures);
         }
         Ok(())
     }
@@ -137,8 +137,14 @@ impl Exchange<'_> {
         side.body = Body::new(length);
         side.expects_continue = self.head.version == Version::Http11
             && self.head.fields.first(Name::Expect).is_some_and(|v| v.eq_ignore_ascii_case(b"100-continue"));
-        self.apply_client_settings(side);
         Ok(())
+    }
+
+    /// Those of the server, where something answers before the location is known.
+    fn begin_client_settings(&self, side: &mut ClientSide<'_>) {
+        if side.may_stay.is_none() && !self.is_subrequest() {
+            self.apply_client_settings(side);
+        }
     }
 
     /// The location's settings of the client's connection; the connection stays open only if all agree.
@@ -159,7 +165,10 @@ impl Exchange<'_> {
 
     /// Finds the location.
     fn locate(&mut self, side: &mut ClientSide<'_>) -> Result<(), Failure> {
-        let found = route::locate(self.server, &self.path).map_err(|error| self.unmatched(&error))?;
+        let found = route::locate(self.server, &self.path).map_err(|error| {
+            self.begin_client_settings(side);
+            self.unmatched(&error)
+        })?;
         self.location = match &found.location.limit_except {
             Some(limit) if !limit.methods.iter().any(|method| **method == *self.head.method.as_bytes()) => {
                 &limit.location
@@ -167,7 +176,7 @@ impl Exchange<'_> {
             Some(_) | None => found.location,
         };
         if let Some(captures) = found.captures {
-            self.facts.borrow_mut().captured(captures);
+            self.facts.borrow_mut().captured(*captures);
         }
         if !self.is_subrequest() {
             self.client.keepalive_timeout.set(Some(self.location.client.keepalive_timeout));

@@ -9,8 +9,15 @@ use crate::net::accept::ClientAddress;
 
 /// Takes the address that the connection's other end tells for the client's, if it is trusted to; once for each
 /// request.
+#[inline]
 pub fn apply(exchange: &mut Exchange<'_>) {
-    let Some(settings) = &exchange.location.real_ip else { return };
+    if let Some(settings) = &exchange.location.real_ip {
+        apply_settings(exchange, settings);
+    }
+}
+
+#[inline(never)]
+fn apply_settings(exchange: &mut Exchange<'_>, settings: &RealIp) {
     if exchange.has_real_ip || !is_trusted(settings, exchange.client.remote) {
         return;
     }

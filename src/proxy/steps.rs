@@ -45,7 +45,6 @@ impl<'c> Exchange<'c> {
     /// An expression gave up, or a path became empty.
     pub fn run_steps(&mut self, location: &'c Location) -> Result<Ran, Failure> {
         let mut is_relocated = false;
-        self.passes_nowhere = false;
         Ok(match self.walk(location, &location.steps, &mut is_relocated)? {
             Flow::Answer(given) => Ran::Answer(given),
             Flow::On | Flow::Stop if is_relocated => Ran::Relocated,

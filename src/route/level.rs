@@ -16,6 +16,8 @@ pub(super) struct Level {
     entries: Vec<Entry>,
     /// Entries whose path less its final `/` is redirected to it, sorted by path.
     slashes: Vec<u32>,
+    /// How long those paths are without it: a bit for each length, the highest for all beyond.
+    stem_lengths: u64,
     /// In the order of the file.
     expressions: Vec<Place>,
 }
@@ -39,7 +41,8 @@ struct Prefix {
 #[derive(Debug)]
 struct Place {
     location: Arc<Location>,
-    inner: Level,
+    /// `None` where nothing is.
+    inner: Option<Box<Level>>,
 }
 
 /// How far a level has come with a path. Captures of expressions that led here are kept beside it.
@@ -57,7 +60,7 @@ enum Found<'l> {
 #[derive(Default)]
 pub(super) struct Choice<'l> {
     pub location: Option<&'l Arc<Location>>,
-    pub captures: Option<Captures>,
+    pub captures: Option<Box<Captures>>,
     pub add_slash: bool,
 }
 
@@ -101,6 +104,7 @@ impl Level {
             // A file has at most 64 MiB, so fewer than 2^32 locations.
             let number = at as u32;
             if self.entries[at].redirects() {
+                self.stem_lengths |= length_bit(self.entries[at].stem());
                 self.slashes.push(number);
             }
             if self.entries[at].prefix.is_some() {
@@ -127,7 +131,7 @@ impl Level {
         Ok(choice)
     }
 
-    fn search(&self, path: &[u8], captures: &mut Option<Captures>) -> Result<Found<'_>, MatchError> {
+    fn search(&self, path: &[u8], captures: &mut Option<Box<Captures>>) -> Result<Found<'_>, MatchError> {
         let mut found = Found::Nothing;
         let mut asks_expressions = true;
         match self.by_path(path) {
@@ -135,7 +139,7 @@ impl Level {
             Static::AddSlash(location) => return Ok(Found::AddSlash(location)),
             Static::Prefix(prefix) => {
                 asks_expressions = !prefix.wins_over_regex;
-                found = match prefix.place.inner.search(path, captures)? {
+                found = match prefix.place.search(path, captures)? {
                     Found::Nothing => Found::Prefix(&prefix.place.location),
                     Found::Prefix(location) => Found::Prefix(location),
                     inner @ (Found::Final(_) | Found::AddSlash(_)) => return Ok(inner),
@@ -152,9 +156,9 @@ impl Level {
             if let Some(earlier) = captures {
                 new.keep_named_of(earlier);
             }
-            *captures = Some(new);
+            *captures = Some(Box::new(new));
             // An expression is final, and a redirect found inside it is not made: as in nginx.
-            return Ok(match place.inner.search(path, captures)? {
+            return Ok(match place.search(path, captures)? {
                 Found::Nothing => Found::Final(&place.location),
                 Found::Final(inner) | Found::Prefix(inner) | Found::AddSlash(inner) => Found::Final(inner),
             });
@@ -189,7 +193,7 @@ impl Level {
     }
 
     fn slash_added(&self, path: &[u8]) -> Option<&Arc<Location>> {
-        if self.slashes.is_empty() {
+        if self.stem_lengths & length_bit(path) == 0 {
             return None;
         }
         let found = self.slashes.binary_search_by(|at| self.entries[*at as usize].stem().cmp(path)).ok()?;
@@ -226,6 +230,18 @@ impl Entry {
 
 impl Place {
     fn new(location: &Arc<Location>) -> Self {
-        Self { location: Arc::clone(location), inner: Level::new(&location.children) }
+        let inner = Level::new(&location.children);
+        let is_empty = inner.entries.is_empty() && inner.expressions.is_empty();
+        Self { location: Arc::clone(location), inner: (!is_empty).then(|| Box::new(inner)) }
     }
+
+    /// What of it, if anything, the path is inside.
+    fn search(&self, path: &[u8], captures: &mut Option<Box<Captures>>) -> Result<Found<'_>, MatchError> {
+        self.inner.as_ref().map_or(Ok(Found::Nothing), |inner| inner.search(path, captures))
+    }
+}
+
+/// Its bit among [`Level::stem_lengths`].
+fn length_bit(path: &[u8]) -> u64 {
+    1 << path.len().min(63)
 }

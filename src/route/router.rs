@@ -35,7 +35,7 @@ pub struct Router {
 pub struct ServerMatch<'r> {
     pub server: &'r Arc<Server>,
     /// When `server_name ~…` matched.
-    pub captures: Option<Captures>,
+    pub captures: Option<Box<Captures>>,
 }
 
 /// The location of a request.
@@ -43,7 +43,7 @@ pub struct ServerMatch<'r> {
 pub struct Located<'s> {
     pub location: &'s Arc<Location>,
     /// When an expression matched: takes the place of earlier captures.
-    pub captures: Option<Captures>,
+    pub captures: Option<Box<Captures>>,
     /// The path is that of the location less its final slash, and the location proxies: to be answered 301 to
     /// `location`'s own path, with the arguments kept.
     pub add_slash: bool,
@@ -195,7 +195,7 @@ impl Router {
             for &(number, at) in &self.expressions {
                 let Some(pattern) = self.expression(number, at) else { continue };
                 if let Some(captures) = captures::find(pattern, host)? {
-                    return Ok(Some(ServerMatch { server: &self.servers[number], captures: Some(captures) }));
+                    return Ok(Some(ServerMatch { server: &self.servers[number], captures: Some(Box::new(captures)) }));
                 }
             }
         }

@@ -44,6 +44,7 @@ fn place(matching: Matching, content: Content, children: Vec<Arc<Location>>) -> 
         default_type: "".into(),
         types: None,
         internal: false,
+        admits_all: true,
         rewrite_log: false,
         uninitialized_variable_warn: false,
         log_not_found: false,

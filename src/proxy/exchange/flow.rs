@@ -45,12 +45,16 @@ impl<'c> Exchange<'c> {
     }
 
     async fn turn(&mut self, side: &mut ClientSide<'_>, entry: Entry<'c>) -> Result<Turn<'c>, Failure> {
+        self.passes_nowhere = false;
         if let Entry::Server = entry {
             self.has_own_path = false;
             self.location = &self.server.root;
             real_ip::apply(self);
-            if let Ran::Answer(given) = self.run_steps(self.location)? {
-                return self.give(side, given).await;
+            if !self.location.steps.is_empty() {
+                self.begin_client_settings(side);
+                if let Ran::Answer(given) = self.run_steps(self.location)? {
+                    return self.give(side, given).await;
+                }
             }
         }
         match entry {
@@ -60,8 +64,9 @@ impl<'c> Exchange<'c> {
                 self.apply_client_settings(side);
             }
         }
-        if !matches!(self.location.matching, Matching::Server) {
-            let location = self.location;
+        let location = self.location;
+        // Those of the server were run on the way here.
+        if !location.steps.is_empty() && !matches!(location.matching, Matching::Server) {
             match self.run_steps(location)? {
                 Ran::On => {}
                 Ran::Answer(given) => return self.give(side, given).await,
@@ -75,7 +80,9 @@ impl<'c> Exchange<'c> {
                 self.apply_client_settings(side);
             }
         }
-        admission::check(self).await?;
+        if !self.location.admits_all {
+            Box::pin(admission::check(self)).await?;
+        }
         let location = self.location;
         if let Some(tries) = &location.try_files
             && let Some(turn) = self.try_files(tries)?
