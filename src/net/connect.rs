@@ -10,6 +10,7 @@ use crate::model::PeerAddress;
 use crate::net::stream::Stream;
 use crate::net::timer::within;
 use crate::sys;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// How a connection begins on our side.
@@ -21,11 +22,35 @@ pub struct From {
     pub keepalive: bool,
 }
 
-/// Connects to a peer.
+/// A connection that was begun.
+pub enum Begun {
+    /// It stands, and so many bytes have been written.
+    Stands(Stream, usize),
+    /// Whether it will stand is not known yet, and nothing is written.
+    Pending(Stream),
+}
+
+impl Begun {
+    /// Waits until it stands.
+    ///
+    /// # Errors
+    /// Why it could not be made, or `TimedOut`.
+    pub async fn settled(self, timeout: Duration) -> io::Result<Stream> {
+        match self {
+            Self::Stands(stream, _) => Ok(stream),
+            Self::Pending(stream) => {
+                within(timeout, pin!(stream.connected())).await?;
+                Ok(stream)
+            }
+        }
+    }
+}
+
+/// Begins a connection to a peer. If a peer on this host takes it at once, so much of `first` is written as it takes.
 ///
 /// # Errors
-/// The system's, or `TimedOut`.
-pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io::Result<Stream> {
+/// The system's: there is no connection, and nothing was written.
+pub fn begin(address: &PeerAddress, from: From, first: &[&[u8]]) -> io::Result<Begun> {
     let family = match address {
         PeerAddress::Ip(ip) if ip.is_ipv4() => AddressFamily::INET,
         PeerAddress::Ip(_) => AddressFamily::INET6,
@@ -48,57 +73,92 @@ pub async fn connect(address: &PeerAddress, from: From, timeout: Duration) -> io
         // kernel itself returns to quick ACKs when that is done. Where the option is refused there is one packet more.
         let _ = rustix::net::sockopt::set_tcp_quickack(&socket, false);
     }
-    let pending = match begin(&socket, address) {
-        Ok(()) => false,
-        Err(rustix::io::Errno::INPROGRESS) => !stands_already(&socket, address),
-        Err(errno) => return Err(errno.into()),
-    };
+    let called = call(&socket, address);
     let stream = Stream::from_fd(socket)?;
-    if pending {
-        within(timeout, pin!(stream.connected())).await?;
+    match (called, address) {
+        (Ok(()), _) => Ok(Begun::Stands(stream, 0)),
+        (Err(Errno::INPROGRESS), PeerAddress::Ip(ip)) if ip.ip().is_loopback() => tried(stream, first),
+        (Err(Errno::INPROGRESS), _) => Ok(Begun::Pending(stream)),
+        (Err(errno), _) => Err(errno.into()),
     }
-    Ok(stream)
 }
 
-/// A peer on this host has answered before `connect` returns, whatever that says: asking for the name of the other end,
-/// which only a connection has, is a fraction of a wait. Elsewhere the question would come too early.
-fn stands_already(socket: &OwnedFd, address: &PeerAddress) -> bool {
-    matches!(address, PeerAddress::Ip(ip) if ip.ip().is_loopback()) && rustix::net::getpeername(socket).is_ok()
-}
-
-fn begin(socket: &OwnedFd, address: &PeerAddress) -> Result<(), rustix::io::Errno> {
+fn call(socket: &OwnedFd, address: &PeerAddress) -> Result<(), Errno> {
     match address {
         PeerAddress::Ip(ip) => rustix::net::connect(socket, ip),
         PeerAddress::Unix(path) => rustix::net::connect(socket, &SocketAddrUnix::new(path)?),
     }
 }
 
+/// A peer on this host has mostly answered before `connect` returns, whatever that says. The first write tells: it is
+/// taken, or finds no connection yet, or the reason why there is none. Who has nothing to write asks for the name of the
+/// other end, which only a connection has.
+fn tried(stream: Stream, first: &[&[u8]]) -> io::Result<Begun> {
+    if first.is_empty() {
+        let stands = rustix::net::getpeername(stream.fd()).is_ok();
+        return Ok(if stands { Begun::Stands(stream, 0) } else { Begun::Pending(stream) });
+    }
+    match stream.write_parts_now(first)? {
+        0 => Ok(Begun::Pending(stream)),
+        written => Ok(Begun::Stands(stream, written)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
     use super::*;
 
-    fn connected(address: SocketAddr) -> io::Result<Stream> {
+    /// What becomes of a connection, and how many of the bytes given to it went out with its begin.
+    fn connected(address: SocketAddr, first: &[&[u8]], timeout: Duration) -> io::Result<(Stream, usize)> {
         let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new().enable_timer().build().unwrap();
-        let address = PeerAddress::Ip(address);
-        runtime.block_on(async { connect(&address, From::default(), Duration::from_secs(60)).await })
+        runtime.block_on(async {
+            let begun = begin(&PeerAddress::Ip(address), From::default(), first)?;
+            let written = match begun {
+                Begun::Stands(_, written) => written,
+                Begun::Pending(_) => 0,
+            };
+            Ok((begun.settled(timeout).await?, written))
+        })
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_is_said_first_tells_that_a_peer_on_this_host_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_stream, written) = connected(address, &[b"a", b"", b"bc"], LONG).unwrap();
+        assert_eq!(written, 3);
+        let mut came = [0; 3];
+        listener.accept().unwrap().0.read_exact(&mut came).unwrap();
+        assert_eq!(&came, b"abc");
+        let (stream, written) = connected(address, &[], LONG).unwrap();
+        assert_eq!((written, stream.write_now(b"x").unwrap()), (0, 1));
     }
 
     #[test]
-    fn a_peer_on_this_host_is_connected_or_refuses() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = connected(listener.local_addr().unwrap()).unwrap();
-        assert_eq!(stream.write_now(b"x").unwrap(), 1);
+    fn a_peer_on_this_host_that_refuses_is_not_connected() {
         // Bound, so that nobody else listens there.
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         rustix::net::bind(&socket, &"127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
         let deaf = rustix::net::getsockname(&socket).unwrap().try_into().unwrap();
-        assert_eq!(connected(deaf).err().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+        for first in [&[][..], &[&b"x"[..]]] {
+            assert_eq!(connected(deaf, first, LONG).err().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+        }
     }
 
     #[test]
-    fn what_is_not_connected_does_not_stand() {
-        let address = "127.0.0.1:1".parse().unwrap();
-        let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
-        assert!(!stands_already(&socket.unwrap(), &PeerAddress::Ip(address)));
+    fn a_peer_that_does_not_answer_is_waited_for() {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &"127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
+        rustix::net::listen(&socket, 0).unwrap();
+        let address: SocketAddr = rustix::net::getsockname(&socket).unwrap().try_into().unwrap();
+        // It has room for one that nobody has accepted.
+        let _first = std::net::TcpStream::connect(address).unwrap();
+        let error = connected(address, &[b"x"], Duration::from_millis(1)).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -488,7 +488,8 @@ impl Stream {
         let _ = rustix::net::shutdown(self.fd(), Shutdown::Both);
     }
 
-    /// Turns Nagle's algorithm off. Unix sockets have none and answer with an error that says nothing.
+    /// Turns Nagle's algorithm off, which is of use before a write that follows another one. Unix sockets have none and
+    /// answer with an error that says nothing.
     pub fn set_nodelay(&self) {
         let _ = rustix::net::sockopt::set_tcp_nodelay(self.fd(), true);
     }

@@ -12,7 +12,7 @@ use super::answer_fields;
 use super::early_hints::{EARLY_HINTS, EarlyHints};
 use super::exchange::{ClientSide, Exchange};
 use super::failure::{Cause, Failure, Phase};
-use super::peer::{PeerConnection, Rest, Upload, answer_or_client_gone};
+use super::peer::{Opening, PeerConnection, Rest, Upload, answer_or_client_gone};
 use super::request_body::Ready;
 use super::responder::{Answer, Responder};
 use super::rewrite::Upgrading;
@@ -36,7 +36,7 @@ pub enum Answered {
 
 /// One request as every peer gets it.
 pub struct Passed<'p> {
-    pub head: &'p [u8],
+    pub opening: &'p Opening<'p>,
     /// As the peer gets it.
     pub method: &'p Method,
     /// Statuses for which another peer is tried in place of passing the answer on.
@@ -60,7 +60,7 @@ impl Passed<'_> {
         peer: &mut PeerConnection,
     ) -> Result<Answered, Failure> {
         let sent = Cell::new(0);
-        let PeerConnection { stream, raw, lease, .. } = peer;
+        let PeerConnection { stream, raw, written, lease, .. } = peer;
         let client = exchange.client;
         let streams_body = !side.body.is_done();
         let settings = &exchange.location.client;
@@ -74,16 +74,10 @@ impl Passed<'_> {
             used_bytes: self.body.first().len() as u64,
             received: &received,
         });
-        let upload = Upload {
-            head: self.head,
-            first: self.body.first(),
-            file: self.body.file(),
-            rest,
-            length: self.body.length,
-        };
+        let upload = Upload { opening: self.opening, file: self.body.file(), rest };
         let stream = &*stream;
         exchange.phase = Phase::SendingRequest;
-        let mut sending = upload.begin(stream, self.proxy, &sent);
+        let mut sending = upload.begin(*written, stream, self.proxy, &sent);
         let is_buffered = self.proxy.buffering.is_on;
         let responder = &mut side.responder;
         let watches_client = !streams_body;

@@ -8,13 +8,13 @@ use super::answer::{Answered, Passed, late};
 use super::destination::{self, Destination};
 use super::exchange::{Attempt, ClientSide, Exchange, Next, Upstream};
 use super::failure::{Cause, Failure, Phase};
-use super::peer::PeerConnection;
+use super::peer::{Opening, PeerConnection};
 use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
 use super::{pooled, request_body, respond, secure, upgrade};
 use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass, SetHeader, Template};
-use crate::net::connect::{From, connect};
+use crate::net::connect::{self, Begun, From};
 use crate::net::moment;
 use crate::transport::{Purpose, Transport};
 use crate::upstream::{Lease, Tried};
@@ -42,13 +42,14 @@ pub async fn run<'c>(
     let method = method(exchange, proxy);
     let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
     let head = rewrite::request(exchange, proxy, &method, &uri, body.length, &upgrading);
+    let opening = Opening { head: &head, first: body.first(), length: body.length };
     exchange.upstream = Some(Upstream { scheme: destination.scheme, uri });
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
     // An upgrade never takes a connection that was used before, nor leaves one behind.
     let mut is_fresh = upgrading != Upgrading::No;
     loop {
-        let mut peer = match choose(exchange, &destination, &mut tried, proxy, is_fresh).await {
+        let mut peer = match choose(exchange, &destination, &mut tried, &opening, is_fresh).await {
             Ok(peer) => peer,
             Err(failure) => {
                 pass_over(exchange, &mut retry, failure)?;
@@ -56,7 +57,7 @@ pub async fn run<'c>(
             }
         };
         let request = Passed {
-            head: &head,
+            opening: &opening,
             method: &method,
             next_on: retry.statuses(),
             body: &body,
@@ -71,8 +72,7 @@ pub async fn run<'c>(
             Ok(Answered::DoneAndClose) => break,
             Ok(Answered::Upgraded) => {
                 let head = upgrade::begin(exchange, side);
-                let written = side.responder.interim(&head).await;
-                written.map_err(unsent)?;
+                side.responder.interim(&head).await.map_err(unsent)?;
                 return Ok(upgrade::hand_over(exchange, side, peer, &upgrading));
             }
             Ok(Answered::NextPeer(status)) => {
@@ -186,13 +186,20 @@ fn set_method(exchange: &Exchange<'_>, method: &Template) -> Option<Method> {
 
 /// Where a connection to a peer comes from.
 fn origin(exchange: &Exchange<'_>, proxy: &Proxy) -> From {
-    let text = proxy.request.bind.as_ref().map(|bind| exchange.evaluate(bind)).unwrap_or_default();
+    let address = proxy.request.bind.as_ref().and_then(|bind| local_address(exchange, bind));
+    From { address, keepalive: proxy.request.socket_keepalive }
+}
+
+/// `proxy_bind`.
+#[cold]
+fn local_address(exchange: &Exchange<'_>, bind: &Template) -> Option<SocketAddr> {
+    let text = exchange.evaluate(bind);
     let text = String::from_utf8_lossy(&text);
     let address = text.parse().ok().or_else(|| text.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 0)));
     if address.is_none() && !text.is_empty() {
         exchange.report(LogLevel::Error, format_args!("invalid local address \"{text}\""));
     }
-    From { address, keepalive: proxy.request.socket_keepalive }
+    address
 }
 
 /// Picks a peer, and a connection to it: one that is idle, unless it has to be fresh, or a new one.
@@ -200,15 +207,15 @@ async fn choose(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     tried: &mut Tried,
-    proxy: &Proxy,
+    opening: &Opening<'_>,
     is_fresh: bool,
 ) -> Result<PeerConnection, Failure> {
     let lease = pick(exchange, destination, tried)?;
     if !is_fresh && let Some((stream, age)) = pooled::take(exchange, destination, &lease.peer().address) {
         exchange.set_connect_time();
-        return Ok(PeerConnection { stream, raw: Vec::new(), age, lease });
+        return Ok(PeerConnection { stream, raw: Vec::new(), age, written: 0, lease });
     }
-    Box::pin(connect_anew(exchange, destination, lease, proxy)).await
+    connect_anew(exchange, destination, lease, Some(opening)).await
 }
 
 /// Picks a peer: an attempt begins.
@@ -230,17 +237,25 @@ pub(super) fn pick(
     Ok(lease)
 }
 
-/// Makes a connection to the peer of an attempt.
+/// Makes a connection to the peer of an attempt. What is to be said first may go out with it.
 pub(super) async fn connect_anew(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     lease: Lease,
-    proxy: &Proxy,
+    opening: Option<&Opening<'_>>,
 ) -> Result<PeerConnection, Failure> {
-    match open(exchange, &lease.peer().address, destination.purpose.as_deref(), proxy).await {
-        Ok(stream) => {
+    let address = &lease.peer().address;
+    let purpose = destination.purpose.as_deref();
+    let opened = match begin(exchange, address, opening.filter(|_| purpose.is_none())) {
+        Ok(Begun::Stands(stream, written)) if purpose.is_none() => Ok((Transport::Plain(stream), written)),
+        // The room for a wait, and for a handshake, is for those alone that have one.
+        Ok(begun) => Box::pin(settle(exchange, begun, address, purpose)).await.map(|stream| (stream, 0)),
+        Err(error) => Err(not_connected(error)),
+    };
+    match opened {
+        Ok((stream, written)) => {
             exchange.set_connect_time();
-            Ok(PeerConnection::fresh(stream, lease))
+            Ok(PeerConnection::fresh(stream, written, lease))
         }
         Err(failure) => {
             lease.failed(Instant::now());
@@ -253,22 +268,33 @@ pub(super) async fn connect_anew(
     }
 }
 
-/// A new connection, with TLS where that is wanted.
-async fn open(
+fn begin(exchange: &Exchange<'_>, address: &PeerAddress, opening: Option<&Opening<'_>>) -> io::Result<Begun> {
+    let from = origin(exchange, &exchange.location.proxy);
+    match opening {
+        Some(opening) => connect::begin(address, from, &opening.parts(&mut Vec::new())),
+        None => connect::begin(address, from, &[]),
+    }
+}
+
+fn not_connected(error: io::Error) -> Failure {
+    Failure::upstream(Phase::Connecting, "connect()", error)
+}
+
+/// Waits for a connection that was begun; then comes TLS, where that is wanted.
+async fn settle(
     exchange: &mut Exchange<'_>,
+    begun: Begun,
     address: &PeerAddress,
     purpose: Option<&Purpose>,
-    proxy: &Proxy,
 ) -> Result<Transport, Failure> {
-    let stream = connect(address, origin(exchange, proxy), proxy.connect_timeout).await;
-    let stream = stream.map_err(|error| Failure::upstream(Phase::Connecting, "connect()", error))?;
+    let timeout = exchange.location.proxy.connect_timeout;
+    let stream = begun.settled(timeout).await.map_err(not_connected)?;
     let Some(purpose) = purpose else { return Ok(Transport::Plain(stream)) };
     if let PeerAddress::Ip(_) = address {
         stream.set_nodelay();
     }
     exchange.phase = Phase::Handshaking;
-    // The handshake's room is for those alone that make one.
-    Box::pin(secure::connect(exchange.shard, stream, purpose, proxy.connect_timeout)).await
+    Box::pin(secure::connect(exchange.shard, stream, purpose, timeout)).await
 }
 
 /// Puts the connection back, if peer and configuration agree that it can be used again.

@@ -6,15 +6,16 @@ use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::body::{Body, BodyError};
 use super::failure::{Cause, Failure, Phase};
 use super::spool::Spool;
 use crate::http::chunked;
 use crate::http::framing::BodyLength;
-use crate::model::{PeerAddress, Proxy};
+use crate::model::Proxy;
 use crate::net::buffer;
+use crate::net::moment;
 use crate::net::turn::Turn;
 use crate::transport::Transport;
 use crate::upstream::Lease;
@@ -26,6 +27,8 @@ pub struct PeerConnection {
     /// Bytes read and not yet used.
     pub raw: Vec<u8>,
     pub age: Age,
+    /// Bytes of the request that went out as the connection was made.
+    pub written: usize,
     /// Counts it at its peer.
     pub lease: Lease,
 }
@@ -33,11 +36,8 @@ pub struct PeerConnection {
 impl PeerConnection {
     /// A connection that was just made.
     #[must_use]
-    pub fn fresh(stream: Transport, lease: Lease) -> Self {
-        if let PeerAddress::Ip(_) = lease.peer().address {
-            stream.stream().set_nodelay();
-        }
-        Self { stream, raw: Vec::new(), age: Age { opened: Instant::now(), requests: 0 }, lease }
+    pub fn fresh(stream: Transport, written: usize, lease: Lease) -> Self {
+        Self { stream, raw: Vec::new(), age: Age { opened: moment::now(), requests: 0 }, written, lease }
     }
 
     /// Whether it carried an exchange before this one, so that the peer may have closed it meanwhile.
@@ -47,14 +47,30 @@ impl PeerConnection {
     }
 }
 
-/// A request on its way to a peer: the head, the part of the body that is here, and the part that is still to come.
+/// What of a request is written first: the head, and the part of the body that is here.
+pub struct Opening<'o> {
+    pub head: &'o [u8],
+    pub first: &'o [u8],
+    pub length: BodyLength,
+}
+
+impl Opening<'_> {
+    /// The pieces; `size` takes that of the first chunk.
+    pub fn parts<'p>(&'p self, size: &'p mut Vec<u8>) -> [&'p [u8]; 4] {
+        if self.length == BodyLength::Chunked && !self.first.is_empty() {
+            chunked::chunk_head(self.first.len(), size);
+            return [self.head, size, self.first, b"\r\n"];
+        }
+        [self.head, b"", self.first, b""]
+    }
+}
+
+/// A request on its way to a peer: what is here of it, and the part of the body that is still to come.
 pub struct Upload<'u> {
-    pub head: &'u [u8],
-    pub first: &'u [u8],
+    pub opening: &'u Opening<'u>,
     pub file: Option<&'u Spool>,
     /// The client's side, when not all of the body has been read.
     pub rest: Option<Rest<'u>>,
-    pub length: BodyLength,
 }
 
 /// Where the rest of a request's body comes from.
@@ -72,11 +88,13 @@ pub struct Rest<'u> {
 
 impl<'u> Upload<'u> {
     /// Sends what the peer takes at once, which mostly is all of it; the rest goes on beside the wait for the answer.
+    /// `written` of it are out already.
     #[must_use]
-    pub fn begin(self, peer: &'u Transport, proxy: &'u Proxy, sent: &'u Cell<u64>) -> Sending<'u> {
+    pub fn begin(self, written: usize, peer: &'u Transport, proxy: &'u Proxy, sent: &'u Cell<u64>) -> Sending<'u> {
         let mut size = Vec::new();
-        let parts = self.parts(&mut size);
-        match peer.write_parts_now(&parts) {
+        let parts = self.opening.parts(&mut size);
+        let begun = if written > 0 { Ok(written) } else { peer.write_parts_now(&parts) };
+        match begun {
             Ok(written) => {
                 sent.set(sent.get() + written as u64);
                 let is_through = written == parts.iter().map(|part| part.len()).sum();
@@ -92,19 +110,12 @@ impl<'u> Upload<'u> {
         }
     }
 
-    /// What is here of it; `size` takes that of the first chunk.
-    fn parts<'p>(&'p self, size: &'p mut Vec<u8>) -> [&'p [u8]; 4] {
-        if self.length == BodyLength::Chunked && !self.first.is_empty() {
-            chunked::chunk_head(self.first.len(), size);
-            return [self.head, size, self.first, b"\r\n"];
-        }
-        [self.head, b"", self.first, b""]
-    }
-
     /// Sends the rest when so many bytes are out.
     async fn go_on(self, mut written: usize, peer: &Transport, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
+        // No later write waits until those before it are acknowledged.
+        peer.stream().set_nodelay();
         let mut size = Vec::new();
-        for part in self.parts(&mut size) {
+        for part in self.opening.parts(&mut size) {
             let skipped = written.min(part.len());
             written -= skipped;
             if skipped < part.len() {
@@ -115,7 +126,7 @@ impl<'u> Upload<'u> {
             Box::pin(send_file(file, peer, proxy, sent)).await?;
         }
         if let Some(rest) = self.rest {
-            Box::pin(rest.send(peer, proxy, sent, self.length == BodyLength::Chunked)).await?;
+            Box::pin(rest.send(peer, proxy, sent, self.opening.length == BodyLength::Chunked)).await?;
         }
         Ok(())
     }
@@ -305,4 +316,58 @@ pub async fn answer_or_client_gone(
         .await
     };
     Box::pin(waits).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::stream::Stream;
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+
+    /// An upload of which `written` bytes went out before: whether the socket then holds back what follows, and all that
+    /// arrived.
+    fn upload(first: &[u8], written: usize) -> (bool, Vec<u8>) {
+        let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new().enable_timer().build().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        near.set_nonblocking(true).unwrap();
+        let also_near = near.try_clone().unwrap();
+        let mut far = listener.accept().unwrap().0;
+        let reader = std::thread::spawn(move || {
+            let mut came = Vec::new();
+            far.read_to_end(&mut came).map(|_| came)
+        });
+        runtime.block_on(async {
+            let peer = Transport::Plain(Stream::from_fd(near.into()).unwrap());
+            let (proxy, sent) = (Proxy { send_timeout: Duration::from_secs(60), ..Proxy::default() }, Cell::new(0));
+            let opening = Opening { head: b"HEAD", first, length: BodyLength::Length(first.len() as u64) };
+            let sending = Upload { opening: &opening, file: None, rest: None }.begin(written, &peer, &proxy, &sent);
+            if let Some(left) = sending.left {
+                left.await.unwrap();
+            }
+            assert_eq!(sent.get(), 4 + first.len() as u64);
+            peer.shutdown_write().unwrap();
+        });
+        (!also_near.nodelay().unwrap(), reader.join().unwrap().unwrap())
+    }
+
+    #[test]
+    fn what_is_written_at_once_waits_for_nothing() {
+        assert_eq!(upload(b"BODY", 0), (true, b"HEADBODY".to_vec()));
+        assert_eq!(upload(b"", 0), (true, b"HEAD".to_vec()));
+    }
+
+    #[test]
+    fn a_later_write_does_not_wait_until_those_before_it_are_acknowledged() {
+        assert_eq!(upload(b"BODY", 2), (false, b"ADBODY".to_vec()));
+        let body = vec![b'x'; 16 << 20];
+        let (holds_back, came) = upload(&body, 0);
+        assert!(!holds_back && came.len() == 4 + body.len());
+    }
+
+    #[test]
+    fn what_went_out_before_is_not_sent_again() {
+        assert_eq!(upload(b"BODY", 8), (true, Vec::new()));
+    }
 }

@@ -20,6 +20,10 @@ pub fn take(exchange: &Exchange<'_>, destination: &Destination, address: &PeerAd
         let (stream, age) = exchange.shard.idle.take(destination.id?, address, |stream| stream.serves(purpose))?;
         // A peer closes an idle connection when it likes; one that has spoken unasked is not to be trusted.
         if stream.seems_quiet() {
+            // What is written from now on follows what may not be acknowledged yet. TLS has had that before.
+            if let (Transport::Plain(stream), 1) = (&stream, age.requests) {
+                stream.set_nodelay();
+            }
             return Some((stream, age));
         }
     }

@@ -115,6 +115,7 @@ async fn go(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Fail
             telling::connected(exchange, &peer.stream, &peer.lease.peer().address);
             greet(exchange, stream, &mut peer).await?;
             if let Some(rates) = rates(exchange, stream) {
+                peer.stream.stream().set_nodelay();
                 carry(exchange, rates, &peer, std::mem::take(raw)).await;
                 return Ok(Came::Answered);
             }
@@ -143,7 +144,7 @@ async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<PeerCo
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &Method::Get);
     loop {
         let connected = match pass::pick(exchange, &destination, &mut tried) {
-            Ok(lease) => pass::connect_anew(exchange, &destination, lease, proxy).await,
+            Ok(lease) => pass::connect_anew(exchange, &destination, lease, None).await,
             Err(failure) => Err(failure),
         };
         match connected {
@@ -161,6 +162,8 @@ async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<PeerCo
 async fn greet(exchange: &mut Exchange<'_>, stream: &Stream, peer: &mut PeerConnection) -> Result<(), Failure> {
     exchange.phase = Phase::SendingRequest;
     if stream.proxy_protocol {
+        // What the client says follows the header, and does not wait until that is acknowledged.
+        peer.stream.stream().set_nodelay();
         let header = proxy_protocol::write(source(exchange.remote), exchange.client.local());
         let timeout = exchange.location.proxy.connect_timeout;
         let mut written = 0;

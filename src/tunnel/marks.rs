@@ -117,6 +117,9 @@ pub fn write(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
 pub fn note_written(slot: &mut Slot, direction: Direction, moved: Moved) -> usize {
     match moved {
         Moved::Bytes(count) => {
+            if slot.is_first_message(direction) {
+                socket::set_nodelay(slot.socket(direction.target()));
+            }
             slot.add_written(direction, count);
             count
         }

@@ -246,6 +246,12 @@ impl Slot {
         }
     }
 
+    /// Nothing was written to the upstream before, whose socket holds back what follows something that is not
+    /// acknowledged: up to now nothing was. Those of clients never do.
+    pub fn is_first_message(&self, direction: Direction) -> bool {
+        direction == Direction::ToUpstream && self.written[direction.index()].value() == 0
+    }
+
     pub fn add_written(&mut self, direction: Direction, count: usize) {
         let written = &mut self.written[direction.index()];
         *written = U48::saturating(written.value() + count as u64);

@@ -26,6 +26,7 @@ const KEEPALIVE: TunnelKeepalive = TunnelKeepalive {
 };
 
 mod fairness;
+mod nagle;
 mod pings;
 mod watches;
 

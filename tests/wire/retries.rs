@@ -123,3 +123,23 @@ fn connections_come_from_the_address_that_is_bound() {
     client.send(get());
     assert!(client.read_head().starts_with("HTTP/1.1 200 "));
 }
+
+/// The request goes out as the connection is made, so it is the write that tells of the refusal.
+#[test]
+fn a_peer_that_cannot_be_connected_has_seen_nothing_of_a_post() {
+    let good = answering(FINE, 1);
+    let longhaul = Setup::new().with("bad", Peer::refusing()).peer(&good).start(
+        "log_format met '$upstream_status|$upstream_connect_time|$upstream_bytes_sent';
+         upstream group { server %bad%; server %peer%; }
+         server { listen %listen%; access_log %dir%/access.log met; location / { proxy_pass http://group; } }",
+    );
+    let mut client = longhaul.connect();
+    client.send(post());
+    assert!(client.read_head().starts_with("HTTP/1.1 200 "));
+    longhaul.wait_for_log("connect() failed (111: Connection refused) while connecting to upstream");
+    let line = longhaul.wait_for_lines("access.log", 1);
+    let [status, connect_time, bytes_sent] = line.trim().split('|').collect::<Vec<_>>()[..] else { panic!("{line}") };
+    assert_eq!(status, "502, 200");
+    assert!(connect_time.starts_with("-, 0."), "{line}");
+    assert!(bytes_sent.starts_with("0, ") && !bytes_sent.ends_with(" 0"), "{line}");
+}
