@@ -67,6 +67,7 @@ pub fn resolve(servers: Vec<ServerOfListen>, others: &[Listener], scope: &Scope<
     for draft in &drafts {
         warn_of_conflicts(draft, &servers, scope);
         check_certificates(draft, &servers, scope);
+        warn_of_deferred(draft, scope);
     }
     drafts.into_iter().map(|draft| listener(draft, &servers, scope.protocol)).collect()
 }
@@ -138,6 +139,14 @@ fn warn_of_conflicts(draft: &Draft, servers: &[ServerOfListen], scope: &Scope<'_
     }
 }
 
+/// nginx tries, and says when it starts that this failed.
+fn warn_of_deferred(draft: &Draft, scope: &Scope<'_>) {
+    if let (ListenAddress::Unix(_), true, Some(span)) = (&draft.address, draft.options.deferred, draft.options_span) {
+        let message = format!("\"deferred\" changes nothing for {}", draft.address);
+        scope.env.warn(Fault::new(span, message).help("a unix socket gives out connections at once: remove the word"));
+    }
+}
+
 /// One socket cannot serve two protocols; nginx finds that out when it binds.
 fn listened_already(address: &ListenAddress, listen: &RawListen) -> Fault {
     let fault = Fault::new(listen.span, format!("bind() to {address} failed (98: Address already in use)"));
@@ -167,6 +176,7 @@ fn listener(draft: Draft, servers: &[ServerOfListen], protocol: Protocol) -> Lis
         protocol,
         address: draft.address,
         backlog: draft.options.backlog.unwrap_or(BACKLOG),
+        deferred: draft.options.deferred,
         ipv6only: draft.options.ipv6only.unwrap_or(true),
         keepalive: draft.options.keepalive,
         receive_buffer_bytes: draft.options.receive_buffer_bytes,

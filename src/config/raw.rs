@@ -486,6 +486,7 @@ pub enum RawListenTarget {
 pub struct RawListenOptions {
     pub is_set: bool,
     pub backlog: Option<u32>,
+    pub deferred: bool,
     pub ipv6only: Option<bool>,
     pub keepalive: Option<Keepalive>,
     pub receive_buffer_bytes: Option<usize>,

@@ -164,6 +164,7 @@ mod tests {
             protocol: crate::model::Protocol::Http,
             address,
             backlog: 16,
+            deferred: false,
             ipv6only: true,
             keepalive: None,
             receive_buffer_bytes: None,

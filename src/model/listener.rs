@@ -13,6 +13,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Length of the kernel's queue of connections not yet accepted.
     pub backlog: u32,
+    /// `deferred`: a connection is accepted when something has come on it. A unix socket knows nothing of that.
+    pub deferred: bool,
     /// Only for an IPv6 wildcard: refuse IPv4 (nginx's default is on).
     pub ipv6only: bool,
     /// `so_keepalive=`; `None` leaves the system's setting.

@@ -4,7 +4,7 @@
 //! is bound once and shared. Knows nothing of what is behind an address, and accepts nothing.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -12,7 +12,11 @@ use rustix::io::Errno as Number;
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use crate::model::{Keepalive, ListenAddress, Listener};
+use crate::sys;
 use crate::sys::errno::Errno;
+
+/// nginx's: a client that says nothing for so long, or somewhat longer, is accepted all the same.
+const DEFERRED_S: u16 = 1;
 
 /// Sockets of one address: one for each shard, in the order of the shards.
 #[derive(Debug)]
@@ -190,6 +194,10 @@ fn listen(socket: &Socket, listener: &Listener) -> Result<(), BindError> {
     if let ListenAddress::Ip(_) = listener.address {
         // What is written here is written whole: Nagle's algorithm could only delay it.
         socket.set_tcp_nodelay(true).map_err(failed(listener, "setsockopt(TCP_NODELAY)"))?;
+        // A socket that was passed may have another's setting.
+        let delay_s = if listener.deferred { DEFERRED_S } else { 0 };
+        sys::socket::set_accept_delay(socket.as_fd(), delay_s)
+            .map_err(failed(listener, "setsockopt(TCP_DEFER_ACCEPT)"))?;
     }
     match (&listener.address, listener.keepalive) {
         (ListenAddress::Unix(_), _) | (_, None) => {}
@@ -230,7 +238,10 @@ impl std::error::Error for BindError {}
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::{SocketAddr, TcpListener, TcpStream};
+
+    use rustix::event::{PollFd, PollFlags};
 
     use super::*;
 
@@ -239,6 +250,7 @@ mod tests {
             protocol: crate::model::Protocol::Http,
             address,
             backlog: 511,
+            deferred: false,
             ipv6only: true,
             keepalive: Some(Keepalive::On {
                 idle: Some(std::time::Duration::from_secs(60)),
@@ -277,6 +289,22 @@ mod tests {
         let accepted = socket2::SockRef::from(&accepted);
         assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), std::time::Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_client_is_accepted_when_it_says_something_where_that_is_asked_for() {
+        let address = free_port();
+        let mut wanted = Listener { deferred: true, ..listener(ListenAddress::Ip(address)) };
+        let bound = bind(&wanted, 2).unwrap();
+        let delay_s = |socket: &Listening| sys::socket::accept_delay_seconds(socket.fd.as_fd()).unwrap();
+        assert!(bound.sockets.iter().all(|socket| delay_s(socket) == 1));
+        TcpStream::connect(address).unwrap().write_all(b"x").unwrap();
+        let mut polled = bound.sockets.iter().map(|socket| PollFd::new(&socket.fd, PollFlags::IN)).collect::<Vec<_>>();
+        assert_eq!(rustix::event::poll(&mut polled, None).unwrap(), 1);
+        // A socket that was passed on loses what is not asked for any more.
+        wanted.deferred = false;
+        let adopted = adopt(&wanted, &bound.sockets[0].fd, 1).unwrap();
+        assert_eq!((delay_s(&adopted.sockets[0]), delay_s(&bound.sockets[1])), (0, 1));
     }
 
     #[test]

@@ -129,6 +129,7 @@ fn listener(servers: Vec<Arc<model::Server>>, default_server: usize) -> Listener
         protocol: crate::model::Protocol::Http,
         address: ListenAddress::Ip("127.0.0.1:80".parse().unwrap()),
         backlog: 511,
+        deferred: false,
         ipv6only: true,
         keepalive: None,
         receive_buffer_bytes: None,

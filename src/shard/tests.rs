@@ -93,6 +93,7 @@ fn listener(address: SocketAddr) -> Listener {
         protocol: crate::model::Protocol::Http,
         address: ListenAddress::Ip(address),
         backlog: 16,
+        deferred: false,
         ipv6only: true,
         keepalive: None,
         receive_buffer_bytes: None,

@@ -27,18 +27,34 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut Vec<u8>, max: usize) -> Resu
 /// # Errors
 /// The system's.
 pub fn leave_port_to_connect(socket: BorrowedFd<'_>) -> io::Result<()> {
-    let on: libc::c_int = 1;
+    set(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
+/// Has a listening socket give out connections when something has come on them, or after about so many seconds; zero:
+/// at once.
+///
+/// # Errors
+/// The system's: the socket is no TCP socket.
+pub fn set_accept_delay(socket: BorrowedFd<'_>, seconds: u16) -> io::Result<()> {
+    set(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, libc::c_int::from(seconds))
+}
+
+fn set(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the option takes an int, which lives over the call and is as long as said.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IP,
-            libc::IP_BIND_ADDRESS_NO_PORT,
-            (&raw const on).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
-        )
-    };
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What [`set_accept_delay`] has set.
+#[cfg(test)]
+pub fn accept_delay_seconds(socket: BorrowedFd<'_>) -> io::Result<libc::c_int> {
+    let (mut value, mut length): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+    let (level, option) = (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
+    // SAFETY: both pointers are valid for the call, and the second says how long the value behind the first is.
+    let result =
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut length) };
+    if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Figures of a TCP connection.

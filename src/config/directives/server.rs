@@ -19,7 +19,7 @@ pub const TABLE: &[Directive] = &[
         SERVER,
         ONE_OR_MORE,
         Setter::Server(listen),
-        "An address, port or `unix:` path; `default_server`, `backlog=`, `reuseport`, `ssl`, `so_keepalive=`, `ipv6only=`, \
+        "An address, port or `unix:` path; `default_server`, `backlog=`, `deferred`, `reuseport`, `ssl`, `so_keepalive=`, `ipv6only=`, \
          `proxy_protocol`, `rcvbuf=`, `sndbuf=`, `bind` (`*:80`, or `*:8000` without privileges).",
     ),
     supported(
@@ -74,8 +74,8 @@ fn listen_parameter(listen: &mut RawListen, word: &Word, line: &Line) -> Recorde
             listen.is_default = true;
             return Ok(());
         }
-        ("bind" | "reuseport" | "deferred" | "multipath", None)
-        | ("fastopen" | "setfib" | "accept_filter", Some(_)) => {}
+        ("deferred", None) => options.deferred = true,
+        ("bind" | "reuseport" | "multipath", None) | ("fastopen" | "setfib" | "accept_filter", Some(_)) => {}
         ("backlog", Some(text)) => {
             let backlog = value::number(text).filter(|backlog| (1..=i32::MAX as u64).contains(backlog));
             let backlog = backlog.and_then(|backlog| u32::try_from(backlog).ok());

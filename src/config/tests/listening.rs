@@ -33,7 +33,7 @@ fn all_forms_of_an_address_are_listened_on() {
 #[test]
 fn options_belong_to_the_socket() {
     let text =
-        "http { server { listen 81 default_server backlog=4 so_keepalive=30m::10 rcvbuf=1k sndbuf=2k reuseport; }
+        "http { server { listen 81 default_server backlog=4 so_keepalive=30m::10 rcvbuf=1k sndbuf=2k deferred reuseport; }
                 server { listen 81; } server { listen [::]:81 ipv6only=off so_keepalive=off; } }";
     let listeners = generation(text).serving.listeners;
     let first = &listeners[0];
@@ -43,6 +43,13 @@ fn options_belong_to_the_socket() {
     assert_eq!(first.servers.len(), 2);
     assert_eq!((listeners[1].ipv6only, listeners[1].keepalive), (false, Some(Keepalive::Off)));
     assert_eq!(listeners[1].backlog, 511);
+    assert_eq!((first.deferred, listeners[1].deferred), (true, false));
+}
+
+#[test]
+fn a_unix_socket_defers_nothing() {
+    let text = "http { server { listen unix:/run/l.sock deferred; } server { listen 81 deferred; } }";
+    assert_eq!(warnings(text), ["\"deferred\" changes nothing for unix:/run/l.sock at 1"]);
 }
 
 #[test]
@@ -61,6 +68,7 @@ fn addresses_and_parameters_are_checked() {
         ("listen nowhere.example;", "host not found in \"nowhere.example\" of the \"listen\" directive"),
         ("listen 80 what;", "invalid parameter \"what\""),
         ("listen 80 backlog=x;", "invalid backlog \"backlog=x\""),
+        ("listen 80 deferred=5;", "invalid parameter \"deferred=5\""),
         ("listen 80 so_keepalive=x;", "invalid so_keepalive value: \"x\""),
         ("listen 80 so_keepalive=::;", "invalid so_keepalive value: \"::\""),
         ("listen [::]:80 ipv6only=x;", "invalid parameter \"ipv6only=x\""),
@@ -75,6 +83,7 @@ fn addresses_and_parameters_are_checked() {
     };
     assert_eq!(twice("default_server"), "a duplicate default server for 0.0.0.0:80");
     assert_eq!(twice("backlog=1"), "duplicate listen options for 0.0.0.0:80");
+    assert_eq!(twice("deferred"), "duplicate listen options for 0.0.0.0:80");
 }
 
 #[test]
