@@ -16,6 +16,7 @@ use std::sync::mpsc::channel;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use longhaul::tunnel::{Counts, EngineOptions};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use shard::Shard;
 use traffic::{Sizes, Traffic};
@@ -31,7 +32,34 @@ fn kernel_threads() -> usize {
     names.filter(|name| name.starts_with("iou-wrk")).count()
 }
 
+/// Lets the process open no descriptor, until this is dropped: not even in place of one that is closed.
+struct Shortage(Rlimit);
+
+impl Shortage {
+    fn begin() -> Shortage {
+        let before = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..before }).unwrap();
+        Shortage(before)
+    }
+}
+
+impl Drop for Shortage {
+    fn drop(&mut self) {
+        setrlimit(Resource::Nofile, self.0).unwrap();
+    }
+}
+
 fn run(options: EngineOptions, seeds: std::ops::Range<u64>, sizes: Sizes) -> Counts {
+    run_under(options, seeds, sizes, || ())
+}
+
+/// `circumstances` holds from when all tunnels are to be adopted until all have ended.
+fn run_under<T>(
+    options: EngineOptions,
+    seeds: std::ops::Range<u64>,
+    sizes: Sizes,
+    circumstances: impl FnOnce() -> T,
+) -> Counts {
     let shard = Shard::start(options);
     // All are adopted in one go: so many completions come at once.
     let (go, begin) = channel::<()>();
@@ -40,8 +68,10 @@ fn run(options: EngineOptions, seeds: std::ops::Range<u64>, sizes: Sizes) -> Cou
         let _ = begin.recv();
     });
     let all: Vec<(u64, Traffic)> = seeds.map(|seed| (seed, Traffic::start(&shard, seed, sizes))).collect();
+    let circumstances = circumstances();
     drop(go);
     all.into_iter().for_each(|(seed, traffic)| traffic.check(seed));
+    drop(circumstances);
     assert_eq!(kernel_threads(), 0, "threads of the kernel");
     let counts = shard.counts();
     shard.finish();
@@ -72,8 +102,10 @@ fn every_byte_arrives_once_and_nothing_is_left() {
     run(EngineOptions::default(), first + 3000..first + 3040, sizes(23, 18));
     let counts = run(full, first + 4000..first + 4100, sizes(18, 17));
     assert!(counts.pending_refused > 0, "the bound was not met: {counts:?}");
+    let counts = run_under(EngineOptions::default(), first + 6000..first + 6100, sizes(20, 18), Shortage::begin);
+    assert!(counts.pipes_refused > 0, "there was a pipe to be had: {counts:?}");
     let shard = Shard::start(EngineOptions::default());
     farewell::run(&shard, first + 5000..first + 5060);
     shard.finish();
-    assert_eq!(descriptors() - before, 6 * of_runtime, "descriptors left");
+    assert_eq!(descriptors() - before, 7 * of_runtime, "descriptors left");
 }

@@ -5,10 +5,11 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use longhaul::tunnel::{Ending, Record};
 
-use crate::shard::{Shard, Start, ended, reset, tcp, unix};
+use crate::shard::{Shard, Start, ended, tcp, unix};
 
 /// A generator that is the same everywhere (splitmix64).
 #[derive(Clone)]
@@ -244,8 +245,8 @@ fn run(peer: Peer, part: Part, head: usize, expects: usize) -> JoinHandle<(Vec<u
         }
         match (reset_at, writer) {
             (Some(_), Peer::Tcp(socket)) => {
-                reset(socket.try_clone().unwrap());
                 // The reader holds the same socket: end its wait, and let the last close send the reset.
+                socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
                 let _ = socket.shutdown(Shutdown::Read);
             }
             (_, writer) => {
