@@ -4,6 +4,7 @@ pub mod accept;
 pub mod buffer;
 pub mod connect;
 mod deadline;
+pub mod early;
 pub mod listener;
 pub mod moment;
 pub mod proxy_protocol;

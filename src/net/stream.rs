@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::task::{self, Poll, Waker, ready};
 use std::time::Duration;
 
-use monoio::net::TcpStream;
+use monoio::net::UnixStream;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
@@ -37,7 +37,7 @@ pub struct Stream {
     /// Dropped before the socket, which it refers to.
     first: RefCell<First>,
     registration: Registration,
-    socket: Rc<TcpStream>,
+    socket: Rc<UnixStream>,
 }
 
 /// The first wait for something to read. Many have no other: those who connect for one answer, or for a tunnel. An operation
@@ -76,8 +76,9 @@ impl Stream {
     /// # Errors
     /// When the runtime cannot register the descriptor.
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        // The runtime's type for TCP carries any stream socket: only its readiness is used.
-        let socket = Rc::new(TcpStream::from_std(std::net::TcpStream::from(fd))?);
+        // The runtime's type for unix sockets carries any stream socket, since only its readiness is used; that for TCP has
+        // room for two addresses.
+        let socket = Rc::new(UnixStream::from_std(fd.into())?);
         Ok(Self { first: RefCell::new(First::Ahead), registration: Registration::new(), socket })
     }
 

@@ -124,6 +124,23 @@ pub struct TunnelRecord {
     pub duration: Duration,
 }
 
+impl TunnelRecord {
+    /// That of a tunnel which ended before anything was carried.
+    #[must_use]
+    pub fn of_nothing(ended: TunnelEnd) -> Self {
+        Self {
+            ended,
+            bytes_to_upstream: 0,
+            bytes_to_client: 0,
+            messages_to_upstream: 0,
+            messages_to_client: 0,
+            close: None,
+            answered: None,
+            duration: Duration::ZERO,
+        }
+    }
+}
+
 /// A WebSocket Close frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelClose {

@@ -63,8 +63,8 @@ pub enum Coming {
 pub enum Left {
     /// It became a tunnel between these.
     Tunnel(Ends),
-    /// It rests, for so long at most.
-    Parked(OwnedFd, Duration, Parked),
+    /// It rests, for so long at most. Few do, so what is passed on is small for all others.
+    Parked(Box<(OwnedFd, Duration, Parked)>),
 }
 
 /// Serves a connection until it ends, becomes a tunnel or is to be parked.
@@ -90,7 +90,7 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
         client = match Room::of(|| secure::accept(&shard, client, &mut raw, is_here)).await {
             Begun::Ready(client) => client,
             Begun::Quiet(client, socket, within) => {
-                return Some(Left::Parked(socket, within, Parked::new(&shard, client)));
+                return Some(parked(&shard, client, socket, within));
             }
             Begun::Ended(end) => return ended(&shard, end),
         };
@@ -104,7 +104,7 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
             }
             Arrival::Quiet(socket, within) => {
                 debug_assert!(raw.is_empty(), "a head that has begun is not parked");
-                return Some(Left::Parked(socket, within, Parked::new(&shard, client)));
+                return Some(parked(&shard, client, socket, within));
             }
             Arrival::Head(arrived) => Room::of(|| one(&shard, &client, &mut raw, arrived)).await,
             Arrival::Broken { failure, line, bytes, started } => {
@@ -115,7 +115,7 @@ pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
             Next::KeepAlive => {}
             Next::Tunnel(handover) => {
                 shard.own_metrics().connection_ended(ConnectionEnd::Tunnelled);
-                return handover.join(&shard, client, raw).map(Left::Tunnel);
+                return handover.join(&shard, client.number, client.listener, client.stream, raw).map(Left::Tunnel);
             }
             Next::Drop => {
                 client.stream.cut();
@@ -151,6 +151,11 @@ fn without_header(shard: &Shard, client: &Client, is_stream: bool) -> Option<Lef
         stream_server::note_broken_header(shard, client);
     }
     ended(shard, ConnectionEnd::Failed)
+}
+
+/// Leaves a connection to rest.
+fn parked(shard: &Shard, client: Client, socket: OwnedFd, within: Duration) -> Left {
+    Left::Parked(Box::new((socket, within, Parked::new(shard, client))))
 }
 
 fn open(shard: &Shard, coming: Coming) -> io::Result<Client> {

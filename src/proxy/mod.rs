@@ -62,6 +62,6 @@ mod variables;
 
 pub use compressor::release as release_encoders;
 pub use exchange::{Ground, Sample};
-pub use handover::{Ends, Kept};
+pub use handover::{Ends, Handover, Kept};
 pub use parked::Parked;
 pub use shard::{Shard, ShardParts};

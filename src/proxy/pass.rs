@@ -71,9 +71,9 @@ pub async fn run<'c>(
             Ok(Answered::Done) => break keep(exchange, peer, &destination, proxy, &upgrading),
             Ok(Answered::DoneAndClose) => break,
             Ok(Answered::Upgraded) => {
-                let head = upgrade::begin(exchange, side);
+                let (head, given_up) = upgrade::begin(exchange, side, peer)?;
                 side.responder.interim(&head).await.map_err(unsent)?;
-                return Ok(upgrade::hand_over(exchange, side, peer, &upgrading));
+                return Ok(upgrade::hand_over(exchange, side, given_up, &upgrading));
             }
             Ok(Answered::NextPeer(status)) => {
                 blame(&peer, status);

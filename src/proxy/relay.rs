@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use super::failure::Cause;
 use crate::limits::{RELAY_BUFFER_BYTES, RELAY_LOOK_INTERVAL, TUNNEL_FAREWELL_TIME};
 use crate::net::stream::Stream;
 use crate::net::turn::Turn;
@@ -27,10 +28,19 @@ pub type Relay = Pin<Box<dyn Future<Output = ()>>>;
 ///
 /// # Errors
 /// When no descriptor is left.
-pub fn stand_in(outside: Transport) -> io::Result<(OwnedFd, Option<Relay>)> {
-    if let Transport::Plain(stream) = outside {
-        return Ok((stream.into_fd()?, None));
+pub fn stand_in(outside: Transport) -> Result<(OwnedFd, Option<Relay>), Cause> {
+    match outside {
+        Transport::Plain(stream) => match stream.into_fd() {
+            Ok(socket) => Ok((socket, None)),
+            Err(error) => Err(Cause::Own("dup()", error)),
+        },
+        Transport::Tls(_) => relayed(outside).map_err(|error| Cause::Own("socketpair()", error)),
     }
+}
+
+/// Out of the way of all that need none.
+#[inline(never)]
+fn relayed(outside: Transport) -> io::Result<(OwnedFd, Option<Relay>)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (near, far) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     for end in [&near, &far] {

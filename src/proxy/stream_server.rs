@@ -13,7 +13,7 @@ use self::rated::{First, Moved, Rated};
 use super::client::Client;
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
-use super::handover::{Ends, Handover, Kept};
+use super::handover::{Ends, GivenUp, Handover, Usual};
 use super::linger::linger;
 use super::pace::Pace;
 use super::peer::PeerConnection;
@@ -44,7 +44,7 @@ pub async fn serve(shard: &Shard, client: Client, raw: Vec<u8>) -> Option<Ends> 
     };
     shard.own_metrics().connection_ended(end);
     let Ok(Came::Tunnel(handover)) = came else { return None };
-    handover.join(shard, client, raw)
+    handover.join(shard, client.number, client.listener, client.stream, raw)
 }
 
 /// A connection that did not begin with a header of the PROXY protocol, where one is asked for.
@@ -119,7 +119,10 @@ async fn go(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Fail
                 carry(exchange, rates, &peer, std::mem::take(raw)).await;
                 return Ok(Came::Answered);
             }
-            Ok(Came::Tunnel(Box::new(hand_over(exchange, peer))))
+            let given_up = GivenUp::of(peer).map_err(|cause| exchange.failure(cause))?;
+            let usual = Usual { lines: exchange.tunnel_lines(), places: std::mem::take(&mut exchange.places).into() };
+            let (settings, told) = (Arc::clone(&exchange.location.tunnel), telling::kept(exchange));
+            Ok(Came::Tunnel(given_up.hand_over(exchange.shard, settings, false, usual, told)))
         }
     }
 }
@@ -178,14 +181,6 @@ async fn greet(exchange: &mut Exchange<'_>, stream: &Stream, peer: &mut PeerConn
     peer.lease.succeeded();
     exchange.sent.borrow_mut().status = 200;
     Ok(())
-}
-
-fn hand_over(exchange: &mut Exchange<'_>, peer: PeerConnection) -> Handover {
-    let PeerConnection { stream: upstream, raw, lease, .. } = peer;
-    let settings = Arc::clone(&exchange.location.tunnel);
-    let places = std::mem::take(&mut exchange.places);
-    let kept = Kept::new(exchange.shard, lease, exchange.tunnel_lines(), places, telling::kept(exchange));
-    Handover { upstream, to_client: raw, frames: false, settings, kept }
 }
 
 /// What holds the connection to a rate, if anything does.

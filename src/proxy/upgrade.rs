@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::answer_fields;
 use super::exchange::{ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
-use super::handover::{Handover, Kept};
+use super::handover::{GivenUp, Usual};
 use super::peer::PeerConnection;
 use super::rewrite::{self, Upgrading};
 use crate::http::upgrade::{self, Asked};
@@ -43,9 +43,17 @@ pub fn towards_peer(exchange: &Exchange<'_>, proxy: &Proxy, asked: &Asked) -> Re
     }
 }
 
-/// Chooses the 101 that the client gets, and gives its bytes.
+/// Gives the peer's socket up, and chooses the 101 that the client gets: its bytes.
+///
+/// # Errors
+/// When no descriptor is left.
 #[inline(never)]
-pub fn begin(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>) -> Vec<u8> {
+pub fn begin(
+    exchange: &mut Exchange<'_>,
+    side: &mut ClientSide<'_>,
+    peer: PeerConnection,
+) -> Result<(Vec<u8>, GivenUp), Failure> {
+    let given_up = GivenUp::of(peer).map_err(|cause| exchange.failure(cause))?;
     let rules = &exchange.location.proxy.answer;
     let mut fields = answer_fields::of(exchange, rules, None, 101);
     exchange.add_headers(101, None, &mut fields);
@@ -53,15 +61,15 @@ pub fn begin(exchange: &mut Exchange<'_>, side: &mut ClientSide<'_>) -> Vec<u8> 
     let head = rewrite::switching_protocols(protocol, &fields);
     let sent = &mut side.responder.sent;
     (sent.status, sent.connection, sent.fields) = (101, "upgrade", fields);
-    head
+    Ok((head, given_up))
 }
 
-/// Gives both sockets up, once the client has the 101.
+/// Ends the exchange, once the client has the 101. Its socket is given up by its connection.
 #[inline(never)]
 pub fn hand_over(
     exchange: &mut Exchange<'_>,
     side: &mut ClientSide<'_>,
-    peer: PeerConnection,
+    given_up: GivenUp,
     upgrading: &Upgrading,
 ) -> Next {
     let mut lines = None;
@@ -69,15 +77,8 @@ pub fn hand_over(
         exchange.sent.swap_with(&mut side.responder.sent);
         lines = exchange.tunnel_lines();
     }
-    let PeerConnection { stream, raw, lease, .. } = peer;
+    let usual = Usual { lines, places: std::mem::take(&mut exchange.places).into() };
     let settings = Arc::clone(&exchange.location.tunnel);
-    let places = std::mem::take(&mut exchange.places);
-    let kept = Kept::new(exchange.shard, lease, lines, places, None);
-    Next::Tunnel(Box::new(Handover {
-        upstream: stream,
-        to_client: raw,
-        frames: settings.frames && *upgrading == Upgrading::WebSocket,
-        settings,
-        kept,
-    }))
+    let has_frames = *upgrading == Upgrading::WebSocket;
+    Next::Tunnel(given_up.hand_over(exchange.shard, settings, has_frames, usual, None))
 }

@@ -14,7 +14,7 @@ use super::gate::Gate;
 use super::mailbox::{Mailbox, Receiver};
 use super::messages::{Adoption, Command, Left, Plan, Report};
 use super::rest::Rest;
-use super::service::{Onward, Service};
+use super::service::{Beside, Onward, Service};
 use crate::limits::{
     HEAP_KEPT_BYTES_MAX, HEAP_KEPT_COUNT_MAX, SHARD_STOP_TIME, SHARD_WARNING_INTERVAL, TUNNEL_FAREWELL_TIME,
     TUNNEL_SWEEP_INTERVAL,
@@ -24,7 +24,7 @@ use crate::net::accept::{Accepted, Reserve};
 use crate::net::readiness;
 use crate::observe::error_log;
 use crate::sys::memory;
-use crate::tunnel::{Engine, EngineOptions, Keep, Park, Reason, Record, Seed, Waking};
+use crate::tunnel::{Engine, EngineOptions, Keep, Park, Reason, Record, Waking};
 
 /// One generation on this shard.
 struct Served<S: Service> {
@@ -273,7 +273,9 @@ impl<S: Service> Local<S> {
         self.reports.send(Report::Stopped { shard: self.number, left });
     }
 
-    fn tunnel(self: &Rc<Self>, seed: Seed, kept: S::Kept, served: &Rc<Served<S>>) {
+    /// Begins a tunnel. What has to run beside it is the caller's.
+    fn tunnel(self: &Rc<Self>, ends: S::Ends, served: &Rc<Served<S>>) -> Option<Beside> {
+        let (seed, kept, beside) = S::begin_tunnel(ends);
         let counted = CountedTunnel::new(served);
         let mut known = served.tunnel_settings.borrow_mut();
         if !known.iter().any(|known| Arc::ptr_eq(known, &seed.settings)) {
@@ -284,6 +286,7 @@ impl<S: Service> Local<S> {
         }
         drop(known);
         self.engine.adopt(seed, Tunnelled { counted, kept });
+        beside
     }
 }
 
@@ -334,16 +337,16 @@ async fn run_connection<S: Service, F: Future<Output = Option<Onward<S>>>>(
     let served = Rc::clone(&counted.0);
     let serving = pin!(Some(begin(Rc::clone(&served.service))));
     match served.expiry.run(pin!(contain(serving))).await {
-        Some(Ok(Some(Onward::Tunnel(seed, kept, beside)))) => {
-            served.local.tunnel(seed, kept, &served);
-            if let Some(beside) = beside {
+        Some(Ok(Some(Onward::Tunnel(ends)))) => {
+            if let Some(beside) = served.local.tunnel(ends, &served) {
                 // As long as it takes: the tunnel's end is its own.
                 if let Err(panicked) = contain(pin!(Some(beside))).await {
                     ended_by_panic(&served, &panicked.0);
                 }
             }
         }
-        Some(Ok(Some(Onward::Parked(socket, within, parked)))) => {
+        Some(Ok(Some(Onward::Parked(resting)))) => {
+            let (socket, within, parked) = *resting;
             served.local.rest.stir();
             return served.local.engine.park(socket, within, Resting { counted, parked });
         }

@@ -8,16 +8,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::naming;
-use super::service::{Onward, Service};
+use super::service::{Beside, Onward, Service};
 use crate::limits::NAMES_FIRST_TIME;
 use crate::model::Generation;
 use crate::names::Names;
 use crate::net::accept::Accepted;
 use crate::observe::logs::Logs;
-use crate::observe::metrics::{Metrics, ShardMetrics};
+use crate::observe::metrics::Metrics;
 use crate::observe::outcome::{ConnectionEnd, TunnelClose, TunnelCloser, TunnelEnd, TunnelRecord};
 use crate::proxy::connection::{Coming, Left};
-use crate::proxy::{self, Ends, Kept, Parked, ShardParts};
+use crate::proxy::{self, Ends, Handover, Kept, Parked, ShardParts};
 use crate::route::{self, Router};
 use crate::tls::Tls;
 use crate::tunnel::{Closer, Counts, Ending, Reason, Record, Seed, Side, Waking};
@@ -73,79 +73,56 @@ impl Parts {
 /// One generation's proxy on one shard.
 pub struct Proxying {
     shard: Rc<proxy::Shard>,
-    metrics: Cells,
-}
-
-/// The counters of one shard.
-#[derive(Clone)]
-struct Cells {
-    metrics: Arc<Metrics>,
-    shard: usize,
 }
 
 /// An open client connection in the counters, until it is dropped.
-struct Open(Cells);
+struct Open(Rc<Proxying>);
 
 impl Open {
-    fn count(cells: &Cells) -> Self {
-        let own = cells.own();
+    /// A new one.
+    fn count(proxying: Rc<Proxying>) -> Self {
+        let own = proxying.shard.own_metrics();
         own.accepted.add(1);
         own.handled.add(1);
         own.active.raise();
-        Self(cells.clone())
-    }
-
-    /// Counted before: see [`Open::leave`].
-    fn again(cells: &Cells) -> Self {
-        Self(cells.clone())
+        Self(proxying)
     }
 
     /// Counts once more, for the tunnel, whose end takes it back, or for the rest, until it is over.
     fn leave(self) {
-        self.0.own().active.raise();
+        self.0.shard.own_metrics().active.raise();
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.own().active.lower();
-    }
-}
-
-impl Cells {
-    fn own(&self) -> &ShardMetrics {
-        self.metrics.shard(self.shard)
+        self.0.shard.own_metrics().active.lower();
     }
 }
 
 impl Proxying {
-    async fn go_on(self: Rc<Self>, open: Open, coming: Coming) -> Option<Onward<Self>> {
-        let left = proxy::connection::serve(Rc::clone(&self.shard), coming).await?;
+    async fn go_on(open: Open, coming: Coming) -> Option<Onward<Self>> {
+        let left = proxy::connection::serve(Rc::clone(&open.0.shard), coming).await?;
         // The client's connection stays open: from here on somebody else answers for it.
         open.leave();
         Some(match left {
-            Left::Tunnel(ends) => {
-                let Ends { client, upstream, relay, to_upstream, to_client, frames, settings, kept } = ends;
-                // The proxy has written the head of the 101.
-                let head = Vec::new();
-                Onward::Tunnel(Seed { client, upstream, head, to_upstream, to_client, frames, settings }, kept, relay)
-            }
-            Left::Parked(socket, within, parked) => Onward::Parked(socket, within, parked),
+            Left::Tunnel(ends) => Onward::Tunnel(ends),
+            Left::Parked(resting) => Onward::Parked(resting),
         })
     }
 }
 
 impl Service for Proxying {
     type Parts = Parts;
+    type Ends = Ends;
     type Kept = Kept;
     type Parked = Parked;
 
     fn begin(shard: usize, parts: Parts) -> Rc<Self> {
         let Parts { generation, routers, groups, zones, names, tls, logs, metrics, hostname } = parts;
-        let cells = Cells { metrics: Arc::clone(&metrics), shard };
         let parts =
             ShardParts { number: shard, generation, routers, groups, zones, names, tls, logs, metrics, hostname };
-        Rc::new(Self { shard: proxy::Shard::new(parts), metrics: cells })
+        Rc::new(Self { shard: proxy::Shard::new(parts) })
     }
 
     fn serve(
@@ -153,15 +130,14 @@ impl Service for Proxying {
         listener: usize,
         accepted: Accepted,
     ) -> impl Future<Output = Option<Onward<Self>>> + 'static {
-        let open = Open::count(&self.metrics);
-        self.go_on(open, Coming::New(listener, accepted))
+        Self::go_on(Open::count(self), Coming::New(listener, accepted))
     }
 
     fn resume(self: Rc<Self>, socket: OwnedFd, parked: Parked) -> impl Future<Output = Option<Onward<Self>>> + 'static {
-        let open = Open::again(&self.metrics);
         // Here, since a generation whose time is over may drop what follows before it has begun.
         parked.leave(&self.shard);
-        self.go_on(open, Coming::Back(socket, parked))
+        // It has been counted since it came.
+        Self::go_on(Open(self), Coming::Back(socket, parked))
     }
 
     fn rest_ended(&self, socket: OwnedFd, parked: Parked, waking: Waking) {
@@ -172,12 +148,19 @@ impl Service for Proxying {
             Waking::Released => ConnectionEnd::Drained,
         };
         parked.end(&self.shard, socket, end);
-        drop(Open::again(&self.metrics));
+        self.shard.own_metrics().active.lower();
+    }
+
+    fn begin_tunnel(ends: Ends) -> (Seed, Kept, Option<Beside>) {
+        let Ends { client, rest } = ends;
+        let Handover { upstream, frames, settings, kept, early, relay } = *rest;
+        (Seed { client, upstream, early, frames, settings }, kept, relay)
     }
 
     fn tunnel_ended(&self, kept: Kept, record: &Record) {
-        let record = TunnelRecord {
-            ended: end_of(record.ended),
+        let ended = end_of(record.ended);
+        let told = || TunnelRecord {
+            ended,
             bytes_to_upstream: record.bytes_to_upstream,
             bytes_to_client: record.bytes_to_client,
             messages_to_upstream: record.messages_to_upstream,
@@ -186,25 +169,25 @@ impl Service for Proxying {
             answered: record.answered,
             duration: record.duration,
         };
-        kept.finish(&self.shard, &record);
-        self.metrics.own().active.lower();
+        kept.finish(&self.shard, ended, told);
+        self.shard.own_metrics().active.lower();
     }
 
     fn tunnels_counted(&self, counts: &Counts) {
-        let own = self.metrics.own();
+        let own = self.shard.own_metrics();
         own.tunnels_pending_bytes.set(i64::try_from(counts.pending_bytes).unwrap_or(i64::MAX));
         own.tunnels_pending_refused.reach(counts.pending_refused);
         own.tunnels_pipes_refused.reach(counts.pipes_refused);
     }
 
     fn refused(&self) {
-        let own = self.metrics.own();
+        let own = self.shard.own_metrics();
         own.accepted.add(1);
         own.connection_ended(ConnectionEnd::Refused);
     }
 
     fn panicked(&self) {
-        self.metrics.own().connection_ended(ConnectionEnd::Panicked);
+        self.shard.own_metrics().connection_ended(ConnectionEnd::Panicked);
     }
 
     fn close_idle(&self) {

@@ -10,16 +10,22 @@ use crate::tunnel::{Counts, Record, Seed, Waking};
 
 /// What a connection that has not ended was left as.
 pub enum Onward<S: Service> {
-    /// With what has to run beside it until that ends by itself.
-    Tunnel(Seed, S::Kept, Option<Pin<Box<dyn Future<Output = ()>>>>),
+    Tunnel(S::Ends),
     /// It rests until there is something to read, and for so long at most.
-    Parked(OwnedFd, Duration, S::Parked),
+    Parked(Box<(OwnedFd, Duration, S::Parked)>),
 }
+
+/// What has to run beside a tunnel until that ends by itself.
+pub type Beside = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Serves the connections of one generation on one shard.
 pub trait Service: Sized + 'static {
     /// What a generation gives to each shard.
     type Parts: Send + 'static;
+
+    /// What a connection that becomes a tunnel is given up as. It passes by value through all that stands around the
+    /// connection: small.
+    type Ends: 'static;
 
     /// What is kept of a connection that became a tunnel, until that ends. Every idle tunnel pays for it.
     type Kept: 'static;
@@ -45,6 +51,9 @@ pub trait Service: Sized + 'static {
 
     /// A connection has ended at rest: its socket closes now, before the counts say that it is gone.
     fn rest_ended(&self, socket: OwnedFd, parked: Self::Parked, waking: Waking);
+
+    /// A tunnel of these begins.
+    fn begin_tunnel(ends: Self::Ends) -> (Seed, Self::Kept, Option<Beside>);
 
     /// A tunnel has ended.
     fn tunnel_ended(&self, kept: Self::Kept, record: &Record);

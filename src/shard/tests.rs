@@ -8,12 +8,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::service::Beside;
 use super::*;
 use crate::model::{ListenAddress, Listener};
 use crate::net::accept::Accepted;
 use crate::net::listener::bind;
 use crate::net::stream::Stream;
-use crate::tunnel::{Record, Waking};
+use crate::tunnel::{Record, Seed, Waking};
 
 /// Answers each byte with the name of its generation, in capitals after a rest; `!` panics, `q` ends, `p` is answered and
 /// begins a rest, `1` one that is over at once.
@@ -24,6 +25,7 @@ struct Echo {
 
 impl Service for Echo {
     type Parts = u8;
+    type Ends = std::convert::Infallible;
     type Kept = ();
     type Parked = ();
 
@@ -47,6 +49,10 @@ impl Service for Echo {
 
     fn rest_ended(&self, _socket: OwnedFd, (): (), waking: Waking) {
         assert_ne!(waking, Waking::Readable);
+    }
+
+    fn begin_tunnel(ends: Self::Ends) -> (Seed, (), Option<Beside>) {
+        match ends {}
     }
 
     fn tunnel_ended(&self, (): (), _record: &Record) {}
@@ -77,7 +83,7 @@ impl Echo {
                 b'1' => Duration::from_millis(1),
                 _ => continue,
             };
-            return Some(Onward::Parked(Rc::into_inner(stream)?.into_fd().ok()?, within, ()));
+            return Some(Onward::Parked(Box::new((Rc::into_inner(stream)?.into_fd().ok()?, within, ()))));
         }
     }
 }

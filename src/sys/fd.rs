@@ -2,9 +2,9 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
-/// The descriptor of a runtime stream, for as long as the stream is borrowed.
+/// The descriptor of a runtime stream, of whatever family, for as long as the stream is borrowed.
 #[must_use]
-pub fn of_stream(stream: &monoio::net::TcpStream) -> BorrowedFd<'_> {
+pub fn of_stream(stream: &monoio::net::UnixStream) -> BorrowedFd<'_> {
     // SAFETY: the stream owns the descriptor and closes it only when dropped, which the borrow's lifetime rules out;
     // the number is never -1, since the stream was made from an open socket.
     unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) }
@@ -15,7 +15,7 @@ pub fn of_stream(stream: &monoio::net::TcpStream) -> BorrowedFd<'_> {
 /// # Panics
 /// When an operation of the runtime still holds the stream's descriptor.
 #[must_use]
-pub fn of_owned_stream(stream: monoio::net::TcpStream) -> OwnedFd {
+pub fn of_owned_stream(stream: monoio::net::UnixStream) -> OwnedFd {
     // SAFETY: `into_raw_fd` consumes the only owner without closing, and panics where there is another one.
     unsafe { OwnedFd::from_raw_fd(stream.into_raw_fd()) }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::limits;
 use crate::model;
+use crate::net::early::Early;
 use crate::net::moment;
 
 use super::parked::Park;
@@ -31,12 +32,7 @@ use super::turns::{Over, Turns};
 pub struct Seed {
     pub client: OwnedFd,
     pub upstream: OwnedFd,
-    /// The head of the 101, if it has not been written yet: it reaches the client before all else, and is no frame.
-    pub head: Vec<u8>,
-    /// Bytes of the client that were read behind its head: they reach the upstream first.
-    pub to_upstream: Vec<u8>,
-    /// Bytes of the upstream that were read behind its 101: they reach the client right behind `head`.
-    pub to_client: Vec<u8>,
+    pub early: Option<Box<Early>>,
     /// The bytes are WebSocket frames.
     pub frames: bool,
     pub settings: Arc<model::Tunnel>,
@@ -103,9 +99,10 @@ impl<K: Keep, P: Park> Engine<K, P> {
         let now = self.now();
         let mut slot = Slot::new(seed.client, seed.upstream, seed.settings, now);
         slot.carried = Carried::new(seed.frames);
-        slot.keep(Direction::ToClient, &seed.head, now);
-        pump::begin(&mut slot, Direction::ToUpstream, &seed.to_upstream, now);
-        pump::begin(&mut slot, Direction::ToClient, &seed.to_client, now);
+        let slot = match seed.early {
+            None => slot,
+            Some(early) => with_early(slot, &early, now),
+        };
         self.turns.borrow_mut().adopt(slot, kept, now);
         self.ask();
     }
@@ -254,6 +251,13 @@ impl<K: Keep, P: Park> Engine<K, P> {
             self.waiting_for_drain.take().into_iter().for_each(Waker::wake);
         }
     }
+}
+
+#[cold]
+fn with_early(mut slot: Slot, early: &Early, now: Moment) -> Slot {
+    pump::begin(&mut slot, Direction::ToUpstream, &early.to_upstream, now);
+    pump::begin(&mut slot, Direction::ToClient, &early.to_client, now);
+    slot
 }
 
 enum Woken {

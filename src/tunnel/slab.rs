@@ -63,7 +63,8 @@ impl<T: Numbered, K> Slab<T, K> {
                 }
                 Entry::Held(..) => None,
             };
-            *entry = Entry::Held(slot, kept);
+            // A vacant place owns nothing that would have to be dropped.
+            std::mem::forget(std::mem::replace(entry, Entry::Held(slot, kept)));
             self.free = next;
         }
         index

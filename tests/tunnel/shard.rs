@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use longhaul::model;
+use longhaul::net::early::Early;
 use longhaul::tunnel::{Counts, Engine, EngineOptions, Reason, Record, Seed};
 
 /// Longer than any step of any test takes on a busy machine.
@@ -28,7 +29,6 @@ pub struct Shard {
 /// What a test gives of a [`Seed`].
 #[derive(Default)]
 pub struct Start {
-    pub head: Vec<u8>,
     pub to_upstream: Vec<u8>,
     pub to_client: Vec<u8>,
     pub settings: model::Tunnel,
@@ -63,9 +63,7 @@ impl Shard {
             let seed = Seed {
                 client,
                 upstream,
-                head: start.head,
-                to_upstream: start.to_upstream,
-                to_client: start.to_client,
+                early: Early::of(start.to_upstream, start.to_client),
                 frames: start.frames,
                 settings: Arc::new(start.settings),
             };
