@@ -7,6 +7,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest as _, Sha1};
 
 use super::fields::Fields;
 use super::framing::{self, BodyLength};
@@ -123,11 +124,8 @@ fn check(head: &RequestHead) -> Result<(), Reason> {
 
 /// 16 bytes in base64. The four bits that no byte uses may be anything: some clients draw the 22 letters at random.
 fn is_key(key: &[u8]) -> bool {
-    key.len() == KEY_BYTES && key.ends_with(b"==") && key[..22].iter().all(|byte| IN_KEYS[usize::from(*byte)])
+    key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(|byte| IN_KEYS[usize::from(*byte)])
 }
-
-/// 16 bytes in base64.
-const KEY_BYTES: usize = 24;
 
 /// The letters of base64, by byte.
 const IN_KEYS: [bool; 256] = {
@@ -190,7 +188,7 @@ pub fn verify(offer: &Fields, response: &ResponseHead) -> Result<(), Mismatch> {
     if !fields.connection().upgrade {
         return Err(Mismatch::Connection);
     }
-    let key = offer.first(Name::SecWebsocketKey).and_then(|key| key.try_into().ok()).ok_or(Mismatch::Accept)?;
+    let key = offer.first(Name::SecWebsocketKey).ok_or(Mismatch::Accept)?;
     if fields.only(Name::SecWebsocketAccept) != Ok(Some(&accept_value(key))) {
         return Err(Mismatch::Accept);
     }
@@ -213,42 +211,15 @@ fn extension_name(extension: &[u8]) -> &[u8] {
     token::trim(extension.split(|byte| *byte == b';').next().unwrap_or_default())
 }
 
-/// `Sec-WebSocket-Accept` for a key: SHA-1 of the key and a text, in base64. All keys being equally long, so is what is
-/// digested: two blocks, of which only the key changes.
+/// `Sec-WebSocket-Accept` for a key.
 #[must_use]
-pub fn accept_value(key: &[u8; KEY_BYTES]) -> [u8; ACCEPT_BYTES] {
-    let mut blocks = DIGESTED;
-    blocks[0][..KEY_BYTES].copy_from_slice(key);
-    let mut state = SHA1_BEGIN;
-    sha1::block_api::compress(&mut state, &blocks);
-    let mut digest = [0; 20];
-    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
+pub fn accept_value(key: &[u8]) -> [u8; ACCEPT_BYTES] {
+    let digest = Sha1::new().chain_update(key).chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
     let mut value = [0; ACCEPT_BYTES];
     // There is room: see the length. Zeros would be the value of no key.
     let _ = STANDARD.encode_slice(digest, &mut value);
     value
 }
-
-/// State of SHA-1 before the first block (FIPS 180-4 5.3.1).
-const SHA1_BEGIN: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
-
-/// Room for a key, the text that follows it, and what fills the blocks (FIPS 180-4 5.1.1): one bit, and at the end how many
-/// bits there were before it.
-const DIGESTED: [[u8; 64]; 2] = {
-    const TEXT: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    let mut blocks = [[0; 64]; 2];
-    let mut at = 0;
-    while at < TEXT.len() {
-        blocks[0][KEY_BYTES + at] = TEXT[at];
-        at += 1;
-    }
-    blocks[0][KEY_BYTES + TEXT.len()] = 0x80;
-    let bits = ((KEY_BYTES + TEXT.len()) * 8) as u16;
-    [blocks[1][62], blocks[1][63]] = bits.to_be_bytes();
-    blocks
-};
 
 /// 20 bytes in base64.
 const ACCEPT_BYTES: usize = 28;

@@ -124,6 +124,14 @@ mod tests {
         })
     }
 
+    /// A socket that has an address, at which nobody else can listen.
+    fn bound() -> (OwnedFd, SocketAddr) {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &"127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
+        let address = rustix::net::getsockname(&socket).unwrap().try_into().unwrap();
+        (socket, address)
+    }
+
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
@@ -141,10 +149,7 @@ mod tests {
 
     #[test]
     fn a_peer_on_this_host_that_refuses_is_not_connected() {
-        // Bound, so that nobody else listens there.
-        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-        rustix::net::bind(&socket, &"127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
-        let deaf = rustix::net::getsockname(&socket).unwrap().try_into().unwrap();
+        let (_socket, deaf) = bound();
         for first in [&[][..], &[&b"x"[..]]] {
             assert_eq!(connected(deaf, first, LONG).err().unwrap().kind(), io::ErrorKind::ConnectionRefused);
         }
@@ -152,10 +157,8 @@ mod tests {
 
     #[test]
     fn a_peer_that_does_not_answer_is_waited_for() {
-        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-        rustix::net::bind(&socket, &"127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
+        let (socket, address) = bound();
         rustix::net::listen(&socket, 0).unwrap();
-        let address: SocketAddr = rustix::net::getsockname(&socket).unwrap().try_into().unwrap();
         // It has room for one that nobody has accepted.
         let _first = std::net::TcpStream::connect(address).unwrap();
         let error = connected(address, &[b"x"], Duration::from_millis(1)).err().unwrap();

@@ -489,10 +489,9 @@ impl Stream {
         let _ = rustix::net::shutdown(self.fd(), Shutdown::Both);
     }
 
-    /// Turns Nagle's algorithm off, which is of use before a write that follows another one. Unix sockets have none and
-    /// answer with an error that says nothing.
+    /// Turns Nagle's algorithm off, which is of use before a write that follows another one.
     pub fn set_nodelay(&self) {
-        let _ = rustix::net::sockopt::set_tcp_nodelay(self.fd(), true);
+        sys::socket::set_nodelay(self.fd());
     }
 
     /// What the kernel knows of a TCP connection.

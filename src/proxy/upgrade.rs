@@ -24,18 +24,14 @@ pub fn asked(exchange: &Exchange<'_>) -> Asked {
 /// A WebSocket handshake that breaks RFC 6455 is refused here; no peer sees it.
 #[inline(never)]
 pub fn towards_peer(exchange: &Exchange<'_>, proxy: &Proxy, asked: &Asked) -> Result<Upgrading, Failure> {
-    if *asked == Asked::Nothing {
-        return Ok(Upgrading::No);
-    }
     let set =
         |name: &[u8]| proxy.set_headers.iter().find(|header| token::is_same(&header.name, name)).map(|h| &h.value);
-    let upgrade = set(b"upgrade");
     match asked {
-        // An explicit `proxy_set_header Upgrade ""` says that this location carries no upgrades.
-        _ if upgrade.is_some_and(|value| exchange.evaluate(value).is_empty()) => Ok(Upgrading::No),
         Asked::Nothing => Ok(Upgrading::No),
+        // An explicit `proxy_set_header Upgrade ""` says that this location carries no upgrades.
+        _ if set(b"upgrade").is_some_and(|value| exchange.evaluate(value).is_empty()) => Ok(Upgrading::No),
         Asked::WebSocket => Ok(Upgrading::WebSocket),
-        Asked::Other(_) if upgrade.is_some() && set(b"connection").is_some() => Ok(Upgrading::Blind),
+        Asked::Other(_) if set(b"upgrade").is_some() && set(b"connection").is_some() => Ok(Upgrading::Blind),
         Asked::Other(_) => Ok(Upgrading::No),
         Asked::Refused(reason) => {
             Err(Failure::new(Phase::ProcessingRequest, Cause::Refused(reason.status(), reason.phrase())))

@@ -39,6 +39,12 @@ pub fn set_accept_delay(socket: BorrowedFd<'_>, seconds: u16) -> io::Result<()> 
     set(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, libc::c_int::from(seconds))
 }
 
+/// Turns Nagle's algorithm off: no write waits until one before it is acknowledged. Unix sockets have none.
+pub fn set_nodelay(socket: BorrowedFd<'_>) {
+    // Where the option is refused bytes are late, but none is lost.
+    let _ = rustix::net::sockopt::set_tcp_nodelay(socket, true);
+}
+
 fn set(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let length = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the option takes an int, which lives over the call and is as long as said.

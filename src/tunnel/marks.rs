@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU16;
 
+use crate::sys;
+
 use super::frames::{Rules, Stop};
 use super::rare::Farewell;
 use super::record::{Close, Closer, Ending};
@@ -118,7 +120,7 @@ pub fn note_written(slot: &mut Slot, direction: Direction, moved: Moved) -> usiz
     match moved {
         Moved::Bytes(count) => {
             if slot.is_first_message(direction) {
-                socket::set_nodelay(slot.socket(direction.target()));
+                sys::socket::set_nodelay(slot.socket(direction.target()));
             }
             slot.add_written(direction, count);
             count

@@ -63,8 +63,7 @@ impl<T: Numbered, K> Slab<T, K> {
                 }
                 Entry::Held(..) => None,
             };
-            // A vacant place owns nothing that would have to be dropped.
-            std::mem::forget(std::mem::replace(entry, Entry::Held(slot, kept)));
+            *entry = Entry::Held(slot, kept);
             self.free = next;
         }
         index

@@ -77,12 +77,6 @@ pub fn set_keepalive(socket: BorrowedFd<'_>, keepalive: &TunnelKeepalive) {
         .and_then(|()| sockopt::set_tcp_user_timeout(socket, user_timeout_ms));
 }
 
-/// Turns Nagle's algorithm off: no message waits until one before it is acknowledged. Has no meaning on a unix socket.
-pub fn set_nodelay(socket: BorrowedFd<'_>) {
-    // Where the option is refused messages are late, but none is lost.
-    let _ = sockopt::set_tcp_nodelay(socket, true);
-}
-
 /// Sends FIN after what is already written. On a socket that has failed there is nothing to pass on.
 pub fn finish(socket: BorrowedFd<'_>) {
     // ENOTCONN is a reset that the next call on the socket reports.

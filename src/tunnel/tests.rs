@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_keepalive;
@@ -105,6 +105,15 @@ impl Bench {
             self.settle();
         }
         looked_at
+    }
+
+    /// Lets seconds pass for the tunnels until something is so. What the kernel does on its own may take real ones.
+    fn pass_until(&mut self, mut is_so: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < seconds(60), "never");
+            self.pass(1);
+        }
     }
 
     fn send(&mut self, from: Side, bytes: &[u8]) {

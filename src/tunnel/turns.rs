@@ -423,18 +423,21 @@ fn probe(slot: &mut Slot) {
     }
 }
 
+/// That of the watch of a side.
+fn token(slot: &Slot, index: u32, side: Side) -> Token {
+    Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) }
+}
+
 fn watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
     slot.set(side, Known::WATCHED);
-    let token = Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) };
-    ring.watch(slot.socket(side), slot.has_asked_for_room(side), token.pack());
+    ring.watch(slot.socket(side), slot.has_asked_for_room(side), token(slot, index, side).pack());
 }
 
 /// The first watch, up to the first that comes. Where that is the end of the stream nothing has to be removed for the
 /// sockets to close, and to remove a watch costs more than to arm one.
 fn watch_once(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
     slot.set(side, Known::WATCHED);
-    let token = Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) };
-    ring.watch_once(slot.socket(side), token.pack());
+    ring.watch_once(slot.socket(side), token(slot, index, side).pack());
 }
 
 fn is_watched(slot: &Slot) -> bool {
@@ -460,7 +463,7 @@ fn keep_watch(ring: &mut Ring, slot: &mut Slot, index: u32, side: Side) {
 }
 
 fn unwatch(ring: &mut Ring, slot: &Slot, index: u32, side: Side) {
-    let watch = Token { index, generation: slot.generation(), purpose: Purpose::Watch(side) };
+    let watch = token(slot, index, side);
     ring.unwatch(watch.pack(), Token { purpose: Purpose::Unwatch(side), ..watch }.pack());
 }
 

@@ -30,16 +30,16 @@ impl Pair {
     }
 }
 
-/// Turns until all of `bytes` are there.
+/// Waits until all of `bytes` are there.
 fn expect(bench: &mut Bench, socket: &mut TcpStream, bytes: &[u8]) {
     let mut came = Vec::new();
-    while came.len() < bytes.len() {
-        bench.turn();
+    bench.pass_until(|| {
         let mut some = [0; 64];
         if let Ok(count) = socket.read(&mut some) {
             came.extend_from_slice(&some[..count]);
         }
-    }
+        came.len() >= bytes.len()
+    });
     assert_eq!(came, bytes);
 }
 

@@ -9,10 +9,15 @@ use super::super::side::Side;
 use super::{Bench, TEXT, seconds, unmask};
 use crate::model::{Tunnel, TunnelPing};
 
+/// A tunnel that pings a client which is silent for 30 seconds, and waits 10 for its pong.
+fn pinging() -> Bench {
+    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
+    Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true)
+}
+
 #[test]
 fn a_silent_client_is_pinged_and_its_pong_goes_no_further() {
-    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
-    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    let mut bench = pinging();
     bench.pass(29);
     assert_eq!(bench.arrived(Side::Client).0, b"");
     bench.pass(1);
@@ -36,8 +41,7 @@ fn a_silent_client_is_pinged_and_its_pong_goes_no_further() {
 
 #[test]
 fn a_pong_goes_no_further_when_other_bytes_came_before_it() {
-    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
-    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    let mut bench = pinging();
     let text = b"\x81\x82\0\0\0\0hi";
     let pong = |ping: Vec<u8>| [&[0x8a, 0x88, 0, 0, 0, 0], &ping[2..]].concat();
     bench.pass(30);
@@ -64,8 +68,7 @@ fn a_pong_goes_no_further_when_other_bytes_came_before_it() {
 
 #[test]
 fn a_client_that_answers_no_ping_is_closed() {
-    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
-    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    let mut bench = pinging();
     bench.pass(39);
     assert_eq!(bench.arrived(Side::Upstream).0, b"");
     bench.pass(1);
@@ -78,8 +81,7 @@ fn a_client_that_answers_no_ping_is_closed() {
 
 #[test]
 fn a_client_that_has_finished_owes_no_pong() {
-    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
-    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    let mut bench = pinging();
     bench.pass(30);
     assert_eq!(bench.arrived(Side::Client).0.len(), 10);
     bench.client.shutdown(Shutdown::Write).unwrap();
@@ -92,8 +94,7 @@ fn a_client_that_has_finished_owes_no_pong() {
 
 #[test]
 fn a_ping_never_stands_inside_a_frame() {
-    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
-    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    let mut bench = pinging();
     bench.send(Side::Upstream, &TEXT[..4]);
     bench.pass(40);
     assert_eq!(bench.arrived(Side::Client).0, TEXT[..4]);
@@ -106,8 +107,7 @@ fn a_ping_never_stands_inside_a_frame() {
 
 #[test]
 fn a_ping_may_stand_between_the_frames_of_a_message_and_never_waits_for_a_reader() {
-    let ping = TunnelPing { interval: seconds(30), timeout: seconds(10) };
-    let mut bench = Bench::new(Tunnel { ping: Some(ping), ..Tunnel::default() }, true);
+    let mut bench = pinging();
     bench.send(Side::Upstream, b"\x01\x02he\x80");
     bench.pass(30);
     let (bytes, _) = bench.arrived(Side::Client);

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
 
@@ -15,15 +15,6 @@ use super::super::slot::Slot;
 use super::Bench;
 use super::fairness::tcp;
 use crate::model::Tunnel;
-
-/// Lets seconds pass for the tunnels until something is so. What the kernel does on its own may take real ones.
-fn until(bench: &mut Bench, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "never");
-        bench.pass(1);
-    }
-}
 
 /// The first watch of a side ends with what it tells. An end of stream leaves nothing to be told but a failure, which the
 /// sweep has watched for.
@@ -37,11 +28,11 @@ fn a_reset_behind_an_end_is_heard_of() {
     bench.turns.adopt(slot, Box::new(move |record| *told.borrow_mut() = Some(record.ended)), bench.now);
     bench.settle();
     client.shutdown(Shutdown::Write).unwrap();
-    until(&mut bench, || upstream.read(&mut [0]).is_ok_and(|count| count == 0));
+    bench.pass_until(|| upstream.read(&mut [0]).is_ok_and(|count| count == 0));
     assert_eq!(*ended.borrow(), None);
     set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
     drop(client);
-    until(&mut bench, || ended.borrow().is_some());
+    bench.pass_until(|| ended.borrow().is_some());
     assert_eq!(*ended.borrow(), Some(Ending::Reset(Side::Client)));
 }
 
