@@ -133,6 +133,7 @@ const FIXED: &[(&str, Variable)] = &[
     ("tunnels_pending_bytes", Variable::TunnelsPendingBytes),
     ("tunnels_pending_refused", Variable::TunnelsPendingRefused),
     ("tunnels_pipes_refused", Variable::TunnelsPipesRefused),
+    ("tunnels_ring_overflows", Variable::TunnelsRingOverflows),
     ("upstream_addr", Variable::UpstreamAddr),
     ("upstream_bytes_received", Variable::UpstreamBytesReceived),
     ("upstream_bytes_sent", Variable::UpstreamBytesSent),

@@ -177,6 +177,7 @@ pub enum Variable {
     TunnelsPendingBytes,
     TunnelsPendingRefused,
     TunnelsPipesRefused,
+    TunnelsRingOverflows,
     UpstreamAddr,
     UpstreamBytesReceived,
     UpstreamBytesSent,

@@ -42,6 +42,8 @@ pub struct ShardMetrics {
     pub tunnels_pending_refused: Count,
     /// How often bytes were copied since no pipe was to be had.
     pub tunnels_pipes_refused: Count,
+    /// How often the ring had more completions than its queue holds.
+    pub tunnels_ring_overflows: Count,
     exchanges: [Count; ExchangeEnd::ALL.len()],
     connections: [Count; ConnectionEnd::ALL.len()],
     tunnels_ended: [Count; TunnelEnd::ALL.len()],
@@ -69,6 +71,7 @@ pub struct Totals {
     pub tunnels_pending_bytes: u64,
     pub tunnels_pending_refused: u64,
     pub tunnels_pipes_refused: u64,
+    pub tunnels_ring_overflows: u64,
 }
 
 impl Count {
@@ -172,6 +175,7 @@ impl Metrics {
             tunnels_pending_bytes: level(|shard| &shard.tunnels_pending_bytes),
             tunnels_pending_refused: count(|shard| &shard.tunnels_pending_refused),
             tunnels_pipes_refused: count(|shard| &shard.tunnels_pipes_refused),
+            tunnels_ring_overflows: count(|shard| &shard.tunnels_ring_overflows),
         }
     }
 
@@ -206,10 +210,13 @@ mod tests {
         metrics.shard(0).connection_ended(ConnectionEnd::Idle);
         metrics.shard(0).tunnels_pipes_refused.reach(3);
         metrics.shard(0).tunnels_pipes_refused.reach(5);
+        metrics.shard(0).tunnels_ring_overflows.reach(2);
+        metrics.shard(1).tunnels_ring_overflows.reach(4);
         metrics.shard(1).tunnels_pending_bytes.set(7);
         let totals = metrics.totals();
         assert_eq!((totals.accepted, totals.active, totals.requests), (5, 1, 0));
         assert_eq!((totals.tunnels_pipes_refused, totals.tunnels_pending_bytes), (5, 7));
+        assert_eq!(totals.tunnels_ring_overflows, 6);
         let ended: Vec<_> = metrics.endings().filter(|(_, count)| *count > 0).collect();
         assert_eq!(ended, [("exchanges_answered", 1), ("connections_idle", 1), ("tunnels_peer_reset", 2)]);
     }

@@ -214,6 +214,7 @@ impl Exchange<'_> {
             Variable::TunnelsPendingBytes => Some(totals().tunnels_pending_bytes),
             Variable::TunnelsPendingRefused => Some(totals().tunnels_pending_refused),
             Variable::TunnelsPipesRefused => Some(totals().tunnels_pipes_refused),
+            Variable::TunnelsRingOverflows => Some(totals().tunnels_ring_overflows),
             _ => None,
         }
     }

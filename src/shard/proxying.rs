@@ -178,6 +178,7 @@ impl Service for Proxying {
         own.tunnels_pending_bytes.set(i64::try_from(counts.pending_bytes).unwrap_or(i64::MAX));
         own.tunnels_pending_refused.reach(counts.pending_refused);
         own.tunnels_pipes_refused.reach(counts.pipes_refused);
+        own.tunnels_ring_overflows.reach(counts.ring_overflows);
     }
 
     fn refused(&self) {
