@@ -173,6 +173,18 @@ fn a_proxy_pass_of_an_if_is_lost_to_a_later_if_without_one() {
 }
 
 #[test]
+fn that_a_proxy_pass_was_lost_is_forgotten_when_the_path_is_another() {
+    let longhaul = Setup::new().file("html/there", "file").start(
+        "server { listen %listen%; root html; set $yes 1;
+             location /lost { if ($yes) { proxy_pass http://127.0.0.1:1; } if ($yes) { rewrite ^/lost(.*) $1 last; } }
+             location /plain { alias html/there; } }",
+    );
+    // Into no location at all, and into one without steps.
+    assert_eq!(body(&longhaul, "/lost/there"), "file");
+    assert_eq!(body(&longhaul, "/lost/plain"), "file");
+}
+
+#[test]
 fn conditions_of_every_form() {
     let setup = Setup::new().file("html/plain", "").file("html/folder/x", "").file("html/run", "");
     let run = setup.dir().join("html/run");
