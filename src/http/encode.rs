@@ -9,13 +9,19 @@ pub fn request_line(out: &mut Vec<u8>, method: &Method, uri: &[u8], http_1_1: bo
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');
     if token::has_space(uri) {
-        for byte in uri {
-            if ends_uri(*byte) { percent_encoded(out, *byte) } else { out.push(*byte) }
-        }
+        without_spaces(out, uri)
     } else {
-        out.extend_from_slice(uri);
+        out.extend_from_slice(uri)
     }
     out.extend_from_slice(if http_1_1 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
+}
+
+#[cold]
+#[inline(never)]
+fn without_spaces(out: &mut Vec<u8>, uri: &[u8]) {
+    for byte in uri {
+        if ends_uri(*byte) { percent_encoded(out, *byte) } else { out.push(*byte) }
+    }
 }
 
 /// Appends `HTTP/1.1 CODE REASON`. The answer to a 1.0 client says 1.1 too (RFC 9112 2.3).
@@ -95,11 +101,13 @@ fn ends_line(value: &[u8]) -> bool {
 }
 
 fn one_line(out: &mut Vec<u8>, value: &[u8]) {
-    if !ends_line(value) {
-        out.extend_from_slice(value);
-    } else {
-        out.extend(value.iter().map(|byte| if is_line_end(*byte) { b' ' } else { *byte }));
-    }
+    if ends_line(value) { without_line_ends(out, value) } else { out.extend_from_slice(value) }
+}
+
+#[cold]
+#[inline(never)]
+fn without_line_ends(out: &mut Vec<u8>, value: &[u8]) {
+    out.extend(value.iter().map(|byte| if is_line_end(*byte) { b' ' } else { *byte }));
 }
 
 /// NUL too: there are readers to which it is one.

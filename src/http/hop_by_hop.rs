@@ -61,9 +61,12 @@ impl Dropped<'_> {
 }
 
 fn named(fields: &Fields) -> Vec<&[u8]> {
-    if !fields.connection().has_names {
-        return Vec::new();
-    }
+    if fields.connection().has_names { named_in_lists(fields) } else { Vec::new() }
+}
+
+#[cold]
+#[inline(never)]
+fn named_in_lists(fields: &Fields) -> Vec<&[u8]> {
     let lists = fields.all(Name::Connection);
     lists.flat_map(token::elements).filter(|name| !connection::is_option(name) && !is_kept(name)).collect()
 }

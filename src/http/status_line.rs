@@ -47,6 +47,8 @@ pub fn parse(line: &[u8]) -> Result<StatusLine<'_>, ResponseError> {
 }
 
 /// The version of any other line than the usual, and what follows it.
+#[cold]
+#[inline(never)]
 fn begin(line: &[u8]) -> Result<(Version, &[u8]), ResponseError> {
     let rest = line.strip_prefix(PREFIX).ok_or(ResponseError::NoStatusLine)?;
     let space = rest.iter().position(|byte| *byte == b' ').ok_or(ResponseError::StatusLine)?;

@@ -52,6 +52,10 @@ fn is_same_word(a: [u8; 8], b: [u8; 8]) -> bool {
     if differing & !CASE != 0 {
         return false;
     }
+    // Mostly the spelling is the usual one.
+    if differing == 0 {
+        return true;
+    }
     // The highest bit of each byte says whether it is a letter: not below `a`, not above `z`, and no byte beyond ASCII.
     let lower = (a | CASE) & !HIGH;
     let from_a = lower + EACH * u64::from(0x80 - b'a');

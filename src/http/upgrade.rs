@@ -74,6 +74,7 @@ pub struct Request;
 impl Request {
     /// What the request asks for.
     #[must_use]
+    #[inline(never)]
     pub fn of(head: &RequestHead) -> Asked {
         if !may_upgrade(head) {
             return Asked::Nothing;

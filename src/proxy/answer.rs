@@ -65,8 +65,9 @@ impl Passed<'_> {
         let streams_body = !side.body.is_done();
         let settings = &exchange.location.client;
         let received = Cell::new(0);
-        let rest = streams_body.then_some(Rest {
-            body: &mut side.body,
+        let body = &mut side.body;
+        let rest = streams_body.then(|| Rest {
+            body,
             client: &client.stream,
             raw: &mut *side.raw,
             timeout: settings.body_timeout,

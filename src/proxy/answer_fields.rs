@@ -24,35 +24,35 @@ const SINGLE: Names = Names::of(&[
     Name::ContentEncoding,
 ]);
 
+/// Fields whose values directives change.
+const CHANGING: Names = Names::of(&[Name::Location, Name::Refresh, Name::SetCookie]);
+
 /// `Server` and `Date`, and those of the peer's answer that go on. `own` is `proxy_redirect default` of the location.
 #[must_use]
 pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect>, status: u16) -> Fields {
     let mut fields = respond::standard_fields(exchange);
     let answered = &exchange.upstream_fields;
     let dropped = hop_by_hop::of_response(answered);
-    let is_hidden = |name: &[u8]| rules.hidden.iter().any(|hidden| token::is_same(name, hidden));
     // `proxy_pass_header` of one of the two says that it is the peer's, also where the peer says nothing.
     for own in [Name::Server, Name::Date] {
-        if !is_hidden(own.as_bytes()) {
+        if !is_hidden(rules, own.as_bytes()) {
             fields.remove(own);
         }
     }
     let mut seen = Names::default();
     for (known, name, value) in answered.iter_known() {
         if SINGLE.has(known) && seen.has(known) {
-            let text =
-                format_args!("upstream sent duplicate header line: \"{}: {}\", ignored", Quoted(name), Quoted(value));
-            exchange.report(LogLevel::Warn, text);
+            report_second(exchange, name, value);
             continue;
         }
         seen.add(known);
         // Of a 426 it says which protocol is required.
         let is_requirement = status == 426 && known == Name::Upgrade;
         let ends_here = rewrite::FRAMING.has(known) || dropped.contains(known, name);
-        if (ends_here && !is_requirement) || is_hidden(name) {
+        if (ends_here && !is_requirement) || is_hidden(rules, name) {
             continue;
         }
-        match changed(exchange, rules, own, known, value) {
+        match CHANGING.has(known).then(|| changed(exchange, rules, own, known, value)).flatten() {
             Some(value) => fields.push_spelled(known, name, &value),
             None => fields.push_spelled(known, name, value),
         }
@@ -60,7 +60,20 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
     fields
 }
 
-/// The value that takes a field's place.
+#[inline(never)]
+fn is_hidden(rules: &ProxyAnswer, name: &[u8]) -> bool {
+    rules.hidden.iter().any(|hidden| token::is_same(name, hidden))
+}
+
+#[cold]
+#[inline(never)]
+fn report_second(exchange: &Exchange<'_>, name: &[u8], value: &[u8]) {
+    let text = format_args!("upstream sent duplicate header line: \"{}: {}\", ignored", Quoted(name), Quoted(value));
+    exchange.report(LogLevel::Warn, text);
+}
+
+/// The value that takes the place of that of one of the fields that may be changed.
+#[inline(never)]
 fn changed(
     exchange: &Exchange<'_>,
     rules: &ProxyAnswer,

@@ -101,13 +101,16 @@ impl<'u> Upload<'u> {
                 if is_through && self.file.is_none() && self.rest.is_none() {
                     return Sending::over();
                 }
-                Sending::going_on(Box::pin(self.go_on(written, peer, proxy, sent)))
+                self.later(written, peer, proxy, sent)
             }
-            Err(error) => {
-                let failure = Failure::upstream(Phase::SendingRequest, "send()", error);
-                Sending::going_on(Box::pin(ready(Err(failure))))
-            }
+            Err(error) => Sending::failed(error),
         }
+    }
+
+    /// What the peer does not take at once.
+    #[inline(never)]
+    fn later(self, written: usize, peer: &'u Transport, proxy: &'u Proxy, sent: &'u Cell<u64>) -> Sending<'u> {
+        Sending::going_on(Box::pin(self.go_on(written, peer, proxy, sent)))
     }
 
     /// Sends the rest when so many bytes are out.
@@ -233,6 +236,12 @@ pub struct Sending<'f> {
 impl<'f> Sending<'f> {
     fn over() -> Self {
         Self { left: None, is_complete: true, has_answer: false }
+    }
+
+    #[cold]
+    fn failed(error: io::Error) -> Self {
+        let failure = Failure::upstream(Phase::SendingRequest, "send()", error);
+        Self::going_on(Box::pin(ready(Err(failure))))
     }
 
     fn going_on(left: Left<'f>) -> Self {

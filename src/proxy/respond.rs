@@ -91,6 +91,16 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
     let mut fields = Fields::with_capacity(16, HEAD_BYTES_USUAL);
     fields.push_known(Name::Server, status::product(exchange.location.client.server_tokens).as_bytes());
     fields.push_known(Name::Date, clock::http_date().as_bytes());
+    if !exchange.challenges.is_empty() || exchange.redirect_to.is_some() || exchange.carried.is_some() {
+        add_carried(exchange, &mut fields);
+    }
+    fields
+}
+
+/// What an answer in the place of another one takes over.
+#[cold]
+#[inline(never)]
+fn add_carried(exchange: &Exchange<'_>, fields: &mut Fields) {
     for challenge in &exchange.challenges {
         fields.push(b"WWW-Authenticate", challenge);
     }
@@ -100,7 +110,6 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
     for (known, name, value) in exchange.carried.iter().flat_map(|carried| carried.fields.iter_known()) {
         fields.push_spelled(known, name, value);
     }
-    fields
 }
 
 /// The page of a status.
