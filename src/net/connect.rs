@@ -74,7 +74,7 @@ pub fn begin(address: &PeerAddress, from: From, first: &[&[u8]]) -> io::Result<B
         let _ = rustix::net::sockopt::set_tcp_quickack(&socket, false);
     }
     let called = call(&socket, address);
-    let stream = Stream::from_fd(socket)?;
+    let stream = Stream::from_fd(socket);
     match (called, address) {
         (Ok(()), _) => Ok(Begun::Stands(stream, 0)),
         (Err(Errno::INPROGRESS), PeerAddress::Ip(ip)) if ip.ip().is_loopback() => tried(stream, first),

@@ -9,12 +9,10 @@ use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::pin::{Pin, pin};
-use std::rc::Rc;
-use std::task::{self, Poll, Waker, ready};
+use std::pin::pin;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use monoio::net::UnixStream;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
@@ -23,6 +21,7 @@ use super::readiness::{Registration, Side};
 use super::timer::{self, TimedOut, Timer, within};
 use crate::limits::{FILE_STEP_BYTES, JOINED_BYTES_MAX};
 use crate::sys;
+use crate::sys::held::Held;
 
 /// Pieces that one call sends: a head, the three of a chunk, and the end.
 const WRITE_PARTS_MAX: usize = 6;
@@ -35,18 +34,10 @@ thread_local! {
 /// A connected, non-blocking stream socket that lives on one shard.
 pub struct Stream {
     /// Dropped before the socket, which it refers to.
-    first: RefCell<First>,
     registration: Registration,
-    socket: Rc<UnixStream>,
-}
-
-/// The first wait for something to read. Many have no other: those who connect for one answer, or for a tunnel. An operation
-/// of the ring costs less than a registration and its end.
-enum First {
-    Ahead,
-    /// It outlives who waits: whoever comes next finds it. Until it ends the ring holds the descriptor.
-    Armed(Pin<Box<dyn Future<Output = io::Result<()>>>>),
-    Over,
+    /// The first wait for something to read is here. Many have no other, or not even that: those who connect for one answer,
+    /// or for a tunnel. An operation of the ring costs less than a registration and its end.
+    socket: Held,
 }
 
 /// A bound on one wait for something to read.
@@ -72,18 +63,13 @@ impl ReadBound {
 
 impl Stream {
     /// Takes over a connected socket. It must be non-blocking.
-    ///
-    /// # Errors
-    /// When the runtime cannot register the descriptor.
-    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        // The runtime's type for unix sockets carries any stream socket, since only its readiness is used; that for TCP has
-        // room for two addresses.
-        let socket = Rc::new(UnixStream::from_std(fd.into())?);
-        Ok(Self { first: RefCell::new(First::Ahead), registration: Registration::new(), socket })
+    #[must_use]
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Self { registration: Registration::new(), socket: Held::new(fd) }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        sys::fd::of_stream(&self.socket)
+        self.socket.fd()
     }
 
     #[cfg(test)]
@@ -91,19 +77,13 @@ impl Stream {
         self.registration.slot()
     }
 
-    /// Gives the socket up, for a tunnel. If nobody has seen the end of the first wait this is a duplicate: the old
-    /// descriptor closes by itself, once the ring has given it back.
+    /// Gives the socket up, for a tunnel. See [`Held::into_fd`].
     ///
     /// # Errors
     /// `EMFILE` when no descriptor is left for a duplicate.
     pub fn into_fd(self) -> io::Result<OwnedFd> {
-        let Self { first, registration, socket } = self;
-        registration.end(sys::fd::of_stream(&socket));
-        match (first.into_inner(), Rc::try_unwrap(socket)) {
-            (First::Ahead | First::Over, Ok(socket)) => Ok(sys::fd::of_owned_stream(socket)),
-            (First::Armed(_), Ok(socket)) => Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&socket), 0)?),
-            (_, Err(socket)) => Ok(rustix::io::fcntl_dupfd_cloexec(sys::fd::of_stream(&socket), 0)?),
-        }
+        self.registration.end(self.socket.fd());
+        self.socket.into_fd()
     }
 
     /// The same connection by another descriptor, for whoever goes on with it.
@@ -111,7 +91,7 @@ impl Stream {
     /// # Errors
     /// `EMFILE` when none is left.
     pub fn duplicate(&self) -> io::Result<OwnedFd> {
-        let other = rustix::io::fcntl_dupfd_cloexec(self.fd(), 0)?;
+        let other = self.socket.duplicate()?;
         // It would hold the registration.
         self.registration.end(self.fd());
         Ok(other)
@@ -127,24 +107,11 @@ impl Stream {
 
     /// As [`Stream::readable`].
     pub fn poll_readable(&self, waker: &Waker) -> Poll<io::Result<()>> {
-        match &mut *self.first.borrow_mut() {
-            First::Over => self.registration.poll(self.fd(), Side::Read, waker),
-            first => self.poll_first(first, waker),
+        if self.socket.is_past_first() {
+            self.registration.poll(self.fd(), Side::Read, waker)
+        } else {
+            self.socket.poll_first(waker)
         }
-    }
-
-    #[cold]
-    fn poll_first(&self, first: &mut First, waker: &Waker) -> Poll<io::Result<()>> {
-        if matches!(first, First::Ahead) {
-            let socket = Rc::clone(&self.socket);
-            *first = First::Armed(Box::pin(async move { socket.readable(true).await }));
-        }
-        if let First::Armed(wait) = first {
-            let result = ready!(wait.as_mut().poll(&mut task::Context::from_waker(waker)));
-            *first = First::Over;
-            return Poll::Ready(result);
-        }
-        Poll::Ready(Ok(()))
     }
 
     /// As [`Stream::readable`], for so long at most. Zero is no bound.

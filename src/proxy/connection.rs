@@ -19,12 +19,11 @@ use super::secure::{self, Begun};
 use super::{preface, stream_server};
 use crate::http::RequestHead;
 use crate::http::parse::{RequestRules, RequestScanner};
-use crate::model::{ClientHead, Lingering, LogLevel, Protocol};
+use crate::model::{ClientHead, Lingering, Protocol};
 use crate::net::accept::Accepted;
 use crate::net::moment;
 use crate::net::stream::Stream;
 use crate::net::timer::limited;
-use crate::observe::error_log;
 use crate::observe::outcome::ConnectionEnd;
 use crate::transport::Transport;
 
@@ -70,13 +69,7 @@ pub enum Left {
 /// Serves a connection until it ends, becomes a tunnel or is to be parked.
 pub async fn serve(shard: Rc<Shard>, coming: Coming) -> Option<Left> {
     let mut is_here = matches!(coming, Coming::Back(..));
-    let mut client = match open(&shard, coming) {
-        Ok(client) => client,
-        Err(error) => {
-            error_log::write(LogLevel::Crit, None, format_args!("connection could not be registered ({error})"));
-            return None;
-        }
-    };
+    let mut client = open(&shard, coming);
     let mut raw = Vec::new();
     let listener = &shard.generation.serving.listeners[client.listener];
     let is_stream = listener.protocol == Protocol::Stream;
@@ -158,10 +151,10 @@ fn parked(shard: &Shard, client: Client, socket: OwnedFd, within: Duration) -> L
     Left::Parked(Box::new((socket, within, Parked::new(shard, client))))
 }
 
-fn open(shard: &Shard, coming: Coming) -> io::Result<Client> {
+fn open(shard: &Shard, coming: Coming) -> Client {
     match coming {
         Coming::New(listener, Accepted { fd, client }) => {
-            Ok(Client::new(Transport::Plain(Stream::from_fd(fd)?), shard.next_connection_number(), client, listener))
+            Client::new(Transport::Plain(Stream::from_fd(fd)), shard.next_connection_number(), client, listener)
         }
         Coming::Back(socket, parked) => parked.resume(shard, socket),
     }

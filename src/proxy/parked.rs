@@ -118,15 +118,12 @@ impl Parked {
     }
 
     /// The connection as it was. [`Parked::leave`] comes before.
-    ///
-    /// # Errors
-    /// When the runtime cannot register the descriptor.
-    pub(super) fn resume(self, shard: &Shard, socket: OwnedFd) -> io::Result<Client> {
+    pub(super) fn resume(self, shard: &Shard, socket: OwnedFd) -> Client {
         let Self { number, accepted_at, remote, rare, requests, listener } = self;
         let (requests, listener) = (u64::from(requests), listener as usize);
         let nothing = Rare { proxy_header: None, settings: None, tls: None };
         let Rare { proxy_header, settings, tls } = rare.map_or(nothing, |rare| *rare);
-        let stream = Stream::from_fd(socket)?;
+        let stream = Stream::from_fd(socket);
         let (stream, security) = match tls {
             Some((state, known)) => (Transport::Tls(Box::new(Secured::new(stream, state))), Security::Tls(known)),
             None => (Transport::Plain(stream), Security::None),
@@ -139,7 +136,7 @@ impl Parked {
         let settings = settings.unwrap_or_else(|| Settings::usual(shard, listener, requests));
         client.keepalive_timeout.set(settings.keepalive_timeout);
         client.lingering.set(settings.lingering);
-        Ok(client)
+        client
     }
 
     /// Whether a request came before the rest.
@@ -153,7 +150,7 @@ impl Parked {
         self.leave(shard);
         match self.rare.and_then(|rare| rare.tls) {
             // It says so when it is dropped.
-            Some((state, _)) => drop(Stream::from_fd(socket).map(|stream| Secured::new(stream, state))),
+            Some((state, _)) => drop(Secured::new(Stream::from_fd(socket), state)),
             None => drop(socket),
         }
         shard.own_metrics().connection_ended(end);

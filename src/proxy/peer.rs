@@ -348,7 +348,7 @@ mod tests {
             far.read_to_end(&mut came).map(|_| came)
         });
         runtime.block_on(async {
-            let peer = Transport::Plain(Stream::from_fd(near.into()).unwrap());
+            let peer = Transport::Plain(Stream::from_fd(near.into()));
             let (proxy, sent) = (Proxy { send_timeout: Duration::from_secs(60), ..Proxy::default() }, Cell::new(0));
             let opening = Opening { head: b"HEAD", first, length: BodyLength::Length(first.len() as u64) };
             let sending = Upload { opening: &opening, file: None, rest: None }.begin(written, &peer, &proxy, &sent);

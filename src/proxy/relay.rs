@@ -46,7 +46,7 @@ fn relayed(outside: Transport) -> io::Result<(OwnedFd, Option<Relay>)> {
     for end in [&near, &far] {
         rustix::net::sockopt::set_socket_send_buffer_size(end, RELAY_BUFFER_BYTES)?;
     }
-    let inside = Stream::from_fd(near)?;
+    let inside = Stream::from_fd(near);
     Ok((far, Some(Box::pin(carry(outside, inside)))))
 }
 

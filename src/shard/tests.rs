@@ -67,7 +67,7 @@ impl Service for Echo {
 
 impl Echo {
     async fn answer(self: Rc<Self>, socket: OwnedFd, name: u8) -> Option<Onward<Self>> {
-        let stream = Rc::new(Stream::from_fd(socket).ok()?);
+        let stream = Rc::new(Stream::from_fd(socket));
         self.idle.borrow_mut().push(Rc::downgrade(&stream));
         loop {
             let mut buffer = Vec::with_capacity(1);

@@ -2,14 +2,6 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
-/// The descriptor of a runtime stream, of whatever family, for as long as the stream is borrowed.
-#[must_use]
-pub fn of_stream(stream: &monoio::net::UnixStream) -> BorrowedFd<'_> {
-    // SAFETY: the stream owns the descriptor and closes it only when dropped, which the borrow's lifetime rules out;
-    // the number is never -1, since the stream was made from an open socket.
-    unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) }
-}
-
 /// The descriptor of a runtime stream that is given up.
 ///
 /// # Panics
@@ -23,7 +15,8 @@ pub fn of_owned_stream(stream: monoio::net::UnixStream) -> OwnedFd {
 /// The descriptor of a runtime listener, for as long as the listener is borrowed.
 #[must_use]
 pub fn of_listener(listener: &monoio::net::TcpListener) -> BorrowedFd<'_> {
-    // SAFETY: as for `of_stream`: open for the whole borrow, and never -1.
+    // SAFETY: the listener owns the descriptor and closes it only when dropped, which the borrow's lifetime rules out;
+    // the number is never -1, since the listener was made from an open socket.
     unsafe { BorrowedFd::borrow_raw(listener.as_raw_fd()) }
 }
 

@@ -4,6 +4,7 @@ pub mod buffers;
 pub mod errno;
 pub mod fd;
 pub mod features;
+pub mod held;
 mod kept;
 pub mod memory;
 pub mod process;

@@ -32,7 +32,7 @@ impl Ground {
     /// When the runtime cannot register the connection.
     pub fn new(shard: Rc<Shard>, connection: OwnedFd, remote: ClientAddress) -> io::Result<Self> {
         let client =
-            Client::new(Transport::Plain(Stream::from_fd(connection)?), shard.next_connection_number(), remote, 0);
+            Client::new(Transport::Plain(Stream::from_fd(connection)), shard.next_connection_number(), remote, 0);
         Ok(Self { shard, client })
     }
 
