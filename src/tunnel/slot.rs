@@ -114,7 +114,8 @@ pub struct Slot {
     strides: Strides,
     /// Written to the target, by direction.
     written: [U48; 2],
-    /// When the source last sent something, by direction.
+    /// When the source last sent something, by direction; that of the upstream is also when either side last did anything
+    /// while something waited.
     pub last_read: [u32; 2],
     pub adopted: u32,
     pub carried: Carried,
@@ -235,6 +236,14 @@ impl Slot {
         self.last_read[direction.index()] = now.ticks();
         if let (Direction::ToClient, Carried::Blind { answered: answered @ 0 }) = (direction, &mut self.carried) {
             *answered = now.ticks().wrapping_sub(self.adopted).saturating_add(1);
+        }
+    }
+
+    /// One of the sockets has changed. While something waits that is more than silence, though nothing is read: the one has
+    /// sent on, or the other has taken something.
+    pub fn stir(&mut self, now: Moment) {
+        if Direction::BOTH.into_iter().any(|direction| self.is_waiting(direction)) {
+            self.last_read[Direction::ToClient.index()] = now.ticks();
         }
     }
 

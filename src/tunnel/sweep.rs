@@ -71,7 +71,7 @@ pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) ->
                 Some(sent) => left(sent.sent, ping.timeout),
             }
         }),
-        slot.rare.as_ref().map(|rare| stuck_wait(settings, rare, now)),
+        slot.rare.as_ref().map(|rare| stuck_wait(settings, rare, silent_since, now)),
     ]
     .into_iter()
     .flatten()
@@ -80,11 +80,12 @@ pub fn wait(slot: &Slot, salt: u32, draining_since: Option<u32>, now: Moment) ->
 }
 
 /// The same for what only waits for a side to take bytes. A pipe among it may be needed elsewhere at any time.
-fn stuck_wait(settings: &model::Tunnel, rare: &Rare, now: Moment) -> u32 {
+fn stuck_wait(settings: &model::Tunnel, rare: &Rare, silent_since: u32, now: Moment) -> u32 {
     let of = |(direction, timeout): (Direction, Option<Duration>)| match timeout {
         _ if rare.pipe_bytes(direction) > 0 => Some(0),
         Some(timeout) if rare.is_waiting(direction) => {
-            Some(ticks(timeout.saturating_sub(between(rare.stuck_since(direction), now.ticks()))))
+            let still = between(rare.stuck_since(direction), now.ticks()).min(between(silent_since, now.ticks()));
+            Some(ticks(timeout.saturating_sub(still)))
         }
         Some(_) | None => None,
     };
@@ -103,7 +104,10 @@ fn send_timeout(slot: &Slot, now: Moment) -> Option<Ending> {
         .find(|(side, timeout)| {
             let direction = side.other().outgoing();
             let stuck = between(rare.stuck_since(direction), now.ticks());
-            rare.is_waiting(direction) && timeout.is_some_and(|timeout| stuck >= timeout)
+            // In nginx all times begin anew with whatever either side does: who takes nothing but sends is not gone, and
+            // who sends on to somebody that takes nothing has not given up.
+            let is_over = |timeout| stuck >= timeout && is_silent(slot, timeout, now);
+            rare.is_waiting(direction) && timeout.is_some_and(is_over)
         })
         .map(|(side, _)| Ending::SendTimeout(side))
 }
@@ -124,7 +128,7 @@ fn idle(slot: &Slot, now: Moment) -> Option<Ending> {
     is_silent(slot, slot.settings.timeout?, now).then_some(Ending::Idle)
 }
 
-/// Neither side has sent anything for so long.
+/// Neither side has sent anything for so long, nor taken anything of what waited.
 fn is_silent(slot: &Slot, time: Duration, now: Moment) -> bool {
     Direction::BOTH.iter().all(|direction| silence(slot, *direction, now) >= time)
 }

@@ -28,6 +28,7 @@ const KEEPALIVE: TunnelKeepalive = TunnelKeepalive {
 mod fairness;
 mod nagle;
 mod pings;
+mod stuck;
 mod watches;
 
 type OnEnd = Box<dyn FnOnce(&Record)>;

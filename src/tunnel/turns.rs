@@ -183,7 +183,7 @@ impl<K, P> Turns<K, P> {
     fn take_completions(&mut self, now: Moment) -> io::Result<()> {
         let Turns { ring, slots, parking, queue, .. } = self;
         let mut noted = Noted::default();
-        ring.complete(|completion| note(slots, parking, queue, &mut noted, completion))?;
+        ring.complete(|completion| note(slots, parking, queue, &mut noted, completion, now))?;
         self.act_on(noted, now);
         Ok(())
     }
@@ -208,7 +208,7 @@ impl<K, P> Turns<K, P> {
         chosen.extend(queue.drain(..count));
         let mut noted = Noted::default();
         let moved = batch.run(ring, slots, chosen, now, |slots, completion| {
-            note(slots, parking, queue, &mut noted, completion);
+            note(slots, parking, queue, &mut noted, completion, now);
         })?;
         let mut chosen = std::mem::take(&mut self.chosen);
         for index in chosen.drain(..) {
@@ -489,6 +489,7 @@ fn note<K, P>(
     queue: &mut VecDeque<u32>,
     noted: &mut Noted,
     completion: Completion,
+    now: Moment,
 ) {
     let Some(token) = Token::unpack(completion.token) else { return };
     let side = match token.purpose {
@@ -513,6 +514,7 @@ fn note<K, P>(
         }
         return;
     }
+    slot.stir(now);
     note_watch(slot, side, completion.result);
     enqueue(queue, slot, token.index);
 }

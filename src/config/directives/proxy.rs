@@ -49,7 +49,8 @@ pub const TABLE: &[Directive] = &[
     level_time(
         "proxy_send_timeout",
         |level| &mut level.proxy.send_timeout,
-        "How long a peer may take nothing while bytes wait for it (60s); acts on tunnels only when it is written.",
+        "How long a peer may take nothing while bytes wait for it (60s); acts on tunnels only when it is written, and there \
+         begins anew with whatever either side sends.",
     ),
     level("proxy_buffer_size", ONE, buffer_size, "Largest head of an answer (4k)."),
     level_flag(

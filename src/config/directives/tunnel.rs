@@ -16,7 +16,7 @@ pub const TABLE: &[Directive] = &[
         "tunnel_timeout",
         ONE,
         |level, line| line.once(&mut level.tunnel.timeout, |line| or_off(line, |line| time(line.arg(0)))),
-        "Ends a tunnel in which neither side sent anything for this long (`off`).",
+        "Ends a tunnel in which neither side sent anything, or took what waited for it, for this long (`off`).",
     ),
     level(
         "tunnel_lifetime",

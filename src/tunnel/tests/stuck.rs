@@ -1,0 +1,91 @@
+//! Timeouts of tunnels in which one side takes nothing: all begin anew with whatever is heard of either side, as in nginx,
+//! which arms the timers of both of its connections again with each event on one of them.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use super::super::record::Ending;
+use super::super::side::Side;
+use super::{Bench, seconds};
+use crate::model::Tunnel;
+
+const TIME: u64 = 5;
+
+/// A blind tunnel in which `stuck` has taken nothing of much, and the other has room to send more.
+fn stuck(settings: Tunnel, stuck: Side) -> Bench {
+    let mut bench = Bench::new(settings, false);
+    while !is_waiting(&bench) {
+        end(&mut bench, stuck.other()).write_all(&[7; 4096]).unwrap();
+        bench.settle();
+    }
+    bench
+}
+
+fn end(bench: &mut Bench, side: Side) -> &mut UnixStream {
+    match side {
+        Side::Client => &mut bench.client,
+        Side::Upstream => &mut bench.upstream,
+    }
+}
+
+fn is_waiting(bench: &Bench) -> bool {
+    let counts = bench.turns.counts();
+    counts.pending_bytes > 0 || counts.pipes_lent > 0
+}
+
+fn sending(time: u64) -> Tunnel {
+    Tunnel { send_timeout: Some(seconds(time)), client_send_timeout: Some(seconds(time)), ..Tunnel::default() }
+}
+
+#[test]
+fn who_takes_nothing_but_sends_is_not_cut_off_by_a_send_timeout() {
+    for side in Side::BOTH {
+        let mut bench = stuck(sending(TIME), side);
+        for _ in 0..3 {
+            bench.pass(TIME - 1);
+            bench.send(side, b"here");
+        }
+        assert_eq!(bench.arrived(side.other()).0, b"here".repeat(3));
+        bench.pass(TIME - 1);
+        assert_eq!(bench.ended(), None, "{side:?}");
+        bench.pass(1);
+        assert_eq!(bench.ended(), Some(Ending::SendTimeout(side)));
+    }
+}
+
+#[test]
+fn who_sends_on_to_somebody_that_takes_nothing_is_not_cut_off_either() {
+    let both = Tunnel { read_timeout: Some(seconds(TIME)), ..sending(TIME) };
+    for (settings, side, ending) in [
+        (sending(TIME), Side::Upstream, Ending::SendTimeout(Side::Upstream)),
+        (sending(TIME), Side::Client, Ending::SendTimeout(Side::Client)),
+        (Tunnel { send_timeout: None, ..both.clone() }, Side::Upstream, Ending::ReadTimeout),
+        (Tunnel { timeout: Some(seconds(TIME)), ..Tunnel::default() }, Side::Upstream, Ending::Idle),
+    ] {
+        let mut bench = stuck(settings, side);
+        for _ in 0..3 {
+            bench.pass(TIME - 1);
+            bench.send(side.other(), b"more");
+        }
+        bench.pass(TIME - 1);
+        assert_eq!(bench.ended(), None, "{ending:?}");
+        bench.pass(1);
+        assert_eq!(bench.ended(), Some(ending));
+    }
+}
+
+#[test]
+fn the_read_timeout_begins_when_a_slow_client_has_taken_the_last() {
+    let mut bench = stuck(Tunnel { read_timeout: Some(seconds(TIME)), ..Tunnel::default() }, Side::Client);
+    bench.pass(2 * TIME);
+    assert_eq!(bench.ended(), None, "the upstream is not read");
+    let mut bytes = vec![0; 4096];
+    while is_waiting(&bench) {
+        bench.client.read_exact(&mut bytes).unwrap();
+        bench.settle();
+    }
+    bench.pass(TIME - 1);
+    assert_eq!(bench.ended(), None);
+    bench.pass(1);
+    assert_eq!(bench.ended(), Some(Ending::ReadTimeout));
+}
