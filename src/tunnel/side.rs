@@ -84,6 +84,11 @@ impl Known {
     /// This end is gone: nothing can be written to it, and what is still read from it is the last.
     pub const LOST: Known = Known(1 << 7);
 
+    /// Open, watched, with room: all that can be to do is to read.
+    pub fn is_calm(self) -> bool {
+        self.0 & !Known::READABLE.0 == Known::WRITABLE.0 | Known::WATCHED.0
+    }
+
     pub fn has(self, bit: Known) -> bool {
         self.0 & bit.0 != 0
     }

@@ -332,6 +332,14 @@ impl Slot {
         self.known[side.index()].clear(bit);
     }
 
+    /// Nothing is to be done for it but to pass short messages on.
+    pub fn is_calm(&self) -> bool {
+        self.rare.is_none()
+            && self.strides == Strides::default()
+            && !self.is_ending()
+            && self.known.iter().all(|known| known.is_calm())
+    }
+
     /// Something taken from the source has not been taken by the target.
     pub fn is_waiting(&self, direction: Direction) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.is_waiting(direction))

@@ -148,21 +148,14 @@ impl<K, P> Turns<K, P> {
 
     /// Serves what is ready. True if tunnels are left that need another turn now; the ring is then readable.
     pub fn turn(&mut self, now: Moment) -> io::Result<bool> {
-        self.take_completions(now)?;
-        let mut waiting = self.queue.len();
         let mut moved = 0;
-        while waiting > 0 && moved < limits::TUNNEL_TURN_BYTES {
-            let count = waiting.min(usize::from(limits::TUNNEL_BATCH_COUNT));
-            waiting -= count;
-            if count >= limits::TUNNEL_BATCH_MIN && !self.pump.is_full() {
-                moved += self.serve_batch(count, now)?;
-            } else {
-                for _ in 0..count {
-                    let next = self.queue.pop_front();
-                    next.into_iter().for_each(|index| self.serve(index, now));
-                }
+        for _ in 0..limits::TUNNEL_TURN_PASSES {
+            self.take_completions(now)?;
+            moved += self.pass(now)?;
+            // What came up meanwhile is mostly an answer: served here it needs no way through the runtime.
+            if self.queue.is_empty() || moved >= limits::TUNNEL_BUDGET_BYTES {
+                break;
             }
-            moved += self.pump.take_moved();
         }
         self.sweep_on(now);
         if !self.parting.is_empty() {
@@ -177,6 +170,17 @@ impl<K, P> Turns<K, P> {
         }
         self.ring.submit()?;
         Ok(is_unfinished)
+    }
+
+    /// Serves what is in the queue now, each tunnel once. Returns how many bytes were moved.
+    fn pass(&mut self, now: Moment) -> io::Result<usize> {
+        let (mut waiting, mut moved) = (self.queue.len(), 0);
+        while waiting > 0 && moved < limits::TUNNEL_TURN_BYTES {
+            let count = waiting.min(usize::from(limits::TUNNEL_BATCH_COUNT));
+            waiting -= count;
+            moved += self.serve_batch(count, now)? + self.pump.take_moved();
+        }
+        Ok(moved)
     }
 
     /// Takes what the ring has to say, and closes what waited for nothing else.
@@ -202,21 +206,40 @@ impl<K, P> Turns<K, P> {
         }
     }
 
-    /// Serves so many of the queue, all that is short in one round. Returns how many bytes that was.
+    /// Serves so many of the queue, all that is short in one round. Returns how many bytes that round was.
     fn serve_batch(&mut self, count: usize, now: Moment) -> io::Result<usize> {
         let Turns { ring, slots, parking, queue, chosen, batch, .. } = self;
         chosen.extend(queue.drain(..count));
         let mut noted = Noted::default();
-        let moved = batch.run(ring, slots, chosen, now, |slots, completion| {
-            note(slots, parking, queue, &mut noted, completion, now);
-        })?;
+        let mut moved = 0;
+        // Where too much waits in memory there is no round: the pump asks for room before it reads.
+        let is_round = !self.pump.is_full();
+        if is_round {
+            moved = batch.run(ring, slots, chosen, now, |slots, completion| {
+                note(slots, parking, queue, &mut noted, completion, now);
+            })?;
+        }
         let mut chosen = std::mem::take(&mut self.chosen);
         for index in chosen.drain(..) {
-            self.serve(index, now);
+            if !is_round || !self.pass_over(index) {
+                self.serve(index, now);
+            }
         }
         self.chosen = chosen;
         self.act_on(noted, now);
         Ok(moved)
+    }
+
+    /// Of a calm tunnel nothing is left after a round but what came up meanwhile, or found no buffer: that is for the next
+    /// one. False: it is not calm.
+    fn pass_over(&mut self, index: u32) -> bool {
+        let Some(slot) = self.slots.at(index).filter(|slot| slot.is_calm()) else { return false };
+        let is_readable = Side::BOTH.iter().any(|side| slot.has(*side, Known::READABLE));
+        slot.set_queued(is_readable);
+        if is_readable {
+            self.queue.push_back(index);
+        }
+        true
     }
 
     fn serve(&mut self, index: u32, now: Moment) {

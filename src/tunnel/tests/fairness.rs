@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use super::super::pump::Pump;
@@ -57,8 +58,8 @@ fn a_fast_sender_moves_its_budget_and_everybody_else_has_their_turn() {
     let mut bench = Bench::new(Tunnel::default(), true);
     let mut fast: Vec<Fast> = (0..4).map(|_| Fast::adopt(&mut bench)).collect();
     bench.settle();
-    // What a batch takes comes before the budget.
-    let turn_bytes = limits::TUNNEL_COPY_BYTES + limits::TUNNEL_BUDGET_BYTES;
+    // What a batch takes comes before the budget, and a pass that moved less than one is followed by another.
+    let turn_bytes = 2 * (limits::TUNNEL_COPY_BYTES + limits::TUNNEL_BUDGET_BYTES);
     let (mut turns, mut unfinished) = (0, 0);
     while fast.iter().any(|fast| fast.taken < 8 * limits::TUNNEL_BUDGET_BYTES) {
         fast.iter_mut().for_each(Fast::fill);
@@ -74,6 +75,34 @@ fn a_fast_sender_moves_its_budget_and_everybody_else_has_their_turn() {
         assert!(turns < 10_000, "all of the fast ones move");
     }
     assert!(unfinished > 0, "none had more than its budget");
+}
+
+/// Tunnels in a row, each the peer of the one before: what a pass writes comes up while it runs.
+#[test]
+fn what_comes_up_within_a_turn_is_served_in_it_for_some_passes() {
+    let passes = limits::TUNNEL_TURN_PASSES;
+    for (length, turns) in [(1, 1), (passes, 1), (passes + 1, 2), (2 * passes, 2)] {
+        let mut bench = Bench::new(Tunnel::default(), true);
+        let (mut first, mut last) = UnixStream::pair().unwrap();
+        for _ in 0..length {
+            let (near, far) = UnixStream::pair().unwrap();
+            [&last, &near, &far].iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
+            let slot = Slot::new(last.into(), near.into(), Arc::default(), bench.now);
+            bench.turns.adopt(slot, Box::new(|_| ()), bench.now);
+            last = far;
+        }
+        bench.settle();
+        for round in 0..3_u8 {
+            first.write_all(&[round; 5]).unwrap();
+            for turn in 1..=turns {
+                assert!(last.read(&mut [0; 6]).is_err(), "not before turn {turn}");
+                bench.turn();
+            }
+            let mut came = [9; 6];
+            assert_eq!((last.read(&mut came).unwrap(), &came[..5]), (5, &[round; 5][..]));
+            bench.settle();
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::net::TcpStream;
 
 use super::fairness::tcp;
 use super::{Bench, TEXT};
-use crate::limits;
 use crate::model::Tunnel;
 use crate::tunnel::slot::Slot;
 
@@ -43,10 +42,9 @@ fn expect(bench: &mut Bench, socket: &mut TcpStream, bytes: &[u8]) {
     assert_eq!(came, bytes);
 }
 
-/// So many tunnels as one turn serves one by one, and as it serves together.
 #[test]
 fn no_message_of_a_client_waits_until_the_one_before_it_is_acknowledged() {
-    for count in [1, 2 * limits::TUNNEL_BATCH_MIN] {
+    for count in [1, 8] {
         let mut bench = Bench::new(Tunnel::default(), true);
         let mut pairs: Vec<Pair> = (0..count).map(|_| Pair::adopt(&mut bench)).collect();
         for pair in &mut pairs {
