@@ -182,6 +182,10 @@ pub const TUNNEL_FAREWELL_TIME: Duration = Duration::from_secs(2);
 /// The longest time of a tunnel setting. A tunnel counts in ticks of 10 ms, of which four bytes tell 248 days from none.
 pub const TUNNEL_TIME_MAX: Duration = Duration::from_secs(240 * 24 * 60 * 60);
 
+/// The longest time from one look at a tunnel to the next: none of its times may leave the clock's range in between.
+pub const TUNNEL_LOOK_TIME_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const _: () = assert!(TUNNEL_TIME_MAX.as_secs() + TUNNEL_LOOK_TIME_MAX.as_secs() < 248 * 24 * 60 * 60);
+
 /// Tunnels whose sockets a sweep tells of `tunnel_keepalive` before traffic has its turn: six system calls each, a tenth of
 /// a millisecond together.
 pub const TUNNEL_PROBED_COUNT: usize = 64;

@@ -105,6 +105,11 @@ impl Rare {
         self.queues[direction.index()].stuck_since
     }
 
+    /// Gives each [`Rare::stuck_since`] another value.
+    pub fn map_stuck_since(&mut self, change: impl Fn(u32) -> u32) {
+        self.queues.iter_mut().for_each(|queue| queue.stuck_since = change(queue.stuck_since));
+    }
+
     /// Puts bytes behind those that wait in memory. Nothing may wait in a pipe: it would be overtaken.
     pub fn push(&mut self, direction: Direction, bytes: &[u8], now: u32) {
         let queue = &mut self.queues[direction.index()];

@@ -6,13 +6,15 @@
 
 use std::ops::Range;
 
-use super::slot::Moment;
+use crate::limits;
+
+use super::slot::{Moment, ticks};
 
 /// Tunnels of one entry: an eighth of a byte for each, and two kilobytes of slots to look at where one is due.
 const GROUP_SLOTS: u32 = 32;
 
 /// The longest wait. Ticks wrap: half of their range tells earlier from later.
-const TICKS_MAX: u32 = u32::MAX / 4;
+const TICKS_MAX: u32 = ticks(limits::TUNNEL_LOOK_TIME_MAX);
 
 /// For each group of slots the tick at which it is looked at.
 #[derive(Debug, Default)]

@@ -120,6 +120,9 @@ impl Standing {
     /// Its end has begun: no byte moves any more.
     pub const ENDING: Standing = Standing(64);
 
+    /// It is about as old as ticks can tell.
+    pub const OLD: Standing = Standing(128);
+
     /// The watch of that side tells of room to write as well.
     pub fn asked_for_room(side: Side) -> Standing {
         Standing(16 << side.index())

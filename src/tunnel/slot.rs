@@ -35,12 +35,28 @@ impl Moment {
 /// Time between two ticks. They wrap after 497 days: half of that is the longest time told apart from none.
 pub fn between(earlier: u32, later: u32) -> Duration {
     let ticks = later.wrapping_sub(earlier);
-    if ticks > u32::MAX / 2 { Duration::ZERO } else { Duration::from_millis(u64::from(ticks) * TICK_MS) }
+    if ticks > u32::MAX / 2 { Duration::ZERO } else { length(ticks) }
+}
+
+fn length(ticks: u32) -> Duration {
+    Duration::from_millis(u64::from(ticks) * TICK_MS)
 }
 
 /// A length of time in ticks, never shorter.
-pub fn ticks(length: Duration) -> u32 {
-    u32::try_from(length.as_millis().div_ceil(u128::from(TICK_MS))).unwrap_or(u32::MAX)
+pub const fn ticks(length: Duration) -> u32 {
+    let ticks = length.as_millis().div_ceil(TICK_MS as u128);
+    if ticks > u32::MAX as u128 { u32::MAX } else { ticks as u32 }
+}
+
+/// Between two looks a time goes on by no more.
+const LOOK_TICKS: u32 = ticks(limits::TUNNEL_LOOK_TIME_MAX);
+
+/// What is longer ago than any setting asks is just that long ago, and stays in the clock's range up to the next look.
+fn in_range(since: u32, now: Moment) -> u32 {
+    match between(since, now.ticks()) > limits::TUNNEL_TIME_MAX {
+        true => now.ticks().wrapping_sub(ticks(limits::TUNNEL_TIME_MAX)),
+        false => since,
+    }
 }
 
 /// How a direction is moved. Bytes of short messages are copied; a source that fills the copy's buffer is spliced, in
@@ -157,6 +173,27 @@ impl Slot {
         }
     }
 
+    /// To be called with each look.
+    pub fn keep_in_range(&mut self, now: Moment) {
+        self.last_read = self.last_read.map(|since| in_range(since, now));
+        if let Some(rare) = &mut self.rare {
+            rare.map_stuck_since(|since| in_range(since, now));
+        }
+        if self.age(now) >= u32::MAX - 3 * LOOK_TICKS {
+            self.standing.set(Standing::OLD);
+        }
+    }
+
+    /// Ticks since adoption. They stop at the end of their range.
+    fn age(&self, now: Moment) -> u32 {
+        match now.ticks().wrapping_sub(self.adopted) {
+            _ if self.standing.has(Standing::OLD) => u32::MAX,
+            // That old it would have been seen to be: the clock was read before the adoption.
+            age if age > u32::MAX - LOOK_TICKS => 0,
+            age => age,
+        }
+    }
+
     /// In the queue of tunnels to be served.
     pub fn is_queued(&self) -> bool {
         self.standing.has(Standing::QUEUED)
@@ -234,8 +271,8 @@ impl Slot {
     /// The source of a direction has sent something.
     pub fn note_read(&mut self, direction: Direction, now: Moment) {
         self.last_read[direction.index()] = now.ticks();
-        if let (Direction::ToClient, Carried::Blind { answered: answered @ 0 }) = (direction, &mut self.carried) {
-            *answered = now.ticks().wrapping_sub(self.adopted).saturating_add(1);
+        if let (Direction::ToClient, Carried::Blind { answered: 0 }) = (direction, &self.carried) {
+            self.carried = Carried::Blind { answered: self.age(now).saturating_add(1) };
         }
     }
 
@@ -251,7 +288,7 @@ impl Slot {
     fn answered(&self) -> Option<Duration> {
         match self.carried {
             Carried::Frames(_) | Carried::Blind { answered: 0 } => None,
-            Carried::Blind { answered } => Some(between(0, answered - 1)),
+            Carried::Blind { answered } => Some(length(answered - 1)),
         }
     }
 
@@ -458,7 +495,7 @@ impl Slot {
             messages_to_client: messages(Direction::ToClient),
             close: self.close(),
             answered: self.answered(),
-            duration: between(self.adopted, now.ticks()),
+            duration: length(self.age(now)),
         }
     }
 }

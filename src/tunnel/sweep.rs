@@ -130,7 +130,8 @@ fn idle(slot: &Slot, now: Moment) -> Option<Ending> {
 
 /// Neither side has sent anything for so long, nor taken anything of what waited.
 fn is_silent(slot: &Slot, time: Duration, now: Moment) -> bool {
-    Direction::BOTH.iter().all(|direction| silence(slot, *direction, now) >= time)
+    // Longer times cannot be told; only a directive that nginx has may say one.
+    time <= limits::TUNNEL_TIME_MAX && Direction::BOTH.iter().all(|direction| silence(slot, *direction, now) >= time)
 }
 
 fn lifetime(slot: &Slot, salt: u32, now: Moment) -> Option<Ending> {

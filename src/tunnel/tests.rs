@@ -25,6 +25,7 @@ const KEEPALIVE: TunnelKeepalive = TunnelKeepalive {
     user_timeout: Duration::from_secs(180),
 };
 
+mod ages;
 mod fairness;
 mod nagle;
 mod pings;

@@ -338,6 +338,7 @@ impl<K, P> Turns<K, P> {
     /// Does what is due in one tunnel, and notes when to look again. True if its sockets were told of their probes.
     fn look(&mut self, index: u32, now: Moment) -> bool {
         let Some(slot) = self.slots.at(index).filter(|slot| !slot.is_ending()) else { return false };
+        slot.keep_in_range(now);
         self.pump.free_pipes(slot, now);
         for side in Side::BOTH {
             if !slot.has(side, Known::WATCHED) {

@@ -12,7 +12,7 @@ use crate::model::Tunnel;
 const TIME: u64 = 5;
 
 /// A blind tunnel in which `stuck` has taken nothing of much, and the other has room to send more.
-fn stuck(settings: Tunnel, stuck: Side) -> Bench {
+pub fn stuck(settings: Tunnel, stuck: Side) -> Bench {
     let mut bench = Bench::new(settings, false);
     while !is_waiting(&bench) {
         end(&mut bench, stuck.other()).write_all(&[7; 4096]).unwrap();
