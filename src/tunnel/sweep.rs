@@ -148,9 +148,11 @@ fn drain(slot: &Slot, salt: u32, since: u32, now: Moment) -> Option<Ending> {
     (between(since, now.ticks()) >= longest).then_some(Ending::Stopped(Reason::Drain))
 }
 
-/// A tunnel's place among others, from 0 to 1. A multiplicative hash: neighbours end far from each other.
+/// A tunnel's place among others, from 0 to 1. Neighbours end far from each other, and those opened at any steady rate
+/// evenly: the two factors and 1 have no ratio of small whole numbers (Roberts' sequence for two dimensions).
 fn part(slot: &Slot, salt: u32) -> f64 {
-    f64::from((salt ^ slot.adopted).wrapping_mul(0x9e37_79b9)) / f64::from(u32::MAX)
+    let place = salt.wrapping_mul(0xc13f_a9a9).wrapping_add(slot.adopted.wrapping_mul(0x91e1_0da5));
+    f64::from(place) / f64::from(u32::MAX)
 }
 
 fn ping(slot: &Slot, now: Moment) -> Option<Due> {
@@ -255,6 +257,23 @@ mod tests {
     #[test]
     fn a_quiet_tunnel_without_settings_stays() {
         assert_eq!(due(&slot(model::Tunnel::default()), 0, None, Moment(u64::MAX)), None);
+    }
+
+    #[test]
+    fn tunnels_opened_at_any_rate_end_evenly() {
+        const COUNT: u32 = 1000;
+        for (tunnels, ticks) in [(1, 0), (1, 1), (1, 2), (1, 3), (1, 10), (1, 100), (2, 1), (3, 1), (10, 1), (100, 1)] {
+            for begin in [0, 1 << 20, 123_457] {
+                let mut counts = [0_u32; 10];
+                let mut slot = slot(model::Tunnel::default());
+                for index in 0..COUNT {
+                    slot.adopted = begin + index / tunnels * ticks;
+                    counts[(part(&slot, index) * 10.0) as usize % 10] += 1;
+                }
+                let is_even = counts.iter().all(|count| (COUNT / 20..=COUNT / 5).contains(count));
+                assert!(is_even, "{tunnels} in {ticks} ticks from {begin}: {counts:?}");
+            }
+        }
     }
 
     #[test]
