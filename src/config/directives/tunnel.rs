@@ -44,7 +44,8 @@ pub const TABLE: &[Directive] = &[
         "tunnel_max_message",
         ONE,
         |level, line| line.once(&mut level.tunnel.max_message, |line| or_off(line, max_message)),
-        "Largest WebSocket message; a longer one ends the tunnel with 1009 on both sides (`off`).",
+        "Largest WebSocket message, as it is on its way, so compressed where it is; a longer one ends the tunnel with 1009 \
+         on both sides (`off`).",
     ),
     level(
         "tunnel_keepalive",
