@@ -179,7 +179,7 @@ async fn broken(
 ) -> Next {
     client.requests.set(client.requests.get() + 1);
     let mut exchange = Exchange::new(shard, client, RequestHead::unread(line), bytes, started);
-    exchange.phase = failure.phase;
+    exchange.phase = failure.phase();
     exchange.run(raw, Some(failure)).await
 }
 

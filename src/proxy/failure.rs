@@ -97,21 +97,32 @@ pub enum Cause {
     Own(&'static str, io::Error),
 }
 
-/// An exchange that did not end as it should.
+/// An exchange that did not end as it should: an address, since whatever may fail hands it on where nothing did.
 #[derive(Debug)]
-pub struct Failure {
-    pub phase: Phase,
-    pub cause: Cause,
-}
+pub struct Failure(Box<(Phase, Cause)>);
 
 impl Failure {
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn new(phase: Phase, cause: Cause) -> Self {
-        Self { phase, cause }
+        Self(Box::new((phase, cause)))
+    }
+
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.0.0
+    }
+
+    #[must_use]
+    pub fn cause(&self) -> &Cause {
+        &self.0.1
     }
 
     /// A read or write of the client's socket failed.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn client(phase: Phase, call: &'static str, error: io::Error) -> Self {
         let cause = match error.kind() {
             io::ErrorKind::TimedOut => Cause::ClientTimedOut,
@@ -122,24 +133,26 @@ impl Failure {
             io::ErrorKind::FileTooLarge => Cause::Refused(500, "too big subrequest response"),
             _ => Cause::Client(call, error),
         };
-        Self { phase, cause }
+        Self::new(phase, cause)
     }
 
     /// A read or write of the peer's socket failed.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn upstream(phase: Phase, call: &'static str, error: io::Error) -> Self {
         let cause = match error.kind() {
             io::ErrorKind::TimedOut => Cause::UpstreamTimedOut,
             io::ErrorKind::UnexpectedEof => Cause::UpstreamClosed,
             _ => Cause::Upstream(call, error),
         };
-        Self { phase, cause }
+        Self::new(phase, cause)
     }
 
     /// The answer's status; 499 means that nobody is there to be answered.
     #[must_use]
     pub fn status(&self) -> u16 {
-        match &self.cause {
+        match self.cause() {
             Cause::Request(error) => error.status(),
             Cause::Refused(status, _)
             | Cause::File(status, _)
@@ -148,7 +161,7 @@ impl Failure {
             | Cause::Redirect(status, _) => *status,
             Cause::BodyTooLarge(_) => 413,
             Cause::BodyMalformed(_) => 400,
-            Cause::ClientGone | Cause::Client(..) => match self.phase {
+            Cause::ClientGone | Cause::Client(..) => match self.phase() {
                 // Half a request is a bad one, as in nginx.
                 Phase::ReadingRequestLine | Phase::ReadingRequestHead => 400,
                 _ => 499,
@@ -171,7 +184,7 @@ impl Failure {
     /// How loud the log line is: what a client does wrong is information, what a peer does wrong an error.
     #[must_use]
     pub fn level(&self) -> LogLevel {
-        match &self.cause {
+        match self.cause() {
             Cause::Request(_)
             | Cause::Status(_)
             | Cause::Redirect(..)
@@ -203,7 +216,7 @@ impl Failure {
     /// Whether the peer is to blame, so that it counts as failed and another may be tried.
     #[must_use]
     pub fn is_of_peer(&self) -> bool {
-        match &self.cause {
+        match self.cause() {
             Cause::UpstreamTimedOut
             | Cause::UpstreamClosed
             | Cause::UpstreamMalformed(_)
@@ -234,7 +247,7 @@ impl Failure {
     /// The row of the outcome table.
     #[must_use]
     pub fn end(&self) -> ExchangeEnd {
-        match &self.cause {
+        match self.cause() {
             Cause::Request(_) | Cause::BodyMalformed(_) => ExchangeEnd::Malformed,
             // An answer that the configuration gives is one.
             Cause::Status(_) | Cause::Redirect(..) | Cause::Inside(_) => ExchangeEnd::Answered,
@@ -257,13 +270,13 @@ impl Failure {
     /// Whether the client can still be answered.
     #[must_use]
     pub fn leaves_client(&self) -> bool {
-        !matches!(self.cause, Cause::ClientGone | Cause::ClientTimedOut | Cause::Client(..) | Cause::Included)
+        !matches!(self.cause(), Cause::ClientGone | Cause::ClientTimedOut | Cause::Client(..) | Cause::Included)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
+        match self.cause() {
             Cause::Request(error) => f.write_str(error.phrase())?,
             Cause::Refused(_, words) => f.write_str(words)?,
             Cause::File(_, words) | Cause::Denied { words, .. } => return f.write_str(words),
@@ -288,7 +301,7 @@ impl fmt::Display for Failure {
                 write!(f, "{call} failed ({})", Errno(error))?;
             }
         }
-        match self.phase {
+        match self.phase() {
             Phase::ProcessingRequest => Ok(()),
             phase => write!(f, " while {}", phase.text()),
         }

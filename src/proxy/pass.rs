@@ -150,7 +150,7 @@ fn again(
 ) -> Again {
     // A peer may close an idle connection when it likes. Whether it has seen the request before that is not known, so
     // what must not reach it twice is not sent again.
-    let is_lost = matches!(failure.cause, Cause::UpstreamClosed | Cause::Upstream(..));
+    let is_lost = matches!(failure.cause(), Cause::UpstreamClosed | Cause::Upstream(..));
     let is_silent = exchange.attempts.last().is_none_or(|attempt| attempt.bytes_received == 0);
     let died_asleep = peer.was_reused() && is_lost && is_silent;
     if failure.is_of_peer() {

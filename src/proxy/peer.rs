@@ -276,7 +276,7 @@ impl<'f> Sending<'f> {
                 self.left = None;
                 self.is_complete = ended.is_ok();
                 let gives_up = |failure: &Failure| {
-                    !failure.is_of_peer() || (!self.has_answer && matches!(failure.cause, Cause::UpstreamTimedOut))
+                    !failure.is_of_peer() || (!self.has_answer && matches!(failure.cause(), Cause::UpstreamTimedOut))
                 };
                 if let Err(failure) = ended
                     && gives_up(&failure)

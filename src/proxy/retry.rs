@@ -40,7 +40,7 @@ impl<'r> Retry<'r> {
     /// Whether another peer is tried after a failure. `was_sent` is whether a byte of the request may have arrived.
     #[must_use]
     pub fn allows(&self, failure: &Failure, was_sent: bool) -> bool {
-        let is_wanted = match &failure.cause {
+        let is_wanted = match failure.cause() {
             Cause::UpstreamTimedOut => self.rules.on_timeout,
             Cause::UpstreamMalformed(_) | Cause::UpgradeMismatch(_) => self.rules.on_invalid_header,
             _ => self.rules.on_error && failure.is_of_peer(),

@@ -85,7 +85,7 @@ async fn run(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Result<Came, 
 
 /// nginx knows few statuses in `stream`.
 fn status_of(failure: &Failure) -> u16 {
-    if let Cause::Unresolved(_) = &failure.cause {
+    if let Cause::Unresolved(_) = failure.cause() {
         return 500;
     }
     match failure.status() {

@@ -202,7 +202,7 @@ impl<'c> Exchange<'c> {
 
     /// What becomes of a failure: its line in the log, then its error page, the built-in page, or silence.
     async fn fail(&mut self, side: &mut ClientSide<'_>, failure: Failure) -> Result<Turn<'c>, Failure> {
-        if let Cause::Inside(to) = &failure.cause {
+        if let Cause::Inside(to) = failure.cause() {
             return self.send_inside(to);
         }
         let status = failure.status();
@@ -223,7 +223,7 @@ impl<'c> Exchange<'c> {
             self.must_close = true;
             side.responder.keep_alive = false;
         }
-        if let Cause::Redirect(_, to) = &failure.cause {
+        if let Cause::Redirect(_, to) = failure.cause() {
             self.redirect_to = Some(respond::absolute(self, to));
         }
         if let Some(given) = ssi::give_stub(self, side).await {
@@ -254,7 +254,7 @@ impl<'c> Exchange<'c> {
     }
 
     fn is_worth_a_line(&self, failure: &Failure) -> bool {
-        match &failure.cause {
+        match failure.cause() {
             Cause::Status(_) | Cause::Redirect(..) | Cause::Inside(_) | Cause::Included => false,
             Cause::File(404, _) => self.location.log_not_found,
             _ => true,
