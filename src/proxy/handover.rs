@@ -132,8 +132,9 @@ impl GivenUp {
     ///
     /// # Errors
     /// When no descriptor is left.
-    pub fn of(peer: PeerConnection) -> Result<Self, Cause> {
-        let PeerConnection { stream, raw, lease, .. } = peer;
+    #[expect(clippy::boxed_local, reason = "it is in a box already, and is moved by its address")]
+    pub fn of(peer: Box<PeerConnection>) -> Result<Self, Cause> {
+        let PeerConnection { stream, raw, lease, .. } = *peer;
         let (socket, relay) = relay::stand_in(stream)?;
         Ok(Self { socket, relay, raw, lease })
     }

@@ -49,7 +49,8 @@ pub async fn run<'c>(
     // An upgrade never takes a connection that was used before, nor leaves one behind.
     let mut is_fresh = upgrading != Upgrading::No;
     loop {
-        let mut peer = match choose(exchange, &destination, &mut tried, &opening, is_fresh).await {
+        let chosen = choose(exchange, &destination, &mut tried, &opening, is_fresh);
+        let mut peer = match settled(exchange, &destination, chosen).await {
             Ok(peer) => peer,
             Err(failure) => {
                 pass_over(exchange, &mut retry, failure)?;
@@ -75,10 +76,7 @@ pub async fn run<'c>(
                 side.responder.interim(&head).await.map_err(unsent)?;
                 return Ok(upgrade::hand_over(exchange, side, given_up, &upgrading));
             }
-            Ok(Answered::NextPeer(status)) => {
-                blame(&peer, status);
-                retry.used();
-            }
+            Ok(Answered::NextPeer(status)) => blame(&peer, status, &mut retry),
             Err(failure) => match again(exchange, side, &peer, &retry, &failure) {
                 Again::No => return Err(failure),
                 Again::SamePeer => {
@@ -121,9 +119,10 @@ fn pass_over(exchange: &Exchange<'_>, retry: &mut Retry<'_>, failure: Failure) -
     Ok(())
 }
 
-/// The peer's standing takes note of a status that another one may do better than.
+/// The peer's standing takes note of a status that another one may do better than, and that one is next.
 #[cold]
-fn blame(peer: &PeerConnection, status: u16) {
+fn blame(peer: &PeerConnection, status: u16, retry: &mut Retry<'_>) {
+    retry.used();
     // What a peer does not have or does not give says nothing against it.
     if !matches!(status, 403 | 404) {
         peer.lease.failed(Instant::now());
@@ -202,20 +201,40 @@ fn local_address(exchange: &Exchange<'_>, bind: &Template) -> Option<SocketAddr>
     address
 }
 
+/// A connection to the peer of an attempt.
+pub(super) enum Chosen {
+    Stands(Box<PeerConnection>),
+    /// It has to be waited for, or for TLS over it: that has room of its own, since most need none.
+    Coming(Box<(Begun, Lease)>),
+}
+
+/// Waits until it stands.
+pub(super) async fn settled(
+    exchange: &mut Exchange<'_>,
+    destination: &Destination,
+    chosen: Result<Chosen, Failure>,
+) -> Result<Box<PeerConnection>, Failure> {
+    match chosen? {
+        Chosen::Stands(peer) => Ok(peer),
+        Chosen::Coming(coming) => Box::pin(settle(exchange, destination, *coming)).await,
+    }
+}
+
 /// Picks a peer, and a connection to it: one that is idle, unless it has to be fresh, or a new one.
-async fn choose(
+#[inline(never)]
+fn choose(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     tried: &mut Tried,
     opening: &Opening<'_>,
     is_fresh: bool,
-) -> Result<PeerConnection, Failure> {
+) -> Result<Chosen, Failure> {
     let lease = pick(exchange, destination, tried)?;
     if !is_fresh && let Some((stream, age)) = pooled::take(exchange, destination, &lease.peer().address) {
         exchange.set_connect_time();
-        return Ok(PeerConnection { stream, raw: Vec::new(), age, written: 0, lease });
+        return Ok(Chosen::Stands(Box::new(PeerConnection { stream, raw: Vec::new(), age, written: 0, lease })));
     }
-    connect_anew(exchange, destination, lease, Some(opening)).await
+    connect_anew(exchange, destination, lease, Some(opening))
 }
 
 /// Picks a peer: an attempt begins.
@@ -237,34 +256,21 @@ pub(super) fn pick(
     Ok(lease)
 }
 
-/// Makes a connection to the peer of an attempt. What is to be said first may go out with it.
-pub(super) async fn connect_anew(
+/// Begins a connection to the peer of an attempt. What is to be said first may go out with it.
+pub(super) fn connect_anew(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     lease: Lease,
     opening: Option<&Opening<'_>>,
-) -> Result<PeerConnection, Failure> {
-    let address = &lease.peer().address;
-    let purpose = destination.purpose.as_deref();
-    let opened = match begin(exchange, address, opening.filter(|_| purpose.is_none())) {
-        Ok(Begun::Stands(stream, written)) if purpose.is_none() => Ok((Transport::Plain(stream), written)),
-        // The room for a wait, and for a handshake, is for those alone that have one.
-        Ok(begun) => Box::pin(settle(exchange, begun, address, purpose)).await.map(|stream| (stream, 0)),
-        Err(error) => Err(not_connected(error)),
-    };
-    match opened {
-        Ok((stream, written)) => {
+) -> Result<Chosen, Failure> {
+    let is_plain = destination.purpose.is_none();
+    match begin(exchange, &lease.peer().address, opening.filter(|_| is_plain)) {
+        Ok(Begun::Stands(stream, written)) if is_plain => {
             exchange.set_connect_time();
-            Ok(PeerConnection::fresh(stream, written, lease))
+            Ok(Chosen::Stands(PeerConnection::fresh(Transport::Plain(stream), written, lease)))
         }
-        Err(failure) => {
-            lease.failed(Instant::now());
-            if let Some(attempt) = exchange.attempts.last_mut() {
-                attempt.status = Some(failure.status());
-            }
-            close_attempt(exchange);
-            Err(failure)
-        }
+        Ok(begun) => Ok(Chosen::Coming(Box::new((begun, lease)))),
+        Err(error) => Err(in_vain(exchange, &lease, not_connected(error))),
     }
 }
 
@@ -280,8 +286,34 @@ fn not_connected(error: io::Error) -> Failure {
     Failure::upstream(Phase::Connecting, "connect()", error)
 }
 
-/// Waits for a connection that was begun; then comes TLS, where that is wanted.
+/// An attempt has ended without a connection.
+#[cold]
+#[inline(never)]
+fn in_vain(exchange: &mut Exchange<'_>, lease: &Lease, failure: Failure) -> Failure {
+    lease.failed(Instant::now());
+    if let Some(attempt) = exchange.attempts.last_mut() {
+        attempt.status = Some(failure.status());
+    }
+    close_attempt(exchange);
+    failure
+}
+
+/// Waits for a connection that was begun, and for TLS over it where that is wanted.
 async fn settle(
+    exchange: &mut Exchange<'_>,
+    destination: &Destination,
+    (begun, lease): (Begun, Lease),
+) -> Result<Box<PeerConnection>, Failure> {
+    match secured(exchange, begun, &lease.peer().address, destination.purpose.as_deref()).await {
+        Ok(stream) => {
+            exchange.set_connect_time();
+            Ok(PeerConnection::fresh(stream, 0, lease))
+        }
+        Err(failure) => Err(in_vain(exchange, &lease, failure)),
+    }
+}
+
+async fn secured(
     exchange: &mut Exchange<'_>,
     begun: Begun,
     address: &PeerAddress,
@@ -301,7 +333,7 @@ async fn settle(
 #[inline(never)]
 fn keep(
     exchange: &Exchange<'_>,
-    peer: PeerConnection,
+    peer: Box<PeerConnection>,
     destination: &Destination,
     proxy: &Proxy,
     upgrading: &Upgrading,

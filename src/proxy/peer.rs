@@ -21,7 +21,7 @@ use crate::transport::Transport;
 use crate::upstream::Lease;
 use crate::upstream::idle::Age;
 
-/// A connection that may carry an exchange.
+/// A connection that may carry an exchange: boxed where it is made, since it passes through many hands.
 pub struct PeerConnection {
     pub stream: Transport,
     /// Bytes read and not yet used.
@@ -36,8 +36,8 @@ pub struct PeerConnection {
 impl PeerConnection {
     /// A connection that was just made.
     #[must_use]
-    pub fn fresh(stream: Transport, written: usize, lease: Lease) -> Self {
-        Self { stream, raw: Vec::new(), age: Age { opened: moment::now(), requests: 0 }, written, lease }
+    pub fn fresh(stream: Transport, written: usize, lease: Lease) -> Box<Self> {
+        Box::new(Self { stream, raw: Vec::new(), age: Age { opened: moment::now(), requests: 0 }, written, lease })
     }
 
     /// Whether it carried an exchange before this one, so that the peer may have closed it meanwhile.

@@ -30,7 +30,8 @@ pub fn take(exchange: &Exchange<'_>, destination: &Destination, address: &PeerAd
 }
 
 /// Puts a connection back that has carried an exchange, if the group keeps any.
-pub fn put(exchange: &Exchange<'_>, destination: &Destination, peer: PeerConnection) {
+#[expect(clippy::boxed_local, reason = "it is in a box already, and is moved by its address")]
+pub fn put(exchange: &Exchange<'_>, destination: &Destination, peer: Box<PeerConnection>) {
     let (Some(id), true) = (destination.id, peer.raw.is_empty()) else { return };
     let age = Age { requests: peer.age.requests + 1, ..peer.age };
     let pool = &exchange.shard.idle;

@@ -139,18 +139,16 @@ async fn say(exchange: &Exchange<'_>, text: &Template) -> Result<(), Failure> {
 }
 
 /// A connection to a peer, another one where the first cannot be connected.
-async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<PeerConnection, Failure> {
+async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<Box<PeerConnection>, Failure> {
     let destination = destination::of_stream(exchange, to).await?;
     let location = exchange.location;
     let proxy = &location.proxy;
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &Method::Get);
     loop {
-        let connected = match pass::pick(exchange, &destination, &mut tried) {
-            Ok(lease) => pass::connect_anew(exchange, &destination, lease, None).await,
-            Err(failure) => Err(failure),
-        };
-        match connected {
+        let chosen = pass::pick(exchange, &destination, &mut tried)
+            .and_then(|lease| pass::connect_anew(exchange, &destination, lease, None));
+        match pass::settled(exchange, &destination, chosen).await {
             Ok(peer) => return Ok(peer),
             Err(failure) if retry.allows(&failure, false) => {
                 exchange.report(failure.level(), format_args!("{failure}"));

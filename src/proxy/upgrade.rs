@@ -47,7 +47,7 @@ pub fn towards_peer(exchange: &Exchange<'_>, proxy: &Proxy, asked: &Asked) -> Re
 pub fn begin(
     exchange: &mut Exchange<'_>,
     side: &mut ClientSide<'_>,
-    peer: PeerConnection,
+    peer: Box<PeerConnection>,
 ) -> Result<(Vec<u8>, GivenUp), Failure> {
     let given_up = GivenUp::of(peer).map_err(|cause| exchange.failure(cause))?;
     let rules = &exchange.location.proxy.answer;
