@@ -49,7 +49,7 @@ fn request_head(text: &[u8]) -> Box<RequestHead> {
 }
 
 fn response_head(text: &[u8]) -> ResponseHead {
-    parse::response(text, 4096).expect("a valid head").expect("a whole head").0
+    *parse::response(text, 4096).expect("a valid head").expect("a whole head").0
 }
 
 fn heads(criterion: &mut Criterion) {

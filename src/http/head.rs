@@ -39,7 +39,7 @@ impl RequestHead {
     }
 }
 
-/// The head of a response.
+/// The head of a response: in a box, as that of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponseHead {
     pub version: Version,
@@ -47,12 +47,4 @@ pub struct ResponseHead {
     /// Empty too if it is the usual one of the status.
     pub reason: Box<[u8]>,
     pub fields: Fields,
-}
-
-impl ResponseHead {
-    /// In place of a head that has not come yet.
-    #[must_use]
-    pub fn unread() -> Self {
-        Self { version: Version::Http10, status: 0, reason: Box::default(), fields: Fields::new() }
-    }
 }

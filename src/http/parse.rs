@@ -51,7 +51,7 @@ pub fn request(buf: &[u8], rules: &RequestRules) -> Result<Option<(Box<RequestHe
 ///
 /// # Errors
 /// These bytes are no head, whatever follows.
-pub fn response(buf: &[u8], head_max: usize) -> Result<Option<(ResponseHead, usize)>, ResponseError> {
+pub fn response(buf: &[u8], head_max: usize) -> Result<Option<(Box<ResponseHead>, usize)>, ResponseError> {
     ResponseScanner::new(head_max).push(buf)
 }
 
@@ -197,7 +197,7 @@ impl ResponseScanner {
     /// # Errors
     /// These bytes are no head, whatever follows. `NoStatusLine` as soon as that is known: what came is then either an
     /// HTTP/0.9 answer or not HTTP, for the caller to decide.
-    pub fn push(&mut self, buf: &[u8]) -> Result<Option<(ResponseHead, usize)>, ResponseError> {
+    pub fn push(&mut self, buf: &[u8]) -> Result<Option<(Box<ResponseHead>, usize)>, ResponseError> {
         if buf.is_empty() {
             return Ok(None);
         }
@@ -235,7 +235,7 @@ impl ResponseScanner {
             usual if usual == status::reason(line.status).as_bytes() => Box::default(),
             own => own.into(),
         };
-        let head = ResponseHead { version: line.version, status: line.status, reason, fields };
+        let head = Box::new(ResponseHead { version: line.version, status: line.status, reason, fields });
         Ok(Some((head, end)))
     }
 }

@@ -72,7 +72,7 @@ async fn satisfy(exchange: &mut Exchange<'_>, access: &Access) -> Result<(), Fai
         match said {
             Said::Nothing => {}
             Said::Yes if access.satisfies_any => {
-                exchange.challenges.clear();
+                exchange.challenge(Vec::new());
                 return Ok(());
             }
             Said::Yes => {}

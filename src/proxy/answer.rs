@@ -82,27 +82,27 @@ impl Passed<'_> {
         let is_buffered = self.proxy.buffering.is_on;
         let responder = &mut side.responder;
         let watches_client = !streams_body;
-        let (passed, response) = (self, ResponseHead::unread());
-        let mut reading = Reading { exchange, responder, stream, raw, passed, is_buffered, watches_client, response };
-        let status = sending.beside(pin!(reading.head())).await;
-        let result = match status {
-            Ok(101) => {
-                reading.exchange.note_sent(sent.get(), received.get());
-                let verified = reading.verified();
-                reading.exchange.upstream_fields = reading.response.fields;
+        let mut reading = Reading { exchange, responder, stream, raw, passed: self, is_buffered, watches_client };
+        let head = sending.beside(pin!(reading.head())).await;
+        let result = match head {
+            Ok(head) if head.status == 101 => {
+                exchange.note_sent(sent.get(), received.get());
+                let verified = self.verified(exchange, &head);
+                exchange.answered = Some(head);
                 return verified.map(|()| Answered::Upgraded);
             }
-            Ok(status) if !streams_body && self.next_on.contains(&status) => {
-                reading.exchange.note_sent(sent.get(), received.get());
-                reading.exchange.upstream_fields = reading.response.fields;
+            Ok(head) if !streams_body && self.next_on.contains(&head.status) => {
+                exchange.note_sent(sent.get(), received.get());
+                let status = head.status;
+                exchange.answered = Some(head);
                 return Ok(Answered::NextPeer(status));
             }
-            Ok(_) => {
+            Ok(head) => {
                 lease.succeeded();
                 sending.note_answer();
                 // An answer to half a request: the rest of it will not be waited for.
                 reading.responder.keep_alive &= !streams_body || sending.is_complete();
-                sending.beside(pin!(reading.pass_on())).await
+                sending.beside(pin!(reading.pass_on(head))).await
             }
             Err(failure) => Err(failure),
         };
@@ -114,6 +114,18 @@ impl Passed<'_> {
             return result.map(|_| Answered::DoneAndClose);
         }
         result
+    }
+
+    /// Checks a 101 against what was asked.
+    fn verified(&self, exchange: &Exchange<'_>, head: &ResponseHead) -> Result<(), Failure> {
+        let wrong = |cause| Failure::new(Phase::ReadingResponseHead, cause);
+        match self.upgrading {
+            Upgrading::WebSocket => {
+                upgrade::verify(&exchange.head.fields, head).map_err(|mismatch| wrong(Cause::UpgradeMismatch(mismatch)))
+            }
+            Upgrading::Blind => Ok(()),
+            Upgrading::No => Err(wrong(Cause::UpstreamMalformed("101 to a request that asked for no upgrade"))),
+        }
     }
 }
 
@@ -128,45 +140,41 @@ struct Reading<'r, 'e, 's> {
     is_buffered: bool,
     /// Nobody else reads what the client sends.
     watches_client: bool,
-    /// The last head that came.
-    response: ResponseHead,
 }
 
 impl Reading<'_, '_, '_> {
-    /// Reads the head of the final answer, and gives back its status; of the interim ones before it only hints are passed
-    /// on.
-    async fn head(&mut self) -> Result<u16, Failure> {
+    /// Reads the head of the final answer; of the interim ones before it only hints are passed on.
+    async fn head(&mut self) -> Result<Box<ResponseHead>, Failure> {
         let mut hints = EarlyHints::default();
         loop {
-            let head_bytes = self.take_head()?;
-            match self.response.status {
-                _ if head_bytes == 0 => {
-                    self.wait(Phase::ReadingResponseHead).await?;
-                    self.read_some()?;
+            let Some((head, head_bytes)) = self.take_head()? else {
+                self.wait(Phase::ReadingResponseHead).await?;
+                self.read_some()?;
+                continue;
+            };
+            match head.status {
+                101 | 200.. => {
+                    self.note_head(head.status);
+                    return Ok(head);
                 }
-                status @ (101 | 200..) => {
-                    self.note_head();
-                    return Ok(status);
-                }
-                EARLY_HINTS => Box::pin(self.pass_hints(head_bytes, &mut hints)).await?,
+                EARLY_HINTS => Box::pin(self.pass_hints(head, head_bytes, &mut hints)).await?,
                 _ => {}
             }
         }
     }
 
-    /// Takes the head at the front of what has come. How many bytes it had; 0 when more have to come.
+    /// Takes the head at the front of what has come, and says how many bytes it had. `None` when more have to come.
     #[inline(never)]
-    fn take_head(&mut self) -> Result<usize, Failure> {
+    fn take_head(&mut self) -> Result<Option<(Box<ResponseHead>, usize)>, Failure> {
         if self.raw.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
         match parse::response(self.raw, self.passed.proxy.buffer_bytes) {
             Ok(Some((head, used))) => {
                 self.raw.drain(..used);
-                self.response = head;
-                Ok(used)
+                Ok(Some((head, used)))
             }
-            Ok(None) => Ok(0),
+            Ok(None) => Ok(None),
             Err(error) => Err(Failure::new(Phase::ReadingResponseHead, Cause::UpstreamMalformed(error.phrase()))),
         }
     }
@@ -196,22 +204,26 @@ impl Reading<'_, '_, '_> {
         answer_or_client_gone(self.stream, &self.exchange.client.stream, phase, watch_after, timeout).await
     }
 
-    async fn pass_hints(&mut self, bytes: usize, hints: &mut EarlyHints) -> Result<(), Failure> {
-        let head = &self.response;
+    async fn pass_hints(
+        &mut self,
+        head: Box<ResponseHead>,
+        bytes: usize,
+        hints: &mut EarlyHints,
+    ) -> Result<(), Failure> {
         if head.version != Version::Http11 {
             let cause = Cause::UpstreamMalformed("HTTP/1.0 response with early hints");
             return Err(Failure::new(Phase::ReadingResponseHead, cause));
         }
-        let Some(head) = hints.for_client(self.exchange, self.passed.proxy, head, bytes) else { return Ok(()) };
+        let Some(head) = hints.for_client(self.exchange, self.passed.proxy, &head, bytes) else { return Ok(()) };
         let sent = self.responder.interim(&head).await;
         sent.map_err(|error| Failure::client(Phase::SendingToClient, "send()", error))
     }
 
-    fn note_head(&mut self) {
+    fn note_head(&mut self, status: u16) {
         let time = self.exchange.attempt_time();
         if let Some(attempt) = self.exchange.attempts.last_mut() {
             attempt.header_time = Some(time);
-            attempt.status = Some(self.response.status);
+            attempt.status = Some(status);
         }
     }
 
@@ -221,26 +233,16 @@ impl Reading<'_, '_, '_> {
         }
     }
 
-    /// Checks a 101 against what was asked.
-    fn verified(&self) -> Result<(), Failure> {
-        let wrong = |cause| Failure::new(Phase::ReadingResponseHead, cause);
-        match self.passed.upgrading {
-            Upgrading::WebSocket => upgrade::verify(&self.exchange.head.fields, &self.response)
-                .map_err(|mismatch| wrong(Cause::UpgradeMismatch(mismatch))),
-            Upgrading::Blind => Ok(()),
-            Upgrading::No => Err(wrong(Cause::UpstreamMalformed("101 to a request that asked for no upgrade"))),
-        }
-    }
-
     /// Passes an answer that is no upgrade to the client.
-    async fn pass_on(&mut self) -> Result<Answered, Failure> {
-        let told = self.told();
-        let (exchange, response) = (&mut *self.exchange, &mut self.response);
-        exchange.upstream_fields = std::mem::take(&mut response.fields);
+    async fn pass_on(&mut self, mut head: Box<ResponseHead>) -> Result<Answered, Failure> {
+        let told = self.told(&head);
+        let exchange = &mut *self.exchange;
+        let (status, reason) = (head.status, std::mem::take(&mut head.reason));
+        exchange.answered = Some(head);
         let Told { length, shown, persists, is_buffered } = told?;
-        let fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, response.status);
-        let reason = Some(std::mem::take(&mut response.reason)).filter(|reason| !reason.is_empty());
-        exchange.begin(self.responder, Answer { status: response.status, reason, fields, length: shown });
+        let fields = answer_fields::of(exchange, &self.passed.proxy.answer, self.passed.redirect, status);
+        let reason = Some(reason).filter(|reason| !reason.is_empty());
+        exchange.begin(self.responder, Answer { status, reason, fields, length: shown });
         // What goes through commands, or into another answer, goes at that one's pace.
         self.is_buffered = is_buffered && !exchange.has_page() && !self.responder.is_inside();
         if !is_buffered {
@@ -256,12 +258,12 @@ impl Reading<'_, '_, '_> {
     }
 
     /// What an answer's head says of the way it goes on.
-    fn told(&mut self) -> Result<Told, Failure> {
-        let (exchange, response) = (&mut *self.exchange, &self.response);
+    fn told(&mut self, response: &ResponseHead) -> Result<Told, Failure> {
+        let exchange = &mut *self.exchange;
         let rules = &self.passed.proxy.answer;
         let status = response.status;
         if self.passed.proxy.intercept_errors && status >= 300 && exchange.has_error_page(status) {
-            exchange.challenges = response.fields.all(Name::WwwAuthenticate).map(Into::into).collect();
+            exchange.challenge(response.fields.all(Name::WwwAuthenticate).map(Into::into).collect());
             return Err(exchange.failure(Cause::Status(status)));
         }
         if let Some(rate) = response.fields.first(Name::XAccelLimitRate)

@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use super::replace::{self, Compare};
 use super::respond;
 use super::rewrite;
-use crate::http::{Fields, Name, Names, hop_by_hop, token};
+use crate::http::{Fields, Name, Names, ResponseHead, hop_by_hop, token};
 use crate::model::{CookieFlags, Find, LogLevel, OwnRedirect, ProxyAnswer, Redirect};
 use crate::observe::escape::Quoted;
 
@@ -31,7 +31,7 @@ const CHANGING: Names = Names::of(&[Name::Location, Name::Refresh, Name::SetCook
 #[must_use]
 pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect>, status: u16) -> Fields {
     let mut fields = respond::standard_fields(exchange);
-    let answered = &exchange.upstream_fields;
+    let Some(ResponseHead { fields: answered, .. }) = exchange.answered.as_deref() else { return fields };
     let dropped = hop_by_hop::of_response(answered);
     // `proxy_pass_header` of one of the two says that it is the peer's, also where the peer says nothing.
     for own in [Name::Server, Name::Date] {

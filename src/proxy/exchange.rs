@@ -12,7 +12,7 @@ mod sample;
 mod state;
 
 pub use self::sample::{Ground, Sample};
-pub use self::state::{Attempt, ClientSide, Exchange, Next, Upstream};
+pub use self::state::{Attempt, Carried, ClientSide, Exchange, Next, Upstream};
 
 use super::body::Body;
 use super::failure::{Cause, Failure};
@@ -51,9 +51,11 @@ impl Exchange<'_> {
             return Next::Tunnel(handover);
         }
         metrics.exchange_ended(self.end.unwrap_or(ExchangeEnd::Answered));
-        self.sent.swap_with(&mut side.responder.sent);
-        self.is_complete = !matches!(next, Next::Drop | Next::Cut);
-        self.write_access_log();
+        if !self.location.access_logs.is_empty() {
+            self.sent.swap_with(&mut side.responder.sent);
+            self.is_complete = !matches!(next, Next::Drop | Next::Cut);
+            self.write_access_log();
+        }
         match next {
             Next::KeepAlive if !side.body.is_done() => Box::pin(self.discard_body(&mut side)).await,
             Next::Close if !side.body.is_done() || !side.raw.is_empty() => Next::Linger,

@@ -160,7 +160,7 @@ async fn send(
         Verdict::Failed => return Err(exchange.failure(Cause::Status(412))),
         Verdict::NotSatisfiable => {
             let range = format!("bytes */{}", version.length);
-            exchange.carried.get_or_insert_default().fields.push(b"Content-Range", range.as_bytes());
+            exchange.carried_on().fields.push(b"Content-Range", range.as_bytes());
             return Err(exchange.failure(Cause::Status(416)));
         }
     };

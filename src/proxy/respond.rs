@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::exchange::{ClientSide, Exchange, Next};
+use super::exchange::{Carried, ClientSide, Exchange, Next};
 use super::failure::{Cause, Failure, Phase};
 use super::responder::Answer;
 use crate::http::framing::BodyLength;
@@ -91,8 +91,8 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
     let mut fields = Fields::with_capacity(16, HEAD_BYTES_USUAL);
     fields.push_known(Name::Server, status::product(exchange.location.client.server_tokens).as_bytes());
     fields.push_known(Name::Date, clock::http_date().as_bytes());
-    if !exchange.challenges.is_empty() || exchange.redirect_to.is_some() || exchange.carried.is_some() {
-        add_carried(exchange, &mut fields);
+    if let Some(carried) = &exchange.carried {
+        add_carried(carried, &mut fields);
     }
     fields
 }
@@ -100,14 +100,14 @@ pub fn standard_fields(exchange: &Exchange<'_>) -> Fields {
 /// What an answer in the place of another one takes over.
 #[cold]
 #[inline(never)]
-fn add_carried(exchange: &Exchange<'_>, fields: &mut Fields) {
-    for challenge in &exchange.challenges {
+fn add_carried(carried: &Carried, fields: &mut Fields) {
+    for challenge in &carried.challenges {
         fields.push(b"WWW-Authenticate", challenge);
     }
-    if let Some(to) = &exchange.redirect_to {
+    if let Some(to) = &carried.redirect_to {
         fields.push(b"Location", to);
     }
-    for (known, name, value) in exchange.carried.iter().flat_map(|carried| carried.fields.iter_known()) {
+    for (known, name, value) in carried.fields.iter_known() {
         fields.push_spelled(known, name, value);
     }
 }

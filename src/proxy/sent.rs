@@ -1,6 +1,6 @@
 //! What was sent to the client so far.
 
-use std::cell::{Ref, RefCell, RefMut};
+use std::cell::{OnceCell, Ref, RefCell, RefMut};
 use std::time::Duration;
 
 use crate::http::Fields;
@@ -26,21 +26,26 @@ pub struct Sent {
     pub keep_alive: Option<Duration>,
 }
 
-/// [`Sent`] as variables see it: while an answer is being made the one that makes it lends it for a moment.
+/// [`Sent`] as variables see it: while an answer is being made the one that makes it lends it for a moment. Where nobody
+/// looks there is none.
 #[derive(Debug, Default)]
-pub struct Shown(RefCell<Sent>);
+pub struct Shown(OnceCell<Box<RefCell<Sent>>>);
 
 impl Shown {
+    fn sent(&self) -> &RefCell<Sent> {
+        self.0.get_or_init(Box::default)
+    }
+
     pub fn borrow(&self) -> Ref<'_, Sent> {
-        self.0.borrow()
+        self.sent().borrow()
     }
 
     pub fn borrow_mut(&self) -> RefMut<'_, Sent> {
-        self.0.borrow_mut()
+        self.sent().borrow_mut()
     }
 
     /// Lends, or takes back what was lent.
     pub fn swap_with(&self, sent: &mut Sent) {
-        std::mem::swap(&mut *self.0.borrow_mut(), sent);
+        std::mem::swap(&mut *self.sent().borrow_mut(), sent);
     }
 }

@@ -58,7 +58,7 @@ pub async fn run_into<'c>(
 fn begin<'c>(main: &mut Exchange<'c>, asked: Asked<'_>) -> Exchange<'c> {
     let mut inner = Exchange::new(main.shard, main.client, main.head.clone(), 0, Instant::now());
     let method = mem::replace(&mut inner.head.method, Method::Get);
-    inner.main_method = Some(main.main_method.clone().unwrap_or(method));
+    inner.main_method = Some(main.main_method.clone().unwrap_or_else(|| Box::new(method)));
     inner.server = main.server;
     inner.location = &inner.server.root;
     inner.remote = main.remote;

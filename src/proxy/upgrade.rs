@@ -53,7 +53,8 @@ pub fn begin(
     let rules = &exchange.location.proxy.answer;
     let mut fields = answer_fields::of(exchange, rules, None, 101);
     exchange.add_headers(101, None, &mut fields);
-    let protocol = exchange.upstream_fields.first(Name::Upgrade).unwrap_or(b"websocket");
+    let answered = exchange.answered.as_ref().and_then(|head| head.fields.first(Name::Upgrade));
+    let protocol = answered.unwrap_or(b"websocket");
     let head = rewrite::switching_protocols(protocol, &fields);
     let sent = &mut side.responder.sent;
     (sent.status, sent.connection, sent.fields) = (101, "upgrade", fields);

@@ -106,7 +106,7 @@ impl Exchange<'_> {
             }
             Variable::Request => put_some(out, Some(&*self.head.line).filter(|line| !line.is_empty())),
             Variable::RequestMethod => {
-                let method = self.main_method.as_ref().unwrap_or(&self.head.method);
+                let method = self.main_method.as_deref().unwrap_or(&self.head.method);
                 put_some(out, Some(method.as_bytes()).filter(|m| !m.is_empty()))
             }
             Variable::RequestUri => put_some(out, Some(target::unparsed(self.head.target())).filter(|t| !t.is_empty())),
@@ -250,12 +250,15 @@ impl Exchange<'_> {
                 list(out, attempts, |a, out| print(out, format_args!("{}", a.bytes_received)))
             }
             Variable::UpstreamBytesSent => list(out, attempts, |a, out| print(out, format_args!("{}", a.bytes_sent))),
-            Variable::UpstreamHttp(name) => append_field(&self.upstream_fields, name, out),
+            Variable::UpstreamHttp(name) => {
+                self.answered.as_ref().is_some_and(|head| append_field(&head.fields, name, out))
+            }
             Variable::UpstreamTrailer(name) => {
                 self.upstream_trailers.as_deref().is_some_and(|fields| append_field(fields, name, out))
             }
             Variable::UpstreamCookie(name) => {
-                put_some(out, set_cookie(self.upstream_fields.all(Name::SetCookie), name))
+                let cookies = self.answered.iter().flat_map(|head| head.fields.all(Name::SetCookie));
+                put_some(out, set_cookie(cookies, name))
             }
             _ => return None,
         };

@@ -68,7 +68,7 @@ fn ask(exchange: &mut Exchange<'_>, realm: &[u8], level: LogLevel, words: String
     let mut challenge = b"Basic realm=\"".to_vec();
     challenge.extend(realm.iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
     challenge.push(b'"');
-    exchange.challenges = vec![challenge.into()];
+    exchange.challenge(vec![challenge.into()]);
     Said::No(denied(401, level, words))
 }
 

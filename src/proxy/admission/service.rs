@@ -26,7 +26,7 @@ pub async fn check(exchange: &mut Exchange<'_>, auth: &AuthRequest) -> Said {
     match status {
         200..=299 => Said::Yes,
         401 => {
-            exchange.challenges = challenges;
+            exchange.challenge(challenges);
             Said::No(Failure::new(Phase::ProcessingRequest, Cause::Status(status)))
         }
         403 => Said::No(Failure::new(Phase::ProcessingRequest, Cause::Status(status))),
@@ -44,6 +44,7 @@ pub async fn check(exchange: &mut Exchange<'_>, auth: &AuthRequest) -> Said {
 /// What the service says of how to ask again, also if `proxy_hide_header` keeps it from clients.
 fn challenges(asked: &Exchange<'_>) -> Vec<Box<[u8]>> {
     let shown = &asked.sent.borrow().fields;
-    let fields = if shown.has(Name::WwwAuthenticate) { shown } else { &asked.upstream_fields };
-    fields.all(Name::WwwAuthenticate).map(Into::into).collect()
+    let told = || asked.answered.as_ref().map(|head| &head.fields);
+    let fields = if shown.has(Name::WwwAuthenticate) { Some(shown) } else { told() };
+    fields.into_iter().flat_map(|fields| fields.all(Name::WwwAuthenticate)).map(Into::into).collect()
 }

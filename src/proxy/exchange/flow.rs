@@ -224,7 +224,8 @@ impl<'c> Exchange<'c> {
             side.responder.keep_alive = false;
         }
         if let Cause::Redirect(_, to) = failure.cause() {
-            self.redirect_to = Some(respond::absolute(self, to));
+            let to = respond::absolute(self, to);
+            self.carried_on().redirect_to = Some(to);
         }
         if let Some(given) = ssi::give_stub(self, side).await {
             return given.map(Turn::Done);
@@ -299,7 +300,8 @@ impl<'c> Exchange<'c> {
             Some(_) | None => 302,
         };
         self.show_status(side, None);
-        self.redirect_to = Some(respond::absolute(self, &uri));
+        let to = respond::absolute(self, &uri);
+        self.carried_on().redirect_to = Some(to);
         let next = respond::error_page(self, side, code).await;
         Ok(Turn::Done(next.unwrap_or(Next::Drop)))
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::http::host::Host;
-use crate::http::{Fields, Method, Name, Names, RequestHead};
+use crate::http::{Fields, Method, Name, Names, RequestHead, ResponseHead};
 use crate::model::{self, Location, LogLevel, PeerAddress, Scheme};
 use crate::net::accept::ClientAddress;
 use crate::observe::escape::Quoted;
@@ -142,8 +142,8 @@ pub struct Exchange<'c> {
     pub attempts: Vec<Attempt>,
     /// When the last attempt began.
     pub attempt_started: Cell<Instant>,
-    /// Fields of the last peer's answer.
-    pub upstream_fields: Fields,
+    /// The last peer's answer, its reason taken out where it went on.
+    pub answered: Option<Box<ResponseHead>>,
     /// Fields behind its body.
     pub upstream_trailers: Option<Box<Fields>>,
     pub proxy_host: Option<Cow<'c, str>>,
@@ -156,10 +156,8 @@ pub struct Exchange<'c> {
     pub sent_trailers: RefCell<Option<Box<Fields>>>,
     /// The body, once it was read for a peer.
     pub request_body: Option<Rc<Prepared>>,
-    /// `WWW-Authenticate` of a 401, each value a line of its own.
-    pub challenges: Vec<Box<[u8]>>,
     /// In a request that is made inside for another one: that one's method.
-    pub main_method: Option<Method>,
+    pub main_method: Option<Box<Method>>,
     /// Something inside chose the path: `internal` locations are open.
     pub is_internal: bool,
     /// A `break` ended the steps: the path is not measured by its location, `proxy_pass` takes it whole.
@@ -176,8 +174,6 @@ pub struct Exchange<'c> {
     pub carried: Option<Box<Carried>>,
     /// `X-Accel-Charset` of a peer, unless it is empty.
     pub accel_charset: Option<Box<[u8]>>,
-    /// `Location` of the last redirect: the page that takes the place of its answer shows it too.
-    pub redirect_to: Option<Vec<u8>>,
     /// The connection closes after the answer, whatever location gives it.
     pub must_close: bool,
     /// How the first failure is counted.
@@ -194,6 +190,10 @@ pub struct Exchange<'c> {
 /// What outlives an answer that another one takes the place of.
 #[derive(Default)]
 pub struct Carried {
+    /// `WWW-Authenticate` of a 401, each value a line of its own.
+    pub challenges: Vec<Box<[u8]>>,
+    /// `Location` of the last redirect: the page that takes the place of its answer shows it too.
+    pub redirect_to: Option<Vec<u8>>,
     /// `Content-Range` of a 416, and with `X-Accel-Redirect` what the peer says of the content.
     pub fields: Fields,
     /// The type that a peer gave with `X-Accel-Redirect`.
@@ -246,7 +246,7 @@ impl<'c> Exchange<'c> {
             rate: Cell::new(None),
             attempts: Vec::new(),
             attempt_started: Cell::new(started),
-            upstream_fields: Fields::new(),
+            answered: None,
             upstream_trailers: None,
             proxy_host: None,
             proxy_port: None,
@@ -255,7 +255,6 @@ impl<'c> Exchange<'c> {
             request_id: OnceCell::new(),
             sent_trailers: RefCell::default(),
             request_body: None,
-            challenges: Vec::new(),
             main_method: None,
             is_internal: false,
             has_own_path: false,
@@ -265,7 +264,6 @@ impl<'c> Exchange<'c> {
             shown_status: None,
             accel_charset: None,
             carried: None,
-            redirect_to: None,
             must_close: false,
             end: None,
             limit_conn_status: None,
@@ -281,6 +279,18 @@ impl<'c> Exchange<'c> {
         self.main_method.is_some()
     }
 
+    /// What another answer takes over from here on.
+    pub fn carried_on(&mut self) -> &mut Carried {
+        self.carried.get_or_insert_default()
+    }
+
+    /// `WWW-Authenticate` says these from here on.
+    pub fn challenge(&mut self, challenges: Vec<Box<[u8]>>) {
+        if self.carried.is_some() || !challenges.is_empty() {
+            self.carried_on().challenges = challenges;
+        }
+    }
+
     /// Keeps what a peer that sends the request on says of the content.
     pub fn carry(&mut self, fields: &Fields) {
         const CARRIED: Names = Names::of(&[
@@ -290,7 +300,7 @@ impl<'c> Exchange<'c> {
             Name::Expires,
             Name::AcceptRanges,
         ]);
-        let carried = self.carried.get_or_insert_default();
+        let carried = self.carried_on();
         for (known, name, value) in fields.iter_known().filter(|(known, ..)| CARRIED.has(*known)) {
             carried.fields.push_spelled(known, name, value);
         }
