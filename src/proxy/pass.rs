@@ -42,7 +42,8 @@ pub async fn run<'c>(
     let method = method(exchange, proxy);
     let uri = rewrite::uri(exchange, to, destination.uri.as_deref());
     let head = rewrite::request(exchange, proxy, &method, &uri, body.length, &upgrading);
-    let opening = Opening { head: &head, first: body.first(), length: body.length };
+    let mut size = Vec::new();
+    let opening = Opening::new(&head, body.first(), body.length, &mut size);
     exchange.upstream = Some(Upstream { scheme: destination.scheme, uri });
     let mut tried = Tried::default();
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &method);
@@ -234,7 +235,7 @@ fn choose(
         exchange.set_connect_time();
         return Ok(Chosen::Stands(Box::new(PeerConnection { stream, raw: Vec::new(), age, written: 0, lease })));
     }
-    connect_anew(exchange, destination, lease, Some(opening))
+    connect_anew(exchange, destination, lease, &opening.parts)
 }
 
 /// Picks a peer: an attempt begins.
@@ -261,24 +262,17 @@ pub(super) fn connect_anew(
     exchange: &mut Exchange<'_>,
     destination: &Destination,
     lease: Lease,
-    opening: Option<&Opening<'_>>,
+    first: &[&[u8]],
 ) -> Result<Chosen, Failure> {
     let is_plain = destination.purpose.is_none();
-    match begin(exchange, &lease.peer().address, opening.filter(|_| is_plain)) {
+    let from = origin(exchange, &exchange.location.proxy);
+    match connect::begin(&lease.peer().address, from, if is_plain { first } else { &[] }) {
         Ok(Begun::Stands(stream, written)) if is_plain => {
             exchange.set_connect_time();
             Ok(Chosen::Stands(PeerConnection::fresh(Transport::Plain(stream), written, lease)))
         }
         Ok(begun) => Ok(Chosen::Coming(Box::new((begun, lease)))),
         Err(error) => Err(in_vain(exchange, &lease, not_connected(error))),
-    }
-}
-
-fn begin(exchange: &Exchange<'_>, address: &PeerAddress, opening: Option<&Opening<'_>>) -> io::Result<Begun> {
-    let from = origin(exchange, &exchange.location.proxy);
-    match opening {
-        Some(opening) => connect::begin(address, from, &opening.parts(&mut Vec::new())),
-        None => connect::begin(address, from, &[]),
     }
 }
 

@@ -49,19 +49,24 @@ impl PeerConnection {
 
 /// What of a request is written first: the head, and the part of the body that is here.
 pub struct Opening<'o> {
-    pub head: &'o [u8],
-    pub first: &'o [u8],
-    pub length: BodyLength,
+    pub parts: [&'o [u8]; 4],
+    is_chunked: bool,
 }
 
-impl Opening<'_> {
-    /// The pieces; `size` takes that of the first chunk.
-    pub fn parts<'p>(&'p self, size: &'p mut Vec<u8>) -> [&'p [u8]; 4] {
-        if self.length == BodyLength::Chunked && !self.first.is_empty() {
-            chunked::chunk_head(self.first.len(), size);
-            return [self.head, size, self.first, b"\r\n"];
+impl<'o> Opening<'o> {
+    /// `size` takes that of the first chunk.
+    #[must_use]
+    pub fn new(head: &'o [u8], first: &'o [u8], length: BodyLength, size: &'o mut Vec<u8>) -> Self {
+        let is_chunked = length == BodyLength::Chunked;
+        if is_chunked && !first.is_empty() {
+            chunked::chunk_head(first.len(), size);
+            return Self { parts: [head, size, first, b"\r\n"], is_chunked };
         }
-        [self.head, b"", self.first, b""]
+        Self { parts: [head, b"", first, b""], is_chunked }
+    }
+
+    fn bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.len()).sum()
     }
 }
 
@@ -91,14 +96,11 @@ impl<'u> Upload<'u> {
     /// `written` of it are out already.
     #[must_use]
     pub fn begin(self, written: usize, peer: &'u Transport, proxy: &'u Proxy, sent: &'u Cell<u64>) -> Sending<'u> {
-        let mut size = Vec::new();
-        let parts = self.opening.parts(&mut size);
-        let begun = if written > 0 { Ok(written) } else { peer.write_parts_now(&parts) };
+        let begun = if written > 0 { Ok(written) } else { peer.write_parts_now(&self.opening.parts) };
         match begun {
             Ok(written) => {
                 sent.set(sent.get() + written as u64);
-                let is_through = written == parts.iter().map(|part| part.len()).sum();
-                if is_through && self.file.is_none() && self.rest.is_none() {
+                if written == self.opening.bytes() && self.file.is_none() && self.rest.is_none() {
                     return Sending::over();
                 }
                 self.later(written, peer, proxy, sent)
@@ -117,8 +119,7 @@ impl<'u> Upload<'u> {
     async fn go_on(self, mut written: usize, peer: &Transport, proxy: &Proxy, sent: &Cell<u64>) -> Result<(), Failure> {
         // No later write waits until those before it are acknowledged.
         peer.stream().set_nodelay();
-        let mut size = Vec::new();
-        for part in self.opening.parts(&mut size) {
+        for part in self.opening.parts {
             let skipped = written.min(part.len());
             written -= skipped;
             if skipped < part.len() {
@@ -129,7 +130,7 @@ impl<'u> Upload<'u> {
             Box::pin(send_file(file, peer, proxy, sent)).await?;
         }
         if let Some(rest) = self.rest {
-            Box::pin(rest.send(peer, proxy, sent, self.opening.length == BodyLength::Chunked)).await?;
+            Box::pin(rest.send(peer, proxy, sent, self.opening.is_chunked)).await?;
         }
         Ok(())
     }
@@ -350,7 +351,8 @@ mod tests {
         runtime.block_on(async {
             let peer = Transport::Plain(Stream::from_fd(near.into()));
             let (proxy, sent) = (Proxy { send_timeout: Duration::from_secs(60), ..Proxy::default() }, Cell::new(0));
-            let opening = Opening { head: b"HEAD", first, length: BodyLength::Length(first.len() as u64) };
+            let mut size = Vec::new();
+            let opening = Opening::new(b"HEAD", first, BodyLength::Length(first.len() as u64), &mut size);
             let sending = Upload { opening: &opening, file: None, rest: None }.begin(written, &peer, &proxy, &sent);
             if let Some(left) = sending.left {
                 left.await.unwrap();

@@ -147,7 +147,7 @@ async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<Box<Pe
     let mut retry = Retry::new(&proxy.next_upstream, destination.group.attempts_max(), &Method::Get);
     loop {
         let chosen = pass::pick(exchange, &destination, &mut tried)
-            .and_then(|lease| pass::connect_anew(exchange, &destination, lease, None));
+            .and_then(|lease| pass::connect_anew(exchange, &destination, lease, &[]));
         match pass::settled(exchange, &destination, chosen).await {
             Ok(peer) => return Ok(peer),
             Err(failure) if retry.allows(&failure, false) => {
