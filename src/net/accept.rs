@@ -78,16 +78,16 @@ impl Acceptor {
         self.socket.readable(true).await
     }
 
-    /// Takes connections until none waits (`false`) or the batch is full (`true`). Connections that ended before they
-    /// were taken are skipped.
+    /// Takes connections and serves them, until none waits (`false`) or so many as are a batch were tried (`true`).
+    /// Connections that ended before they were taken are skipped.
     ///
     /// # Errors
-    /// [`Refused`]; connections taken before are in `batch`.
-    pub fn take(&self, batch: &mut Vec<Accepted>) -> Result<bool, Refused> {
+    /// [`Refused`]; connections taken before are served.
+    pub fn take(&self, mut serve: impl FnMut(Accepted)) -> Result<bool, Refused> {
         for _ in 0..ACCEPT_BATCH_COUNT {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match rustix::net::acceptfrom_with(sys::fd::of_listener(&self.socket), flags) {
-                Ok((fd, address)) => batch.push(Accepted { fd, client: client_of(address) }),
+                Ok((fd, address)) => serve(Accepted { fd, client: client_of(address) }),
                 Err(Errno::AGAIN) => return Ok(false),
                 Err(error) if is_of_connection(error) => {}
                 Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {

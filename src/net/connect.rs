@@ -58,17 +58,10 @@ pub fn begin(address: &PeerAddress, from: From, first: &[&[u8]]) -> io::Result<B
     };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-    if let (Some(local), PeerAddress::Ip(_)) = (from.address, address) {
-        if local.port() == 0 {
-            // Where the option is refused an address has its ports once for all peers together.
-            let _ = sys::socket::leave_port_to_connect(socket.as_fd());
-        }
-        rustix::net::bind(&socket, &local)?;
-    }
-    if from.keepalive && matches!(address, PeerAddress::Ip(_)) {
-        rustix::net::sockopt::set_socket_keepalive(&socket, true)?;
-    }
     if let PeerAddress::Ip(_) = address {
+        if from.address.is_some() || from.keepalive {
+            prepare(&socket, from)?;
+        }
         // The bare ACK of the handshake waits for the request, which is written as soon as there is a connection. The
         // kernel itself returns to quick ACKs when that is done. Where the option is refused there is one packet more.
         let _ = rustix::net::sockopt::set_tcp_quickack(&socket, false);
@@ -81,6 +74,23 @@ pub fn begin(address: &PeerAddress, from: From, first: &[&[u8]]) -> io::Result<B
         (Err(Errno::INPROGRESS), _) => Ok(Begun::Pending(stream)),
         (Err(errno), _) => Err(errno.into()),
     }
+}
+
+/// Few connections ask for it.
+#[cold]
+#[inline(never)]
+fn prepare(socket: &OwnedFd, from: From) -> Result<(), Errno> {
+    if let Some(local) = from.address {
+        if local.port() == 0 {
+            // Where the option is refused an address has its ports once for all peers together.
+            let _ = sys::socket::leave_port_to_connect(socket.as_fd());
+        }
+        rustix::net::bind(socket, &local)?;
+    }
+    if from.keepalive {
+        rustix::net::sockopt::set_socket_keepalive(socket, true)?;
+    }
+    Ok(())
 }
 
 fn call(socket: &OwnedFd, address: &PeerAddress) -> Result<(), Errno> {

@@ -350,6 +350,17 @@ impl Stream {
     /// # Errors
     /// The socket's error.
     pub fn write_parts_now(&self, parts: &[&[u8]]) -> io::Result<usize> {
+        let mut filled = parts.iter().filter(|part| !part.is_empty());
+        match (filled.next(), filled.next()) {
+            (None, _) => Ok(0),
+            (Some(only), None) => self.write_now(only),
+            (Some(_), Some(_)) => self.write_several_now(parts),
+        }
+    }
+
+    /// Out of the way of a head that goes alone.
+    #[inline(never)]
+    fn write_several_now(&self, parts: &[&[u8]]) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); WRITE_PARTS_MAX];
         let (mut count, mut bytes) = (0, 0);
         for part in parts.iter().filter(|part| !part.is_empty()).take(WRITE_PARTS_MAX) {
@@ -357,16 +368,15 @@ impl Stream {
             count += 1;
             bytes += part.len();
         }
-        match &slices[..count] {
-            [] => Ok(0),
-            [only] => self.write_now(only),
-            given if bytes <= JOINED_BYTES_MAX => JOINED.with_borrow_mut(|joined| {
-                joined.clear();
-                given.iter().for_each(|part| joined.extend_from_slice(part));
-                self.write_now(joined)
-            }),
-            given => self.send_slices(given),
+        let given = &slices[..count];
+        if bytes > JOINED_BYTES_MAX {
+            return self.send_slices(given);
         }
+        JOINED.with_borrow_mut(|joined| {
+            joined.clear();
+            given.iter().for_each(|part| joined.extend_from_slice(part));
+            self.write_now(joined)
+        })
     }
 
     fn send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

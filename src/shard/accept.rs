@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::contain::contain;
 use super::gate::Gate;
-use crate::limits::{ACCEPT_BATCH_COUNT, ACCEPT_PAUSE};
+use crate::limits::ACCEPT_PAUSE;
 use crate::model::{ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Acceptor, Refused, Reserve};
 use crate::net::listener::Listening;
@@ -50,18 +50,18 @@ pub(super) fn open<T: Taker>(taker: &Rc<T>, address: ListenAddress, socket: List
 }
 
 async fn run<T: Taker>(taker: &Rc<T>, door: &Door, acceptor: &Acceptor) {
-    let mut batch = Vec::with_capacity(ACCEPT_BATCH_COUNT);
     // Whether the last attempt found no descriptor either.
     let mut is_starved = false;
+    let mut closing = pin!(door.closing.shutting());
     loop {
         monoio::select! {
             biased;
-            () = door.closing.shutting() => break,
+            () = &mut closing => break,
             ready = acceptor.readable() => if let Err(error) = ready {
                 return log(door, LogLevel::Alert, &error, "poll");
             }
         }
-        let (served, taken) = take(taker, door, acceptor, &mut batch);
+        let (served, taken) = take(taker, door, acceptor);
         match taken {
             Ok(_) => is_starved = false,
             Err(Refused::Exhausted(error)) => {
@@ -78,21 +78,16 @@ async fn run<T: Taker>(taker: &Rc<T>, door: &Door, acceptor: &Acceptor) {
         }
     }
     // What the kernel has completed is ours: closing the socket would reset it.
-    while take(taker, door, acceptor, &mut batch).1.is_ok_and(|has_more| has_more) {}
+    while take(taker, door, acceptor).1.is_ok_and(|has_more| has_more) {}
 }
 
 /// Serves what waits. Returns how many that were, and what [`Acceptor::take`] says.
-fn take<T: Taker>(
-    taker: &Rc<T>,
-    door: &Door,
-    acceptor: &Acceptor,
-    batch: &mut Vec<Accepted>,
-) -> (usize, Result<bool, Refused>) {
-    let result = acceptor.take(batch);
-    let served = batch.len();
-    for accepted in batch.drain(..) {
+fn take<T: Taker>(taker: &Rc<T>, door: &Door, acceptor: &Acceptor) -> (usize, Result<bool, Refused>) {
+    let mut served = 0;
+    let result = acceptor.take(|accepted| {
         taker.serve(&door.address, accepted);
-    }
+        served += 1;
+    });
     (served, result)
 }
 

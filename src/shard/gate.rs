@@ -19,18 +19,19 @@ impl Gate {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Resolves when the gate is shut.
-    pub async fn shutting(&self) {
-        poll_fn(|cx| {
+    /// Resolves when the gate is shut. It may be asked as often as its task has something else to do: the task is written
+    /// down once.
+    pub fn shutting(&self) -> impl Future<Output = ()> {
+        let mut written: Option<Waker> = None;
+        poll_fn(move |cx| {
             if self.is_shut.get() {
                 return Poll::Ready(());
             }
-            let mut waiting = self.waiting.borrow_mut();
-            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                waiting.push(cx.waker().clone());
+            if !written.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                self.waiting.borrow_mut().push(cx.waker().clone());
+                written = Some(cx.waker().clone());
             }
             Poll::Pending
         })
-        .await;
     }
 }

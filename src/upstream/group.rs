@@ -4,6 +4,7 @@
 //! atomics: releasing a lease takes no lock, and two generations that share a peer count it together.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -124,7 +125,7 @@ impl Group {
         self.pick_among(primaries, tried, now).or_else(|| self.pick_among(backups, tried, now))
     }
 
-    fn pick_among(self: &Arc<Self>, numbers: std::ops::Range<usize>, tried: &mut Tried, now: Instant) -> Option<Lease> {
+    fn pick_among(self: &Arc<Self>, numbers: Range<usize>, tried: &mut Tried, now: Instant) -> Option<Lease> {
         loop {
             let number = match self.model.balance {
                 // The only peer of a group has no turn and never rests: there is nobody to go to instead.
@@ -133,16 +134,7 @@ impl Group {
                     let is_usable = |at: usize, has_limit: bool| !tried.has(at) && (!has_limit || self.has_room(at));
                     self.lock().choose(&self.peers, numbers.clone(), now, is_usable)?
                 }
-                Balance::LeastConn => {
-                    let mut standings = self.lock();
-                    let peers = &self.peers;
-                    let is_usable =
-                        |at: &usize| !standings.is_resting(*at, &peers[*at], now) && self.is_usable(*at, tried);
-                    let usable = numbers.clone().filter(is_usable).collect();
-                    let live = |at: usize| self.live[at].connections.load(Ordering::Relaxed);
-                    let least = balance::least_busy(peers, usable, |at| u64::from(live(at)));
-                    standings.choose(peers, numbers.clone(), now, |at, _| least.contains(&at))?
-                }
+                Balance::LeastConn => self.least_busy(numbers.clone(), tried, now)?,
             };
             tried.add(number);
             // Refused when a shard with the other generation of this group took the last place just now.
@@ -150,6 +142,18 @@ impl Group {
                 return Some(Lease { group: Arc::clone(self), number: number as u32 });
             }
         }
+    }
+
+    /// The one with the fewest connections; among several such the one whose turn it is.
+    #[inline(never)]
+    fn least_busy(&self, numbers: Range<usize>, tried: &Tried, now: Instant) -> Option<usize> {
+        let mut standings = self.lock();
+        let peers = &self.peers;
+        let is_usable = |at: &usize| !standings.is_resting(*at, &peers[*at], now) && self.is_usable(*at, tried);
+        let usable = numbers.clone().filter(is_usable).collect();
+        let live = |at: usize| self.live[at].connections.load(Ordering::Relaxed);
+        let least = balance::least_busy(peers, usable, |at| u64::from(live(at)));
+        standings.choose(peers, numbers, now, |at, _| least.contains(&at))
     }
 
     fn is_single(&self) -> bool {
