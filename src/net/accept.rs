@@ -56,6 +56,8 @@ pub enum Refused {
 pub struct Acceptor {
     socket: TcpListener,
     is_passed: bool,
+    /// The kernel tells how many connections wait.
+    is_counted: bool,
 }
 
 impl Acceptor {
@@ -67,7 +69,8 @@ impl Acceptor {
         let Listening { fd, is_passed } = listening;
         // The runtime's type for TCP carries any listening socket: only its readiness is used.
         let socket = TcpListener::from_std(std::net::TcpListener::from(fd))?;
-        Ok(Self { socket, is_passed })
+        let is_counted = sys::socket::waiting_count(sys::fd::of_listener(&socket)).is_some();
+        Ok(Self { socket, is_passed, is_counted })
     }
 
     /// Waits until a connection waits.
@@ -78,15 +81,19 @@ impl Acceptor {
         self.socket.readable(true).await
     }
 
-    /// Takes connections and serves them, until none waits (`false`) or so many as are a batch were tried (`true`).
-    /// Connections that ended before they were taken are skipped.
+    /// Takes connections and serves them, until none waits (`false`), or those that waited are taken, or so many as are a
+    /// batch (`true`). Connections that ended before they were taken are skipped.
     ///
     /// # Errors
     /// [`Refused`]; connections taken before are served.
     pub fn take(&self, mut serve: impl FnMut(Accepted)) -> Result<bool, Refused> {
-        for _ in 0..ACCEPT_BATCH_COUNT {
+        let socket = sys::fd::of_listener(&self.socket);
+        // An attempt that finds none costs several times what it costs to ask before: the kernel makes its socket first.
+        let waiting_count = if self.is_counted { sys::socket::waiting_count(socket) } else { None };
+        let tries = waiting_count.filter(|count| *count > 0).unwrap_or(ACCEPT_BATCH_COUNT).min(ACCEPT_BATCH_COUNT);
+        for _ in 0..tries {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            match rustix::net::acceptfrom_with(sys::fd::of_listener(&self.socket), flags) {
+            match rustix::net::acceptfrom_with(socket, flags) {
                 Ok((fd, address)) => serve(Accepted { fd, client: client_of(address) }),
                 Err(Errno::AGAIN) => return Ok(false),
                 Err(error) if is_of_connection(error) => {}
@@ -171,4 +178,67 @@ impl Reserve {
 fn open_null() -> io::Result<OwnedFd> {
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
     Ok(rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn run(test: impl Future<Output = ()>) {
+        monoio::RuntimeBuilder::<monoio::IoUringDriver>::new().build().unwrap().block_on(test);
+    }
+
+    /// How many were served, and whether there may be more.
+    fn taken(acceptor: &Acceptor) -> (usize, bool) {
+        let mut served = 0;
+        let has_more = acceptor.take(|_| served += 1).unwrap();
+        (served, has_more)
+    }
+
+    #[test]
+    fn those_that_wait_are_counted_and_taken() {
+        run(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let address = listener.local_addr().unwrap();
+            let acceptor = Acceptor::new(Listening { fd: listener.into(), is_passed: false }).unwrap();
+            assert!(acceptor.is_counted);
+            let connect = |count: usize| {
+                let clients: Vec<_> = (0..count).map(|_| TcpStream::connect(address).unwrap()).collect();
+                // A client may know of its connection a moment before the listener does.
+                let deadline = Instant::now() + Duration::from_secs(30);
+                while sys::socket::waiting_count(sys::fd::of_listener(&acceptor.socket)) != Some(count) {
+                    assert!(Instant::now() < deadline, "not all connections came");
+                    std::thread::yield_now();
+                }
+                clients
+            };
+            for count in [3, 1] {
+                let _clients = connect(count);
+                assert_eq!(taken(&acceptor), (count, true));
+                assert_eq!(taken(&acceptor), (0, false));
+            }
+            let _clients = connect(ACCEPT_BATCH_COUNT + 1);
+            assert_eq!(taken(&acceptor), (ACCEPT_BATCH_COUNT, true));
+            assert_eq!(taken(&acceptor), (1, true));
+        });
+    }
+
+    #[test]
+    fn at_a_socket_that_does_not_count_they_are_taken_until_none_is_left() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("socket");
+            let listener = UnixListener::bind(&path).unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let acceptor = Acceptor::new(Listening { fd: listener.into(), is_passed: false }).unwrap();
+            assert!(!acceptor.is_counted);
+            let _clients = [UnixStream::connect(&path).unwrap(), UnixStream::connect(&path).unwrap()];
+            assert_eq!(taken(&acceptor), (2, false));
+        });
+    }
 }

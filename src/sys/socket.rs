@@ -63,6 +63,28 @@ pub fn accept_delay_seconds(socket: BorrowedFd<'_>) -> io::Result<libc::c_int> {
     if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
 
+/// How many connections wait to be accepted from a listening TCP socket; `None` of any other.
+#[must_use]
+pub fn waiting_count(listening: BorrowedFd<'_>) -> Option<usize> {
+    // Of one that listens the kernel tells that in place of what is not acknowledged.
+    const BYTES: usize = std::mem::offset_of!(libc::tcp_info, tcpi_unacked) + size_of::<u32>();
+    let mut figures = [0u32; BYTES / size_of::<u32>()];
+    let mut length = BYTES as libc::socklen_t;
+    // SAFETY: both pointers are valid for the call, the second says how long the value behind the first is, and the
+    // kernel writes at most that much.
+    let result = unsafe {
+        libc::getsockopt(
+            listening.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            figures.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    let is_told = result == 0 && length as usize == BYTES;
+    is_told.then(|| figures[figures.len() - 1] as usize)
+}
+
 /// Figures of a TCP connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpInfo {
