@@ -13,10 +13,11 @@ use crate::limits;
 use crate::sys::buffers::Lent;
 use crate::sys::ring::{Completion, Ring};
 
+use super::clock::Moment;
 use super::marks::{after_stop, follow, may_have_more, note_unread, note_written, write};
 use super::side::{Direction, Known};
 use super::slab::Slab;
-use super::slot::{Moment, Slot, Stride};
+use super::slot::{Slot, Stride};
 use super::socket::Moved;
 
 /// The bytes of one tunnel and direction on their way.

@@ -19,11 +19,12 @@ use crate::model;
 use crate::net::early::Early;
 use crate::net::moment;
 
+use super::clock::Moment;
 use super::parked::Park;
 use super::pump;
 use super::record::{Counts, Keep, Reason};
 use super::side::Direction;
-use super::slot::{Carried, Moment, Slot};
+use super::slot::{Carried, Slot};
 use super::turns::{Over, Turns};
 
 /// Two connected sockets that become a tunnel. After that nobody else can write to them.

@@ -9,12 +9,13 @@ use std::hash::BuildHasher;
 
 use crate::limits;
 
+use super::clock::Moment;
 use super::frames;
 use super::marks::follow;
 use super::pump::{Next, Pump};
 use super::record::{Close, Closer, Ending};
 use super::side::{Direction, Known, Side};
-use super::slot::{Moment, Slot};
+use super::slot::Slot;
 
 /// Masks for frames toward upstreams: not to be guessed (RFC 6455 5.3).
 #[derive(Default)]

@@ -4,11 +4,12 @@ use std::num::NonZeroU16;
 
 use crate::sys;
 
+use super::clock::Moment;
 use super::frames::{Rules, Stop};
 use super::rare::Farewell;
 use super::record::{Close, Closer, Ending};
 use super::side::{Direction, Known, Side};
-use super::slot::{Moment, Slot};
+use super::slot::Slot;
 use super::socket::{self, Moved};
 
 /// Notes why a read brought no bytes.

@@ -8,6 +8,7 @@
 //! read, and then goes back to whoever parked it.
 
 mod batch;
+mod clock;
 mod engine;
 mod farewell;
 pub mod frames;

@@ -13,9 +13,10 @@ use rustix::net::Shutdown;
 use crate::limits::TUNNEL_TIME_MAX;
 use crate::sys::ring::{Readiness, Ring};
 
+use super::clock::Moment;
 use super::schedule::{self, Schedule};
 use super::slab::{Numbered, Slab};
-use super::slot::{Moment, Purpose, Token};
+use super::slot::{Purpose, Token};
 use super::socket::{self, Moved};
 
 /// Why a socket is no longer parked.

@@ -5,6 +5,7 @@
 
 use crate::limits;
 
+use super::clock::Moment;
 use super::frames;
 use super::marks::{Tracked, after_stop, follow, lose, may_have_more, note_unread, note_written, track, write};
 use super::pending;
@@ -12,7 +13,7 @@ use super::pipe::Pipe;
 use super::pipes::Pipes;
 use super::record::Ending;
 use super::side::{Direction, Known, Side};
-use super::slot::{Moment, Slot};
+use super::slot::Slot;
 use super::socket::{self, Moved};
 
 /// What a tunnel needs next.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::limits;
 
-use super::slot::{Moment, ticks};
+use super::clock::{Moment, ticks};
 
 /// Tunnels of one entry: an eighth of a byte for each, and two kilobytes of slots to look at where one is due.
 const GROUP_SLOTS: u32 = 32;

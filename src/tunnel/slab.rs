@@ -121,7 +121,8 @@ impl<T: Numbered, K> Slab<T, K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tunnel::slot::{Moment, Slot};
+    use crate::tunnel::clock::Moment;
+    use crate::tunnel::slot::Slot;
     use std::os::unix::net::UnixStream;
 
     fn slot() -> Slot {

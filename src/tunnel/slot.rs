@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::limits;
 use crate::model;
 
+use super::clock::{LOOK_TICKS, Moment, between, in_range, length};
 use super::frames::Tracker;
 use super::pipe::Pipe;
 use super::rare::{Farewell, Ping, Rare};
@@ -18,46 +19,6 @@ use super::record::{Close, Ending, Record};
 use super::side::{Direction, Known, Side, Standing};
 use super::slab::{GENERATION_MASK, Numbered};
 use super::u48::U48;
-
-/// Milliseconds since the engine was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Moment(pub u64);
-
-const TICK_MS: u64 = 10;
-
-impl Moment {
-    /// Coarse time in four bytes, for [`between`].
-    pub fn ticks(self) -> u32 {
-        (self.0 / TICK_MS) as u32
-    }
-}
-
-/// Time between two ticks. They wrap after 497 days: half of that is the longest time told apart from none.
-pub fn between(earlier: u32, later: u32) -> Duration {
-    let ticks = later.wrapping_sub(earlier);
-    if ticks > u32::MAX / 2 { Duration::ZERO } else { length(ticks) }
-}
-
-fn length(ticks: u32) -> Duration {
-    Duration::from_millis(u64::from(ticks) * TICK_MS)
-}
-
-/// A length of time in ticks, never shorter.
-pub const fn ticks(length: Duration) -> u32 {
-    let ticks = length.as_millis().div_ceil(TICK_MS as u128);
-    if ticks > u32::MAX as u128 { u32::MAX } else { ticks as u32 }
-}
-
-/// Between two looks a time goes on by no more.
-const LOOK_TICKS: u32 = ticks(limits::TUNNEL_LOOK_TIME_MAX);
-
-/// What is longer ago than any setting asks is just that long ago, and stays in the clock's range up to the next look.
-fn in_range(since: u32, now: Moment) -> u32 {
-    match between(since, now.ticks()) > limits::TUNNEL_TIME_MAX {
-        true => now.ticks().wrapping_sub(ticks(limits::TUNNEL_TIME_MAX)),
-        false => since,
-    }
-}
 
 /// How a direction is moved. Bytes of short messages are copied; a source that fills the copy's buffer is spliced, in
 /// steps that double while the target takes all, and halve when it does not, so that a slow reader leaves little in a pipe.
@@ -587,12 +548,5 @@ mod tests {
         strides.set(Direction::ToUpstream, stride);
         strides.set(Direction::ToClient, Stride::default());
         assert_eq!((strides.get(Direction::ToUpstream), strides.get(Direction::ToClient)), (stride, Stride::default()));
-    }
-
-    #[test]
-    fn time_between_ticks_never_goes_backwards() {
-        assert_eq!(between(Moment(1_000).ticks(), Moment(2_550).ticks()), Duration::from_millis(1_550));
-        assert_eq!(between(5, 4), Duration::ZERO);
-        assert_eq!(between(u32::MAX, 99), Duration::from_secs(1));
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::limits;
 use crate::model;
 
+use super::clock::{Moment, between, ticks};
 use super::rare::{Ping, Rare};
 use super::record::{Ending, Reason};
 use super::side::{Direction, Known, Side};
-use super::slot::{Moment, Slot, between, ticks};
+use super::slot::Slot;
 
 /// What is due now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_keepalive;
 
+use super::clock::Moment;
 use super::frames::close_frame;
 use super::record::{Close, Closer, Ending, Reason, Record};
 use super::side::Side;
-use super::slot::{Carried, Moment, Slot};
+use super::slot::{Carried, Slot};
 use super::turns::Turns;
 use crate::limits;
 use crate::model::{Tunnel, TunnelKeepalive, TunnelLifetime, TunnelPing};

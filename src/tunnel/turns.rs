@@ -19,6 +19,7 @@ use crate::model;
 use crate::sys::ring::{BufferSizes, Completion, Readiness, Ring, SetupError};
 
 use super::batch::Batch;
+use super::clock::Moment;
 use super::farewell::{self, Masks};
 use super::frames;
 use super::marks::{lose, take_leave};
@@ -30,7 +31,7 @@ use super::record::{Counts, Ending, Reason, Record};
 use super::schedule::Schedule;
 use super::side::{Direction, Known, Side};
 use super::slab::{Numbered, Slab};
-use super::slot::{Moment, Purpose, Slot, Token};
+use super::slot::{Purpose, Slot, Token};
 use super::socket;
 use super::sweep::{self, Due};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::super::clock::Moment;
 use super::super::record::Ending;
 use super::super::side::Side;
-use super::super::slot::Moment;
 use super::stuck::stuck;
 use super::{Bench, seconds};
 use crate::model::{Tunnel, TunnelPing};

@@ -5,9 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use super::super::clock::Moment;
 use super::super::pump::Pump;
 use super::super::side::{Known, Side};
-use super::super::slot::{Moment, Slot};
+use super::super::slot::Slot;
 use super::{Bench, TEXT};
 use crate::limits;
 use crate::model::Tunnel;
