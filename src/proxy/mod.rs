@@ -43,7 +43,7 @@ mod respond;
 mod responder;
 mod retry;
 mod rewrite;
-pub mod room;
+mod room;
 mod seats;
 mod secure;
 mod security;

@@ -17,7 +17,6 @@ use crate::observe::logs::Logs;
 use crate::observe::metrics::Metrics;
 use crate::observe::outcome::{ConnectionEnd, TunnelClose, TunnelCloser, TunnelEnd, TunnelRecord};
 use crate::proxy::connection::{Coming, Left};
-use crate::proxy::room::Room;
 use crate::proxy::{self, Ends, Handover, Kept, Parked, ShardParts};
 use crate::route::{self, Router};
 use crate::tls::Tls;
@@ -103,7 +102,7 @@ impl Drop for Open {
 
 impl Proxying {
     async fn go_on(open: Open, coming: Coming) -> Option<Onward<Self>> {
-        let left = Room::of(|| proxy::connection::serve(Rc::clone(&open.0.shard), coming)).await?;
+        let left = proxy::connection::serve(Rc::clone(&open.0.shard), coming).await?;
         // The client's connection stays open: from here on somebody else answers for it.
         open.leave();
         Some(match left {
