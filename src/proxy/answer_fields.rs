@@ -24,9 +24,6 @@ const SINGLE: Names = Names::of(&[
     Name::ContentEncoding,
 ]);
 
-/// Fields whose values directives change.
-const CHANGING: Names = Names::of(&[Name::Location, Name::Refresh, Name::SetCookie]);
-
 /// `Server` and `Date`, and those of the peer's answer that go on. `own` is `proxy_redirect default` of the location.
 #[must_use]
 pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect>, status: u16) -> Fields {
@@ -52,7 +49,7 @@ pub fn of(exchange: &Exchange<'_>, rules: &ProxyAnswer, own: Option<&OwnRedirect
         if (ends_here && !is_requirement) || is_hidden(rules, name) {
             continue;
         }
-        match CHANGING.has(known).then(|| changed(exchange, rules, own, known, value)).flatten() {
+        match changed(exchange, rules, own, known, value) {
             Some(value) => fields.push_spelled(known, name, &value),
             None => fields.push_spelled(known, name, value),
         }
@@ -72,7 +69,7 @@ fn report_second(exchange: &Exchange<'_>, name: &[u8], value: &[u8]) {
     exchange.report(LogLevel::Warn, text);
 }
 
-/// The value that takes the place of that of one of the fields that may be changed.
+/// The value that takes the place of a field's.
 #[inline(never)]
 fn changed(
     exchange: &Exchange<'_>,

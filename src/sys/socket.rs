@@ -52,37 +52,42 @@ fn set(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int, value: l
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// An option of TCP. What the kernel leaves out of a longer value is zero.
+///
+/// # Safety
+/// `T` consists of integers.
+unsafe fn get<T>(socket: BorrowedFd<'_>, option: libc::c_int) -> io::Result<T> {
+    let mut value = std::mem::MaybeUninit::<T>::zeroed();
+    let mut length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: both pointers are valid for the call, the second says how long the value behind the first is, and the
+    // kernel writes at most that much.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, option, value.as_mut_ptr().cast(), &raw mut length)
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the caller vouches for integers, and the value was zeroed before it was filled.
+    Ok(unsafe { value.assume_init() })
+}
+
+fn info(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
+    // SAFETY: all fields are integers.
+    unsafe { get(socket, libc::TCP_INFO) }
+}
+
 /// What [`set_accept_delay`] has set.
 #[cfg(test)]
 pub fn accept_delay_seconds(socket: BorrowedFd<'_>) -> io::Result<libc::c_int> {
-    let (mut value, mut length): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
-    let (level, option) = (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
-    // SAFETY: both pointers are valid for the call, and the second says how long the value behind the first is.
-    let result =
-        unsafe { libc::getsockopt(socket.as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut length) };
-    if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
+    // SAFETY: the option is an integer.
+    unsafe { get(socket, libc::TCP_DEFER_ACCEPT) }
 }
 
 /// How many connections wait to be accepted from a listening TCP socket; `None` of any other.
 #[must_use]
 pub fn waiting_count(listening: BorrowedFd<'_>) -> Option<usize> {
     // Of one that listens the kernel tells that in place of what is not acknowledged.
-    const BYTES: usize = std::mem::offset_of!(libc::tcp_info, tcpi_unacked) + size_of::<u32>();
-    let mut figures = [0u32; BYTES / size_of::<u32>()];
-    let mut length = BYTES as libc::socklen_t;
-    // SAFETY: both pointers are valid for the call, the second says how long the value behind the first is, and the
-    // kernel writes at most that much.
-    let result = unsafe {
-        libc::getsockopt(
-            listening.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            figures.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    let is_told = result == 0 && length as usize == BYTES;
-    is_told.then(|| figures[figures.len() - 1] as usize)
+    info(listening).ok().map(|info| info.tcpi_unacked as usize)
 }
 
 /// Figures of a TCP connection.
@@ -99,24 +104,7 @@ pub struct TcpInfo {
 /// # Errors
 /// The system's: the socket is no TCP socket.
 pub fn tcp_info(socket: BorrowedFd<'_>) -> io::Result<TcpInfo> {
-    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
-    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
-    // SAFETY: both pointers are valid for the call, the second says how long the value behind the first is, and the
-    // kernel writes at most that much.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            info.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: all fields are integers, and the value was zeroed before it was filled.
-    let info = unsafe { info.assume_init() };
+    let info = info(socket)?;
     Ok(TcpInfo {
         round_trip_us: info.tcpi_rtt,
         round_trip_variance_us: info.tcpi_rttvar,

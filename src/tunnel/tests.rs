@@ -119,23 +119,22 @@ impl Bench {
         }
     }
 
-    fn send(&mut self, from: Side, bytes: &[u8]) {
-        let mut socket = match from {
+    fn end(&self, side: Side) -> &UnixStream {
+        match side {
             Side::Client => &self.client,
             Side::Upstream => &self.upstream,
-        };
-        socket.write_all(bytes).unwrap();
+        }
+    }
+
+    fn send(&mut self, from: Side, bytes: &[u8]) {
+        self.end(from).write_all(bytes).unwrap();
         self.settle();
     }
 
     /// All that has arrived at a side, and whether it was the last.
     fn arrived(&self, at: Side) -> (Vec<u8>, bool) {
-        let mut socket = match at {
-            Side::Client => &self.client,
-            Side::Upstream => &self.upstream,
-        };
         let mut bytes = Vec::new();
-        match socket.read_to_end(&mut bytes) {
+        match self.end(at).read_to_end(&mut bytes) {
             Ok(_) => (bytes, true),
             Err(error) if error.kind() == ErrorKind::WouldBlock => (bytes, false),
             Err(error) => panic!("{error}"),

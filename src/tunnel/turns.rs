@@ -235,10 +235,9 @@ impl<K, P> Turns<K, P> {
     /// one. False: it is not calm.
     fn pass_over(&mut self, index: u32) -> bool {
         let Some(slot) = self.slots.at(index).filter(|slot| slot.is_calm()) else { return false };
-        let is_readable = Side::BOTH.iter().any(|side| slot.has(*side, Known::READABLE));
-        slot.set_queued(is_readable);
-        if is_readable {
-            self.queue.push_back(index);
+        slot.set_queued(false);
+        if Side::BOTH.iter().any(|side| slot.has(*side, Known::READABLE)) {
+            enqueue(&mut self.queue, slot, index);
         }
         true
     }

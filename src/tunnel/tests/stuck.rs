@@ -2,7 +2,6 @@
 //! which arms the timers of both of its connections again with each event on one of them.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 
 use super::super::record::Ending;
 use super::super::side::Side;
@@ -15,17 +14,10 @@ const TIME: u64 = 5;
 pub fn stuck(settings: Tunnel, stuck: Side) -> Bench {
     let mut bench = Bench::new(settings, false);
     while !is_waiting(&bench) {
-        end(&mut bench, stuck.other()).write_all(&[7; 4096]).unwrap();
+        bench.end(stuck.other()).write_all(&[7; 4096]).unwrap();
         bench.settle();
     }
     bench
-}
-
-fn end(bench: &mut Bench, side: Side) -> &mut UnixStream {
-    match side {
-        Side::Client => &mut bench.client,
-        Side::Upstream => &mut bench.upstream,
-    }
 }
 
 fn is_waiting(bench: &Bench) -> bool {
