@@ -131,7 +131,7 @@ fn idle(slot: &Slot, now: Moment) -> Option<Ending> {
 
 /// Neither side has sent anything for so long, nor taken anything of what waited.
 fn is_silent(slot: &Slot, time: Duration, now: Moment) -> bool {
-    // Longer times cannot be told; only a directive that nginx has may say one.
+    // Longer times cannot be told: a directive that nginx has may say one, and is warned of.
     time <= limits::TUNNEL_TIME_MAX && Direction::BOTH.iter().all(|direction| silence(slot, *direction, now) >= time)
 }
 

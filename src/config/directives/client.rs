@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::body;
+use super::{body, tunnel};
 use crate::config::line::{Line, Recorded};
 use crate::config::raw::{RawClient, RawClientHead, RawLevel};
 use crate::config::table::*;
@@ -25,9 +25,10 @@ pub const TABLE: &[Directive] = &[
         |level| &mut level.client.body_buffer_size,
         "Bytes of a body that are held at a time (8k).",
     ),
-    level_time(
+    level(
         "send_timeout",
-        |level| &mut level.client.send_timeout,
+        ONE,
+        |level, line| tunnel::shared_time(&mut level.client.send_timeout, line),
         "How long a client may take nothing while bytes wait for it (60s).",
     ),
     level(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::added_fields::field;
-use super::{buffering, proxy_answer, proxy_request, proxy_tls};
+use super::{buffering, proxy_answer, proxy_request, proxy_tls, tunnel};
 use crate::config::address::{self, Address};
 use crate::config::diagnostic::{Fault, nearest};
 use crate::config::lexer::Word;
@@ -41,14 +41,16 @@ pub const TABLE: &[Directive] = &[
         "How long connecting to a peer may take (60s).",
     )
     .also(STREAM_LEVELS),
-    level_time(
+    level(
         "proxy_read_timeout",
-        |level| &mut level.proxy.read_timeout,
+        ONE,
+        |level, line| tunnel::shared_time(&mut level.proxy.read_timeout, line),
         "Longest pause of an answer (60s); acts on tunnels only when it is written.",
     ),
-    level_time(
+    level(
         "proxy_send_timeout",
-        |level| &mut level.proxy.send_timeout,
+        ONE,
+        |level, line| tunnel::shared_time(&mut level.proxy.send_timeout, line),
         "How long a peer may take nothing while bytes wait for it (60s); acts on tunnels only when it is written, and there \
          begins anew with whatever either side sends.",
     ),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{proxy, rate, server};
+use super::{proxy, rate, server, tunnel};
 use crate::config::address;
 use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
@@ -39,7 +39,7 @@ pub const TABLE: &[Directive] = &[
         "proxy_timeout",
         STREAM_LEVELS,
         ONE,
-        Setter::Time(|level| &mut level.stream.timeout),
+        Setter::Level(|level, line| tunnel::shared_time(&mut level.stream.timeout, line)),
         "Ends a connection on which neither side has sent anything for so long (10m).",
     ),
     supported(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::diagnostic::Fault;
 use crate::config::lexer::Word;
-use crate::config::line::Line;
+use crate::config::line::{Line, Recorded};
 use crate::config::raw::RawTunnel;
 use crate::config::table::*;
 use crate::config::value;
@@ -103,6 +103,21 @@ fn invalid_time(word: &Word, text: &str) -> Fault {
     Fault::new(word.span, format!("invalid time \"{text}\"")).help("write a time as `90s` or `5m`")
 }
 
+/// A time that nginx has for connections, and that acts on tunnels too.
+///
+/// # Errors
+/// As [`Line::time`].
+pub fn shared_time(field: &mut Option<Duration>, line: &Line) -> Recorded {
+    line.time(field)?;
+    if field.is_some_and(|time| time > limits::TUNNEL_TIME_MAX) {
+        // Everything else keeps to it, so it is no error.
+        let word = line.arg(0);
+        let help = format!("tunnels tell times apart up to {}s", limits::TUNNEL_TIME_MAX.as_secs());
+        line.env.warn(Fault::new(word.span, format!("\"{}\" of {} ends no tunnel", line.name(), word.text)).help(help));
+    }
+    Ok(())
+}
+
 /// The time of a parameter `NAME=TIME`, the only one there may be.
 fn parameter(line: &Line, name: &str, default: Duration) -> Result<Duration, Fault> {
     let Some(word) = line.args().get(1) else { return Ok(default) };
@@ -177,9 +192,9 @@ pub fn defaults() -> Tunnel {
 /// stays open.
 pub fn resolve(raw: &RawTunnel, outer: &Tunnel, proxy: &Proxy, client: &Client) -> Tunnel {
     Tunnel {
-        read_timeout: proxy.read_timeout_is_explicit.then_some(proxy.read_timeout),
-        send_timeout: proxy.send_timeout_is_explicit.then_some(proxy.send_timeout),
-        client_send_timeout: Some(client.send_timeout),
+        read_timeout: bound(proxy.read_timeout).filter(|_| proxy.read_timeout_is_explicit),
+        send_timeout: bound(proxy.send_timeout).filter(|_| proxy.send_timeout_is_explicit),
+        client_send_timeout: bound(client.send_timeout),
         timeout: raw.timeout.unwrap_or(outer.timeout),
         lifetime: raw.lifetime.unwrap_or(outer.lifetime),
         drain: raw.drain.unwrap_or(outer.drain),
@@ -189,4 +204,9 @@ pub fn resolve(raw: &RawTunnel, outer: &Tunnel, proxy: &Proxy, client: &Client) 
         frames: raw.frames.unwrap_or(outer.frames),
         ends_with_either: outer.ends_with_either,
     }
+}
+
+/// Zero is none, as for every wait of requests.
+fn bound(time: Duration) -> Option<Duration> {
+    (!time.is_zero()).then_some(time)
 }

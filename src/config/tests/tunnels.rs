@@ -74,3 +74,29 @@ fn what_is_no_value_is_told() {
         assert!(fault.starts_with(words), "{line} gave {fault}");
     }
 }
+
+#[test]
+fn a_time_of_requests_that_tunnels_cannot_tell_is_told() {
+    for (line, told) in [
+        ("proxy_read_timeout 1y;", "\"proxy_read_timeout\" of 1y ends no tunnel"),
+        ("proxy_send_timeout 241d;", "\"proxy_send_timeout\" of 241d ends no tunnel"),
+        ("send_timeout 240d1s;", "\"send_timeout\" of 240d1s ends no tunnel"),
+    ] {
+        let text = format!("http {{ server {{ location / {{ {line} proxy_pass http://127.0.0.1:1; }} }} }}");
+        let loaded = loaded(&text);
+        assert_eq!(warnings(&text), [format!("{told} at 1")]);
+        let help = &loaded.warnings[0].detail;
+        assert!(help.contains("tunnels tell times apart up to 20736000s"), "{help}");
+    }
+    let in_stream = "stream { proxy_timeout 1y; server { listen 81; proxy_pass 127.0.0.1:1; } }";
+    assert_eq!(warnings(in_stream), ["\"proxy_timeout\" of 1y ends no tunnel at 1"]);
+    let longest = "proxy_read_timeout 240d; proxy_send_timeout 240d; send_timeout 240d;";
+    assert!(warnings(&format!("http {{ {longest} server {{ listen 81; }} }}")).is_empty());
+    assert_eq!(location(longest, "", "").tunnel.client_send_timeout, Some(seconds(240 * 86_400)));
+}
+
+#[test]
+fn a_time_of_requests_that_is_zero_is_no_bound_of_tunnels_either() {
+    let tunnel = &location("proxy_read_timeout 0; proxy_send_timeout 0; send_timeout 0;", "", "").tunnel;
+    assert_eq!((tunnel.read_timeout, tunnel.send_timeout, tunnel.client_send_timeout), (None, None, None));
+}
