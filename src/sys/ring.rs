@@ -148,7 +148,7 @@ impl Ring {
     }
 
     /// Watches a socket until [`Ring::unwatch`]. Edge-triggered: a completion for the state now, then one for each
-    /// wake-up of the socket; so read or write until the kernel says EAGAIN. The armed poll holds the socket open.
+    /// wake-up of the socket; so read or write until a call falls short. The armed poll holds the socket open.
     ///
     /// Room to write is told of only where it is asked for: mostly there is room, and a watch that has something to tell
     /// at once costs a turn.
@@ -325,8 +325,13 @@ impl Ring {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    use rustix::io::Errno;
+    use rustix::net::{RecvFlags, SendFlags};
 
     fn taken(ring: &mut Ring) -> Vec<Completion> {
         ring.submit().unwrap();
@@ -370,6 +375,46 @@ mod tests {
         near.read_exact(&mut byte).unwrap();
         drop(far);
         assert!(taken(&mut ring).iter().any(|each| Readiness::of(each.result).read_closed));
+    }
+
+    /// Of a send that falls short, by a call or in the ring, no other has to find the socket full.
+    #[test]
+    fn room_is_told_of_after_a_short_send() {
+        const LENGTH: usize = 16 << 20;
+        let (unix_near, unix_far) = UnixStream::pair().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp_near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let tcp_far = listener.accept().unwrap().0;
+        let pairs: [(OwnedFd, OwnedFd); 2] = [(unix_near.into(), unix_far.into()), (tcp_near.into(), tcp_far.into())];
+        for (near, far) in pairs {
+            let mut ring = Ring::new(8, 16, BufferSizes { count: 1, bytes: LENGTH }).unwrap();
+            let lent = ring.recv(near.as_fd()).unwrap();
+            ring.settle(|_| {}).unwrap();
+            ring.watch(near.as_fd(), true, 7);
+            taken(&mut ring);
+            let mut buffer = vec![0; 1 << 20];
+            for is_in_ring in [false, true, false, true] {
+                let mut is_told = false;
+                let sent = if is_in_ring {
+                    ring.send(near.as_fd(), &lent, LENGTH);
+                    ring.settle(|each| is_told |= Readiness::of(each.result).writable).unwrap();
+                    ring.result(&lent).unwrap().unwrap()
+                } else {
+                    rustix::net::send(&near, &vec![7; LENGTH], SendFlags::DONTWAIT | SendFlags::NOSIGNAL).unwrap()
+                };
+                assert!(sent < LENGTH);
+                let (mut came, deadline) = (0, Instant::now() + Duration::from_secs(30));
+                while came < sent || !is_told {
+                    assert!(Instant::now() < deadline, "{came} of {sent} came, told of room: {is_told}");
+                    match rustix::net::recv(&far, &mut buffer[..], RecvFlags::DONTWAIT) {
+                        Ok((count, _)) => came += count,
+                        Err(errno) => assert_eq!(errno, Errno::AGAIN),
+                    }
+                    is_told |= taken(&mut ring).iter().any(|each| Readiness::of(each.result).writable);
+                }
+            }
+            ring.give_back(lent);
+        }
     }
 
     #[test]

@@ -4,8 +4,7 @@
 //! end is known to be there: mostly nothing else is left to read, and a call of its own tells that for less.
 //!
 //! An edge may be noted between an operation and the look at its result, so what the operation found is older than what
-//! is known then. Readiness is therefore given up before a receive, never after it; and a send that fell short is
-//! repeated by a direct call, whose answer nothing can overtake.
+//! is known then. Readiness is therefore given up before an operation, and never after it; what it found brings it back.
 
 use std::io;
 
@@ -14,7 +13,7 @@ use crate::sys::buffers::Lent;
 use crate::sys::ring::{Completion, Ring};
 
 use super::clock::Moment;
-use super::marks::{after_stop, follow, may_have_more, note_unread, note_written, write};
+use super::marks::{after_stop, follow, may_have_more, note_unread, note_written};
 use super::side::{Direction, Known};
 use super::slab::Slab;
 use super::slot::{Slot, Stride};
@@ -119,6 +118,7 @@ fn receive(ring: &mut Ring, slot: &mut Slot, each: &mut Move, now: Moment) {
     (each.taken, each.whole) = (taken, whole);
     after_stop(slot, each.direction, &bytes[whole..], stop, now);
     if each.whole > 0 {
+        slot.clear(each.direction.target(), Known::WRITABLE);
         ring.send(slot.socket(each.direction.target()), &each.lent, each.whole);
     }
 }
@@ -127,16 +127,76 @@ fn finish(ring: &Ring, slot: &mut Slot, each: &Move, now: Moment) {
     if each.whole == 0 {
         return;
     }
-    let mut sent = match moved(ring, &each.lent) {
+    let sent = match moved(ring, &each.lent) {
+        // The edge that tells of room may have been noted already.
         Moved::Blocked | Moved::End => 0,
         done @ (Moved::Bytes(_) | Moved::Failed(_)) => note_written(slot, each.direction, done),
     };
-    let bytes = ring.bytes(&each.lent, each.whole);
-    if !slot.has(each.direction.target(), Known::LOST) {
-        sent += write(slot, each.direction, &bytes[sent..]);
+    if sent == each.whole {
+        slot.set(each.direction.target(), Known::WRITABLE);
+    } else {
+        slot.keep(each.direction, &ring.bytes(&each.lent, each.whole)[sent..], now);
     }
-    slot.keep(each.direction, &bytes[sent..], now);
     if each.taken == limits::TUNNEL_COPY_BYTES && sent == each.whole {
         slot.note_copied(each.direction, true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
+    use rustix::net::sockopt::set_socket_send_buffer_size;
+
+    use super::*;
+    use crate::sys::ring::BufferSizes;
+    use crate::tunnel::side::Side;
+
+    /// What the other end of the upstream's socket is watched under.
+    const ARRIVED: u64 = 7 << 8;
+
+    /// One round of a tunnel whose client has sent all that one takes. `is_told`: as soon as something has arrived at the
+    /// upstream, room is noted. What is known of room in the end, how much has arrived and how much waits.
+    fn round(has_room: bool, is_told: bool) -> (bool, usize, usize) {
+        let mut ring = Ring::new(8, 16, BufferSizes { count: 2, bytes: limits::TUNNEL_COPY_BYTES }).unwrap();
+        let ((client_near, mut client), (upstream_near, mut upstream)) =
+            (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        if !has_room {
+            set_socket_send_buffer_size(&upstream_near, 1).unwrap();
+        }
+        client.write_all(&[7; limits::TUNNEL_COPY_BYTES]).unwrap();
+        ring.watch(upstream.as_fd(), false, ARRIVED);
+        let mut slots = Slab::default();
+        let mut slot = Slot::new(client_near.into(), upstream_near.into(), Arc::default(), Moment(0));
+        slot.set(Side::Client, Known::READABLE);
+        let index = slots.insert(slot, ());
+        let mut arrivals = 0;
+        let note = |slots: &mut Slab<Slot, ()>, completion: Completion| {
+            assert_eq!(completion.token, ARRIVED);
+            arrivals += 1;
+            if is_told {
+                slots.at(index).unwrap().set(Side::Upstream, Known::WRITABLE);
+            }
+        };
+        let moved = Batch::default().run(&mut ring, &mut slots, &[index], Moment(0), note).unwrap();
+        assert_eq!(moved, limits::TUNNEL_COPY_BYTES);
+        assert!(arrivals > 0, "before the look at what was sent");
+        upstream.set_nonblocking(true).unwrap();
+        let slot = slots.at(index).unwrap();
+        let arrived = upstream.read(&mut [0; limits::TUNNEL_COPY_BYTES]).unwrap();
+        (slot.has(Side::Upstream, Known::WRITABLE), arrived, slot.waiting_bytes(Direction::ToUpstream).len())
+    }
+
+    #[test]
+    fn room_that_is_noted_while_a_send_falls_short_is_not_forgotten() {
+        for is_told in [false, true] {
+            let (has_room, arrived, waiting) = round(false, is_told);
+            assert_eq!((has_room, arrived + waiting), (is_told, limits::TUNNEL_COPY_BYTES));
+            assert!(arrived > 0 && waiting > 0);
+            assert_eq!(round(true, is_told), (true, limits::TUNNEL_COPY_BYTES, 0));
+        }
     }
 }

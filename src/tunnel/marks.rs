@@ -108,15 +108,20 @@ pub fn write(slot: &mut Slot, direction: Direction, bytes: &[u8]) -> usize {
         return 0;
     }
     let moved = socket::send(slot.socket(direction.target()), bytes);
+    note_sent(slot, direction, moved, bytes.len())
+}
+
+/// Notes what a send of so many bytes came to, and tells how many went. One that fell short has found the socket full, so
+/// that the kernel tells of new room.
+pub fn note_sent(slot: &mut Slot, direction: Direction, moved: Moved, given: usize) -> usize {
     let sent = note_written(slot, direction, moved);
-    if sent < bytes.len() && sent > 0 {
-        // A short write has filled the socket. Only a write that finds it full makes the kernel announce new room.
-        let rest = socket::send(slot.socket(direction.target()), &bytes[sent..]);
-        return sent + note_written(slot, direction, rest);
+    if sent < given {
+        slot.clear(direction.target(), Known::WRITABLE);
     }
     sent
 }
 
+/// Notes what was written, and tells how much.
 pub fn note_written(slot: &mut Slot, direction: Direction, moved: Moved) -> usize {
     match moved {
         Moved::Bytes(count) => {

@@ -1,13 +1,15 @@
-//! Moves the bytes of one tunnel: the only place where they are read from one side and written to the other.
+//! Moves the bytes of one tunnel by calls of its own: all but what `batch` passes on for many at once.
 //!
 //! Nothing waits here. A direction is served until its source has nothing, its target takes nothing, or its budget is
-//! used up. Readiness is edge-triggered, so a side counts as ready until the kernel says EAGAIN.
+//! used up. Readiness is edge-triggered, so a side counts as ready until a call finds it drained or full.
 
 use crate::limits;
 
 use super::clock::Moment;
 use super::frames;
-use super::marks::{Tracked, after_stop, follow, lose, may_have_more, note_unread, note_written, track, write};
+use super::marks::{
+    Tracked, after_stop, follow, lose, may_have_more, note_sent, note_unread, note_written, track, write,
+};
 use super::pending;
 use super::pipe::Pipe;
 use super::pipes::Pipes;
@@ -276,8 +278,9 @@ impl Pump {
             if !slot.has(target, Known::WRITABLE) || slot.has(target, Known::LOST) {
                 return false;
             }
-            let moved = socket::send(slot.socket(target), slot.waiting_bytes(direction));
-            let sent = note_written(slot, direction, moved);
+            let waiting = slot.waiting_bytes(direction);
+            let (moved, given) = (socket::send(slot.socket(target), waiting), waiting.len());
+            let sent = note_sent(slot, direction, moved, given);
             if sent > 0 {
                 slot.release(direction, sent, now);
             }

@@ -69,7 +69,7 @@ pub struct Known(u8);
 impl Known {
     /// A read may bring something; cleared by EAGAIN, set by an edge.
     pub const READABLE: Known = Known(1);
-    /// A write may take something; cleared by EAGAIN, after which edges are asked for and set it.
+    /// A write may take something; cleared by one that falls short, after which edges are asked for and set it.
     pub const WRITABLE: Known = Known(1 << 1);
     /// The other end has sent FIN: it is behind the bytes still to be read.
     pub const READ_CLOSED: Known = Known(1 << 2);
