@@ -271,6 +271,8 @@ impl Slot {
 
     pub fn begin_ending(&mut self) {
         self.standing.set(Standing::ENDING);
+        // It may be in the queue, and what is there would be read by the next round.
+        Side::BOTH.iter().for_each(|side| self.clear(*side, Known::READABLE));
     }
 
     /// How it ends, where that had to be kept.

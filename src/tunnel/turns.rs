@@ -566,3 +566,6 @@ fn note_watch(slot: &mut Slot, side: Side, result: i32) {
         slot.set(side, Known::FAILED);
     }
 }
+
+#[cfg(test)]
+mod tests;
