@@ -110,12 +110,12 @@ impl Bench {
         looked_at
     }
 
-    /// Lets seconds pass for the tunnels until something is so. What the kernel does on its own may take real ones.
-    fn pass_until(&mut self, mut is_so: impl FnMut() -> bool) {
+    /// Turns until something is so that the kernel does on its own. For the tunnels no time passes.
+    fn settle_until(&mut self, mut is_so: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !is_so() {
             assert!(begun.elapsed() < seconds(60), "never");
-            self.pass(1);
+            self.settle();
         }
     }
 

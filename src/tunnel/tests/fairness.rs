@@ -78,6 +78,22 @@ fn a_fast_sender_moves_its_budget_and_everybody_else_has_their_turn() {
     assert!(unfinished > 0, "none had more than its budget");
 }
 
+/// A pass serves tunnels by batches, and none after so much was moved.
+#[test]
+fn what_many_fast_senders_move_in_one_turn_has_a_bound() {
+    let mut bench = Bench::new(Tunnel::default(), true);
+    let count = usize::from(limits::TUNNEL_BATCH_COUNT) + 1;
+    let mut all: Vec<Fast> = (0..count).map(|_| Fast::adopt(&mut bench)).collect();
+    bench.settle();
+    all.iter_mut().for_each(Fast::fill);
+    assert!(bench.turns.turn(bench.now).unwrap(), "another turn is wanted");
+    all.iter_mut().for_each(Fast::drain);
+    assert!(all[0].taken > 0 && all[count - 1].taken == 0, "{} and {}", all[0].taken, all[count - 1].taken);
+    bench.turn();
+    all[count - 1].drain();
+    assert!(all[count - 1].taken > 0);
+}
+
 /// Tunnels in a row, each the peer of the one before: what a pass writes comes up while it runs.
 #[test]
 fn what_comes_up_within_a_turn_is_served_in_it_for_some_passes() {

@@ -32,7 +32,7 @@ impl Pair {
 /// Waits until all of `bytes` are there.
 fn expect(bench: &mut Bench, socket: &mut TcpStream, bytes: &[u8]) {
     let mut came = Vec::new();
-    bench.pass_until(|| {
+    bench.settle_until(|| {
         let mut some = [0; 64];
         if let Ok(count) = socket.read(&mut some) {
             came.extend_from_slice(&some[..count]);

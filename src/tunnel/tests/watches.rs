@@ -28,11 +28,12 @@ fn a_reset_behind_an_end_is_heard_of() {
     bench.turns.adopt(slot, Box::new(move |record| *told.borrow_mut() = Some(record.ended)), bench.now);
     bench.settle();
     client.shutdown(Shutdown::Write).unwrap();
-    bench.pass_until(|| upstream.read(&mut [0]).is_ok_and(|count| count == 0));
+    bench.settle_until(|| upstream.read(&mut [0]).is_ok_and(|count| count == 0));
     assert_eq!(*ended.borrow(), None);
+    bench.pass(1);
     set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
     drop(client);
-    bench.pass_until(|| ended.borrow().is_some());
+    bench.settle_until(|| ended.borrow().is_some());
     assert_eq!(*ended.borrow(), Some(Ending::Reset(Side::Client)));
 }
 
