@@ -213,11 +213,7 @@ impl Ring {
         // The operations do not wait, so they have completed when they are submitted. Should the kernel ever see that
         // otherwise, their memory is still its own.
         while self.buffers.in_kernel() > 0 {
-            match self.ring.submit_and_wait(1) {
-                Ok(_) => {}
-                Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
-                Err(error) => return Err(error),
-            }
+            lasting(self.ring.submit_and_wait(1))?;
             self.complete(&mut each)?;
             self.submit()?;
         }
@@ -266,12 +262,9 @@ impl Ring {
             match self.ring.submit() {
                 Ok(_) if self.backlog.is_empty() => return Ok(()),
                 Ok(_) => {}
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EINTR) => {}
-                    // The kernel wants completions taken first; what is pushed stays and goes with the next call.
-                    Some(libc::EBUSY | libc::EAGAIN) => return Ok(()),
-                    _ => return Err(error),
-                },
+                Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+                // What is pushed stays and goes with the next call.
+                refused => return lasting(refused),
             }
         }
     }
@@ -310,14 +303,17 @@ impl Ring {
             }
             self.overflow_count += 1;
             // Entering with GETEVENTS moves what the kernel had put aside into the queue: `submit` adds the flag.
-            match self.ring.submit() {
-                Ok(_) => {}
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EINTR | libc::EBUSY | libc::EAGAIN) => {}
-                    _ => return Err(error),
-                },
-            }
+            lasting(self.ring.submit())?;
         }
+    }
+}
+
+/// The error of an entry into the kernel, if it lasts: a signal, completions to be taken first and a want of memory pass.
+fn lasting(entered: io::Result<usize>) -> io::Result<()> {
+    match entered {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -355,6 +351,15 @@ mod tests {
         });
         assert_eq!((refused.is_err(), tried), (true, vec![16_384, 8_192, COMPLETIONS_MIN]));
         assert!(with_room(16_384, |_| Err::<(), _>(io::Error::from_raw_os_error(libc::EPERM))).is_err());
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_for_now_ends_no_ring() {
+        for (errno, passes) in
+            [(libc::EINTR, true), (libc::EBUSY, true), (libc::EAGAIN, true), (libc::EBADF, false), (libc::ENXIO, false)]
+        {
+            assert_eq!(lasting(Err(io::Error::from_raw_os_error(errno))).is_ok(), passes, "{errno}");
+        }
     }
 
     #[test]
