@@ -409,6 +409,9 @@ pub const TLS_SCRATCH_BYTES_MAX: usize = 128 << 10;
 /// Certificates between one that is shown and one that may vouch for it: rustls follows no longer chain.
 pub const TLS_CHAIN_BETWEEN_MAX: usize = 6;
 
+/// Bytes of the name of an application protocol: its length has one byte (RFC 7301 3.1).
+pub const TLS_ALPN_NAME_BYTES_MAX: usize = 255;
+
 /// Names of peers whose last handshake is kept to shorten the next.
 pub const TLS_PEER_NAME_COUNT_MAX: usize = 256;
 

@@ -25,7 +25,6 @@ use super::scope::Scope;
 use crate::model::{
     AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, If, LimitExcept, Limits, Location, LogCacheId,
     Matching, MediaTypes, Protocol, Proxy, ResolverId, Server, Serving, Step, Template, TlsPeerId, Tunnel,
-    VerifyClient,
 };
 
 /// All settings of one level.
@@ -87,7 +86,7 @@ impl Level {
             charset: Template::default(),
             charset_types: charset::types(),
             ssi: SsiParts::default(),
-            tls: TlsParts::defaults(),
+            tls: TlsParts::defaults(scope.protocol),
             limit_rate: Template::default(),
             limit_rate_after: Template::default(),
             error_pages: ErrorPages::default(),
@@ -254,17 +253,11 @@ fn resolve_stream_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'
     let written_names = raw.names.iter().map(|name| (name.text.clone(), name.span)).collect();
     let (names, name) = server::resolve_names(raw.names);
     let client_head = level.client_head.clone();
+    let tls = tls::of_virtual_server(&level.tls, scope);
+    let verify_client = level.tls.verify_client();
     let mut root = level.location(Matching::Server, Vec::new());
     root.steps = steps;
-    let server = Server {
-        names,
-        name,
-        client_head,
-        tls: None,
-        verify_client: VerifyClient::Off,
-        root: Arc::new(root),
-        stream: Some(stream),
-    };
+    let server = Server { names, name, client_head, tls, verify_client, root: Arc::new(root), stream: Some(stream) };
     Some(ServerOfListen { server: Arc::new(server), listens: raw.listens, written_names, span: raw.span })
 }
 

@@ -1,5 +1,7 @@
 //! What a `server` of `stream` does with a connection.
 
+use std::time::Duration;
+
 use super::{Destination, Template};
 
 /// A `server` of `stream`.
@@ -12,6 +14,8 @@ pub struct Stream {
     pub upload_rate: Template,
     /// `proxy_download_rate`: the same for the peer.
     pub download_rate: Template,
+    /// `ssl_handshake_timeout`: for the whole handshake of a client.
+    pub handshake_timeout: Duration,
 }
 
 /// Who answers.

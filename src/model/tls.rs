@@ -81,6 +81,8 @@ pub struct TlsServer {
     pub session_timeout: Duration,
     /// `ssl_reject_handshake`.
     pub reject_handshake: bool,
+    /// Application protocols, best first; where there are none, none is negotiated.
+    pub alpn_protocols: Vec<Box<[u8]>>,
     /// `ssl_buffer_size`: plain bytes of one record.
     pub record_bytes: usize,
 }

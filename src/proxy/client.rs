@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::security::Security;
+use super::security::{ClientTls, Security};
 use crate::model::Lingering;
 use crate::net::accept::ClientAddress;
 use crate::net::moment;
 use crate::net::proxy_protocol::ProxyHeader;
-use crate::transport::Transport;
+use crate::net::stream::Stream;
+use crate::transport::{Secured, Transport};
 
 /// One client connection.
 pub struct Client {
@@ -34,24 +35,6 @@ pub struct Client {
     local: OnceCell<Option<SocketAddr>>,
 }
 
-/// A client before its first request, without its connection.
-pub struct Apart {
-    number: u64,
-    remote: ClientAddress,
-    proxy_header: Option<Box<ProxyHeader>>,
-    accepted_at: Instant,
-    listener: usize,
-}
-
-impl Apart {
-    /// The client with the connection as it is now.
-    #[must_use]
-    pub fn with(self, stream: Transport, security: Security) -> Client {
-        let Self { number, remote, proxy_header, accepted_at, listener } = self;
-        Client { security, proxy_header, accepted_at, ..Client::new(stream, number, remote, listener) }
-    }
-}
-
 impl Client {
     #[must_use]
     pub fn new(stream: Transport, number: u64, remote: ClientAddress, listener: usize) -> Self {
@@ -70,11 +53,17 @@ impl Client {
         }
     }
 
-    /// The socket, if nobody else holds it, and the rest.
+    /// The client with TLS over its socket, and as it was if somebody else holds that.
     #[must_use]
-    pub fn part(self) -> (Option<Transport>, Apart) {
-        let Self { stream, number, remote, proxy_header, accepted_at, listener, .. } = self;
-        (Rc::into_inner(stream), Apart { number, remote, proxy_header, accepted_at, listener })
+    pub fn secured(self, known: Box<ClientTls>, secure: impl FnOnce(Stream) -> Secured) -> Self {
+        match Rc::try_unwrap(self.stream) {
+            Ok(Transport::Plain(stream)) => {
+                let stream = Rc::new(Transport::Tls(Box::new(secure(stream))));
+                Self { stream, security: Security::Tls(known), ..self }
+            }
+            Ok(other) => Self { stream: Rc::new(other), ..self },
+            Err(held) => Self { stream: held, ..self },
+        }
     }
 
     /// Whether what it says is encrypted.

@@ -117,7 +117,7 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    fn match_server(&mut self, name: &[u8]) -> Result<(), Failure> {
+    pub(super) fn match_server(&mut self, name: &[u8]) -> Result<(), Failure> {
         let shard = self.shard;
         let found = shard.router(self.client.listener).server(Some(name)).map_err(|error| self.unmatched(&error))?;
         self.server = found.server;

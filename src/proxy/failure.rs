@@ -14,6 +14,8 @@ use crate::sys::errno::Errno;
 /// What an exchange was doing. The words are nginx's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// The client's TLS handshake.
+    Greeting,
     ReadingRequestLine,
     ReadingRequestHead,
     ReadingRequestBody,
@@ -31,6 +33,7 @@ impl Phase {
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
+            Self::Greeting => "SSL handshaking",
             Self::ReadingRequestLine => "reading client request line",
             Self::ReadingRequestHead => "reading client request headers",
             Self::ReadingRequestBody => "reading client request body",

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shard;
 use super::client::Client;
@@ -14,8 +14,9 @@ use super::parked::{self, Waited};
 use super::security::{Chosen, ClientTls, Security};
 use crate::limits::TLS_HELLO_BYTES_USUAL;
 use crate::model::{LogLevel, Scheme, VerifyClient};
+use crate::net::moment;
 use crate::net::stream::Stream;
-use crate::net::timer::within;
+use crate::net::timer::{within, within_any};
 use crate::observe::outcome::ConnectionEnd;
 use crate::sys::errno::Errno;
 use crate::tls::{self, Broken, Greeting, Hello, Link};
@@ -23,6 +24,9 @@ use crate::transport::{Purpose, Secured, TlsState, Transport};
 
 /// A fatal alert that says that the server's name is not known (RFC 6066 3).
 const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
+
+/// What the log says of a client that has shown nothing where something is wanted.
+const NO_CERTIFICATE: &str = "client sent no required SSL certificate";
 
 /// How a handshake ended.
 pub enum Begun {
@@ -35,7 +39,6 @@ pub enum Begun {
 /// Shakes hands with a client of a listener that wants that, if it was not done. `raw` is what was read already; a client
 /// that speaks plain HTTP leaves it there. `is_here` says that something is there to be read.
 pub async fn accept(shard: &Shard, client: Client, raw: &mut Vec<u8>, is_here: bool) -> Begun {
-    let listener = &shard.generation.serving.listeners[client.listener];
     if !matches!(client.security, Security::None) {
         return Begun::Ready(client);
     }
@@ -51,62 +54,101 @@ pub async fn accept(shard: &Shard, client: Client, raw: &mut Vec<u8>, is_here: b
         }
     }
     let timeout = shard.default_server(client.listener).client_head.timeout;
-    let _counted = shard.own_metrics().reading.raised();
-    let number = client.number;
-    let remote = client.remote;
-    let id = shard.default_server(client.listener).root.error_log;
-    let address = &listener.address;
-    let shaken = {
-        let mut shaking = Box::pin(shake_hands(shard, client, raw));
-        within(timeout, shaking.as_mut()).await
-    };
-    match shaken {
-        Ok(client) => Begun::Ready(client),
-        Err(error) => {
-            if error.kind() == io::ErrorKind::TimedOut {
-                let text = format_args!(
-                    "client timed out (110: Connection timed out) while SSL handshaking, client: {remote}, server: {address}"
-                );
-                shard.logs.error.write(id, LogLevel::Info, Some(number), text);
-                return Begun::Ended(ConnectionEnd::HeadTimeout);
-            }
-            let why = why(&error);
-            let text = format_args!("{why} while SSL handshaking, client: {remote}, server: {address}");
-            shard.logs.error.write(id, LogLevel::Info, Some(number), text);
-            Begun::Ended(ConnectionEnd::Failed)
+    let (mut client, shaken) = shake_hands(shard, client, raw, timeout).await;
+    let error = match shaken {
+        Shaken::Done => return Begun::Ready(client),
+        Shaken::Plain => {
+            client.security = Security::Misplaced;
+            return Begun::Ready(client);
         }
-    }
+        Shaken::Failed(error) => error,
+    };
+    shard.report(&client, LogLevel::Info, format_args!("{} while SSL handshaking", why(&error)));
+    Begun::Ended(if is_late(&error) { ConnectionEnd::HeadTimeout } else { ConnectionEnd::Failed })
+}
+
+/// What came of a handshake.
+pub enum Shaken {
+    Done,
+    /// The client speaks something else; what it has said is as it came.
+    Plain,
+    Failed(io::Error),
 }
 
 /// What the log says of a handshake that failed.
 fn why(error: &io::Error) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Broken>()) {
         Some(broken) => format!("SSL_do_handshake() failed (SSL: {broken})"),
+        None if is_late(error) => "client timed out (110: Connection timed out)".to_owned(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => "peer closed connection in SSL handshake".to_owned(),
         None => format!("SSL_do_handshake() failed ({})", Errno(error)),
     }
 }
 
-async fn shake_hands(shard: &Shard, mut client: Client, raw: &mut Vec<u8>) -> io::Result<Client> {
-    let Some(hello) = greeted(&client.stream, raw).await? else {
-        client.security = Security::Misplaced;
-        return Ok(client);
+fn is_late(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut
+}
+
+/// The same as what ends a connection of which more is told than a line.
+pub fn failure(error: io::Error) -> Failure {
+    match error.kind() {
+        // What the client said, and not what became of its connection.
+        io::ErrorKind::InvalidData => {
+            let words = format!("{} while SSL handshaking", why(&error));
+            Failure::new(Phase::Greeting, Cause::Denied { status: 500, level: LogLevel::Info, words })
+        }
+        _ => Failure::client(Phase::Greeting, "SSL_do_handshake()", error),
+    }
+}
+
+/// Shakes hands with a client, within `timeout`. `raw` is what was read already. Of a client that does not get through it is
+/// still known what it asked for, if it came so far.
+pub async fn shake_hands(shard: &Shard, client: Client, raw: &mut Vec<u8>, timeout: Duration) -> (Client, Shaken) {
+    let _counted = shard.own_metrics().reading.raised();
+    let began = moment::now();
+    let begun = {
+        let mut beginning = Box::pin(begin(shard, &client, raw));
+        within(timeout, beginning.as_mut()).await
     };
-    let chosen = chosen(shard, &client, &hello)?;
+    let (link, known) = match begun {
+        Ok(Some(begun)) => begun,
+        Ok(None) => return (client, Shaken::Plain),
+        Err(error) => return (client, Shaken::Failed(error)),
+    };
+    let secure = |stream| Secured::new(stream, Box::new(TlsState::new(link)));
+    let client = client.secured(Box::new(known), secure);
+    let shaken = match client.stream.secured() {
+        Some(secured) => finish(secured, std::mem::take(raw), timeout, began).await,
+        None => Err(io::Error::other("the socket is still in use")),
+    };
+    (client, shaken.map_or_else(Shaken::Failed, |()| Shaken::Done))
+}
+
+/// The rest of a handshake that began then. Zero is no bound.
+async fn finish(secured: &Secured, came: Vec<u8>, timeout: Duration, began: Instant) -> io::Result<()> {
+    let left = timeout.saturating_sub(moment::now().duration_since(began));
+    if left.is_zero() && !timeout.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    within_any(left, secured.shake_hands(came)).await
+}
+
+/// Hears what a client wants, and chooses what answers it; `None` if that is no TLS.
+async fn begin(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> io::Result<Option<(Link, ClientTls)>> {
+    if raw.is_empty() {
+        // Nothing has begun: a shard that is to end does not wait for it.
+        let _waiting = shard.wait(client);
+        client.stream.readable().await?;
+    }
+    let Some(hello) = greeted(&client.stream, raw).await? else { return Ok(None) };
+    let chosen = chosen(shard, client, &hello)?;
     let Some(config) = &chosen.tls.config else {
         // Whoever does not take it sees the end of the connection.
         let _ = client.stream.write_now(UNRECOGNIZED_NAME);
         return Err(refused("the server refuses all handshakes"));
     };
     let link = Link::server(Arc::clone(config)).map_err(io::Error::other)?;
-    let (stream, client) = client.part();
-    let Some(Transport::Plain(stream)) = stream else {
-        return Err(io::Error::other("the socket is still in use"));
-    };
-    let secured = Secured::new(stream, Box::new(TlsState::new(link)));
-    secured.shake_hands(std::mem::take(raw)).await?;
-    let known = ClientTls::new(chosen, hello);
-    Ok(client.with(Transport::Tls(Box::new(secured)), Security::Tls(Box::new(known))))
+    Ok(Some((link, ClientTls::new(chosen, hello))))
 }
 
 fn refused(words: &str) -> io::Error {
@@ -187,10 +229,23 @@ impl Exchange<'_> {
             let words = "client attempted to request the server name different from the one that was negotiated";
             return Err(self.failure(Cause::Refused(421, words)));
         }
+        self.check_certificate(known, wanted)
+    }
+
+    /// What the server of a connection has against its client.
+    pub(super) fn check_client(&self) -> Result<(), Failure> {
+        match (&self.client.security, self.server.verify_client) {
+            (Security::Tls(known), wanted) => self.check_certificate(known, wanted),
+            (Security::None | Security::Misplaced, VerifyClient::Off) => Ok(()),
+            (Security::None | Security::Misplaced, _) => Err(self.failure(Cause::Refused(496, NO_CERTIFICATE))),
+        }
+    }
+
+    fn check_certificate(&self, known: &ClientTls, wanted: VerifyClient) -> Result<(), Failure> {
         if wanted == VerifyClient::Off {
             return Ok(());
         }
-        let Some(secured) = client.stream.secured() else { return Ok(()) };
+        let Some(secured) = self.client.stream.secured() else { return Ok(()) };
         let (judged, is_shown) = secured
             .look(|link| (known.judged(link).clone(), link.state().peer_certificates().is_some()))
             .unwrap_or((Ok(()), false));
@@ -199,9 +254,7 @@ impl Exchange<'_> {
                 let words = format!("client SSL certificate verify error: {distrust}");
                 Err(self.failure(Cause::Denied { status: 495, level: LogLevel::Info, words }))
             }
-            _ if wanted == VerifyClient::On && !is_shown => {
-                Err(self.failure(Cause::Refused(496, "client sent no required SSL certificate")))
-            }
+            _ if wanted == VerifyClient::On && !is_shown => Err(self.failure(Cause::Refused(496, NO_CERTIFICATE))),
             _ => Ok(()),
         }
     }

@@ -7,17 +7,22 @@
 mod rated;
 mod telling;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use self::rated::{First, Moved, Rated};
 use super::client::Client;
 use super::exchange::Exchange;
+use super::facts::Facts;
 use super::failure::{Cause, Failure, Phase};
 use super::handover::{Ends, GivenUp, Handover, Usual};
+use super::limit_status::LimitStatus;
 use super::linger::linger;
 use super::pace::Pace;
 use super::peer::PeerConnection;
 use super::retry::Retry;
+use super::secure::{self, Shaken};
+use super::security::Security;
 use super::{Shard, admission, destination, pass, real_ip};
 use crate::http::{Method, RequestHead};
 use crate::model::{Destination, Stream, StreamAnswer, Template};
@@ -25,6 +30,10 @@ use crate::net::accept::ClientAddress;
 use crate::net::{moment, proxy_protocol};
 use crate::observe::outcome::{ConnectionEnd, ExchangeEnd};
 use crate::upstream::Tried;
+use crate::zones::Place;
+
+/// What a client says that should have begun a handshake.
+const NO_TLS: &str = "what came is no TLS";
 
 /// What a connection came to.
 enum Came {
@@ -36,11 +45,16 @@ enum Came {
 /// Serves a connection until it ends or becomes a tunnel. `raw` is what came behind the header of the PROXY protocol.
 pub async fn serve(shard: &Shard, client: Client, raw: Vec<u8>) -> Option<Ends> {
     let mut raw = raw;
-    let came = run(shard, &client, &mut raw).await;
+    let (client, came) = if shard.generation.serving.listeners[client.listener].ssl {
+        Box::pin(run_secured(shard, client, &mut raw)).await
+    } else {
+        let came = run(shard, &client, &mut raw).await;
+        (client, came)
+    };
     let end = match &came {
         Ok(Came::Tunnel(_)) => ConnectionEnd::Tunnelled,
         Ok(Came::Answered) => ConnectionEnd::Answered,
-        Err(Ended) => ConnectionEnd::Failed,
+        Err(Ended(end)) => *end,
     };
     shard.own_metrics().connection_ended(end);
     let Ok(Came::Tunnel(handover)) = came else { return None };
@@ -55,12 +69,88 @@ pub fn note_broken_header(shard: &Shard, client: &Client) {
 }
 
 /// A failure that was told.
-struct Ended;
+struct Ended(ConnectionEnd);
 
 async fn run(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Result<Came, Ended> {
     let mut exchange = Exchange::new(shard, client, no_head(), 0, client.accepted_at);
     telling::came(&exchange);
     let came = Box::pin(go(&mut exchange, raw)).await;
+    conclude(&exchange, came).await
+}
+
+async fn go(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Failure> {
+    admit(exchange).await?;
+    answer(exchange, raw).await
+}
+
+/// The same with TLS. Who may not come in at all gets no handshake; what holds for everybody is that of the default server, and
+/// when the client has named another one that holds too.
+async fn run_secured(shard: &Shard, client: Client, raw: &mut Vec<u8>) -> (Client, Result<Came, Ended>) {
+    let mut exchange = Exchange::new(shard, &client, no_head(), 0, client.accepted_at);
+    telling::came(&exchange);
+    let admitted = match admit(&mut exchange).await {
+        Ok(()) => Admitted::of(exchange),
+        Err(failure) => {
+            let came = conclude(&exchange, Err(failure)).await;
+            return (client, came);
+        }
+    };
+    let timeout = shard.default_server(client.listener).stream.as_ref().map(|stream| stream.handshake_timeout);
+    let (client, shaken) = secure::shake_hands(shard, client, raw, timeout.unwrap_or_default()).await;
+    let mut exchange = Exchange::new(shard, &client, no_head(), 0, client.accepted_at);
+    admitted.give(&mut exchange);
+    let came = Box::pin(go_secured(&mut exchange, shaken, raw)).await;
+    let came = conclude(&exchange, came).await;
+    (client, came)
+}
+
+async fn go_secured(exchange: &mut Exchange<'_>, shaken: Shaken, raw: &mut Vec<u8>) -> Result<Came, Failure> {
+    let default = exchange.server;
+    if let Security::Tls(known) = &exchange.client.security
+        && let Some(name) = &known.name
+    {
+        exchange.match_server(name.as_bytes())?;
+    }
+    match shaken {
+        Shaken::Done => {}
+        Shaken::Plain => return Err(secure::failure(std::io::Error::new(std::io::ErrorKind::InvalidData, NO_TLS))),
+        Shaken::Failed(error) => return Err(secure::failure(error)),
+    }
+    exchange.check_client()?;
+    if !std::ptr::eq(default, exchange.server) {
+        // It counts where it has come to.
+        exchange.places.clear();
+        exchange.limit_conn_status = None;
+        admit(exchange).await?;
+    }
+    answer(exchange, raw).await
+}
+
+/// What is known of a connection when its handshake begins.
+struct Admitted {
+    remote: ClientAddress,
+    has_real_ip: bool,
+    facts: RefCell<Facts>,
+    limit_conn_status: Option<LimitStatus>,
+    places: Vec<Place>,
+}
+
+impl Admitted {
+    fn of(exchange: Exchange<'_>) -> Self {
+        let Exchange { remote, has_real_ip, facts, limit_conn_status, places, .. } = exchange;
+        Self { remote, has_real_ip, facts, limit_conn_status, places }
+    }
+
+    fn give(self, exchange: &mut Exchange<'_>) {
+        let Self { remote, has_real_ip, facts, limit_conn_status, places } = self;
+        (exchange.remote, exchange.has_real_ip) = (remote, has_real_ip);
+        (exchange.facts, exchange.limit_conn_status, exchange.places) = (facts, limit_conn_status, places);
+    }
+}
+
+/// Tells what a connection came to, if it is no tunnel.
+async fn conclude(exchange: &Exchange<'_>, came: Result<Came, Failure>) -> Result<Came, Ended> {
+    let (shard, client) = (exchange.shard, exchange.client);
     match came {
         Ok(Came::Tunnel(handover)) => return Ok(Came::Tunnel(handover)),
         Ok(Came::Answered) => {
@@ -72,7 +162,10 @@ async fn run(shard: &Shard, client: &Client, raw: &mut Vec<u8>) -> Result<Came, 
             shard.own_metrics().exchange_ended(failure.end());
             exchange.sent.borrow_mut().status = status_of(&failure);
             exchange.write_access_log();
-            return Err(Ended);
+            // To a client with TLS that is no end.
+            client.stream.cut();
+            let is_late = failure.phase() == Phase::Greeting && matches!(failure.cause(), Cause::ClientTimedOut);
+            return Err(Ended(if is_late { ConnectionEnd::HeadTimeout } else { ConnectionEnd::Failed }));
         }
     }
     exchange.write_access_log();
@@ -88,7 +181,12 @@ fn status_of(failure: &Failure) -> u16 {
     if let Cause::Unresolved(_) = failure.cause() {
         return 500;
     }
+    if failure.phase() == Phase::Greeting {
+        return 500;
+    }
     match failure.status() {
+        // A certificate that is missing, or that nobody vouches for.
+        495 | 496 => 500,
         504 => 502,
         408 | 499 => 200,
         status => status,
@@ -100,10 +198,15 @@ fn no_head() -> Box<RequestHead> {
     RequestHead::unread(Box::default())
 }
 
-async fn go(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Failure> {
+/// Whether a connection may go on, by the rules of its server.
+async fn admit(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
     real_ip::apply(exchange);
     exchange.run_steps(exchange.location)?;
-    admission::check(exchange).await?;
+    admission::check(exchange).await
+}
+
+/// Its server answers.
+async fn answer(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, Failure> {
     let server = exchange.server;
     let Some(stream) = &server.stream else {
         return Err(Failure::new(Phase::ProcessingRequest, Cause::Refused(500, "a server of http in stream")));

@@ -59,7 +59,7 @@ impl Server {
         let config =
             ServerConfig::builder_with_provider(provider).with_protocol_versions(&provider::versions(&settings.terms));
         let mut config = config.map_err(unusable)?.with_client_cert_verifier(asking).with_cert_resolver(Arc::new(keys));
-        config.alpn_protocols = [&b"http/1.1"[..], b"http/1.0", b"http/0.9"].map(<[u8]>::to_vec).to_vec();
+        config.alpn_protocols = settings.alpn_protocols.iter().map(|name| name.to_vec()).collect();
         config.ignore_client_order = settings.prefer_server_ciphers;
         config.max_fragment_size = Some(settings.record_bytes + RECORD_HEADER_BYTES);
         config.session_storage = remembered::handshakes(settings.session_count_max, settings.session_timeout);

@@ -28,6 +28,14 @@ impl Identity {
         Self { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
+    /// The same with several names.
+    pub fn of_all(names: &[&str]) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let certificate = CertificateParams::new(names).expect("names").self_signed(&key).expect("a certificate");
+        Self { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
     fn chain(&self) -> Vec<CertificateDer<'static>> {
         CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect::<Result<_, _>>().expect("certificates")
     }

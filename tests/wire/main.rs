@@ -56,6 +56,7 @@ mod steps;
 mod stream;
 mod stream_endings;
 mod stream_rates;
+mod stream_tls;
 mod supervised;
 mod syslog;
 mod targets;

@@ -19,7 +19,7 @@ pub const TABLE: &[Directive] = &[
         STREAM_SERVER,
         ONE_OR_MORE,
         Setter::Server(listen),
-        "An address with port or a `unix:` path, with the parameters that `http` knows; TCP alone.",
+        "An address with port or a `unix:` path, with the parameters that `http` knows, `ssl` among them; TCP alone.",
     ),
     supported(
         "proxy_pass",
@@ -90,16 +90,11 @@ pub const TABLE: &[Directive] = &[
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 fn listen(server: &mut RawServer, line: &Line) -> Recorded {
-    let refuse = |word: &Word, message: &str, help: &str| Err(Fault::new(word.span, message.to_owned()).help(help));
     for word in &line.args()[1..] {
         match word.text.as_str() {
             "udp" => {
                 let message = "the \"udp\" parameter of \"listen\" is refused: UDP is not built";
-                return refuse(word, message, "keep the server in an nginx beside longhaul");
-            }
-            "ssl" => {
-                let message = "the \"ssl\" parameter of \"listen\" in \"stream\" is not supported yet";
-                return refuse(word, message, "let another proxy end TLS, or pass it on as it is");
+                return Err(Fault::new(word.span, message).help("keep the server in an nginx beside longhaul"));
             }
             "http2" | "spdy" | "quic" => return Err(line.invalid_parameter(word)),
             _ => {}
@@ -131,6 +126,7 @@ pub struct StreamParts {
     proxy_protocol: bool,
     upload_rate: Template,
     download_rate: Template,
+    handshake_timeout: Duration,
 }
 
 impl Default for StreamParts {
@@ -141,6 +137,7 @@ impl Default for StreamParts {
             proxy_protocol: false,
             upload_rate: Template::default(),
             download_rate: Template::default(),
+            handshake_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -153,6 +150,7 @@ pub fn resolve(raw: &RawStream, around: &StreamParts, scope: &Scope<'_>) -> Stre
         proxy_protocol: raw.proxy_protocol.unwrap_or(around.proxy_protocol),
         upload_rate: rate::resolve(raw.upload_rate.as_ref(), &around.upload_rate, scope),
         download_rate: rate::resolve(raw.download_rate.as_ref(), &around.download_rate, scope),
+        handshake_timeout: raw.handshake_timeout.unwrap_or(around.handshake_timeout),
     }
 }
 
@@ -191,6 +189,7 @@ impl StreamParts {
             proxy_protocol: self.proxy_protocol,
             upload_rate: self.upload_rate.clone(),
             download_rate: self.download_rate.clone(),
+            handshake_timeout: self.handshake_timeout,
         })
     }
 }

@@ -12,8 +12,11 @@ use crate::config::scope::Scope;
 use crate::config::source::Span;
 use crate::config::table::*;
 use crate::config::value;
-use crate::limits::{TLS_CHAIN_BETWEEN_MAX, TLS_RECORD_BYTES_MAX, TLS_RECORD_BYTES_MIN};
-use crate::model::{CertificateFiles, TlsServer, TlsServerId, TlsTerms, TlsVersion, VerifyClient};
+use crate::limits::{TLS_ALPN_NAME_BYTES_MAX, TLS_CHAIN_BETWEEN_MAX, TLS_RECORD_BYTES_MAX, TLS_RECORD_BYTES_MIN};
+use crate::model::{CertificateFiles, Protocol, TlsServer, TlsServerId, TlsTerms, TlsVersion, VerifyClient};
+
+/// Servers of either kind, and what is around them.
+const WHERE: Contexts = HTTP | SERVER | STREAM_LEVELS;
 
 const fn of_server(
     name: &'static str,
@@ -21,11 +24,11 @@ const fn of_server(
     set: fn(&mut RawLevel, &Line) -> Recorded,
     doc: &'static str,
 ) -> Directive {
-    supported(name, HTTP | SERVER, arity, Setter::Level(set), doc)
+    supported(name, WHERE, arity, Setter::Level(set), doc)
 }
 
 const fn flag(name: &'static str, field: fn(&mut RawLevel) -> &mut Option<bool>, doc: &'static str) -> Directive {
-    supported(name, HTTP | SERVER, FLAG, Setter::Flag(field), doc)
+    supported(name, WHERE, FLAG, Setter::Flag(field), doc)
 }
 
 pub const TABLE: &[Directive] = &[
@@ -78,7 +81,7 @@ pub const TABLE: &[Directive] = &[
     ),
     supported(
         "ssl_session_timeout",
-        HTTP | SERVER,
+        WHERE,
         ONE,
         Setter::Time(|level| &mut level.tls.session_timeout),
         "How long that shortens it (5m).",
@@ -124,7 +127,21 @@ pub const TABLE: &[Directive] = &[
         |level| &mut level.tls.reject_handshake,
         "Clients that name this server are refused before they see a certificate (off).",
     ),
-    of_server("ssl_buffer_size", ONE, buffer_size, "Plain bytes of one record (16k)."),
+    supported("ssl_buffer_size", HTTP | SERVER, ONE, Setter::Level(buffer_size), "Plain bytes of one record (16k)."),
+    supported(
+        "ssl_alpn",
+        STREAM_LEVELS,
+        ONE_OR_MORE,
+        Setter::Level(alpn),
+        "Application protocols, best first, of which a client that names some has to name one; `http` has its own.",
+    ),
+    supported(
+        "ssl_handshake_timeout",
+        STREAM_LEVELS,
+        ONE,
+        Setter::Time(|level| &mut level.stream.handshake_timeout),
+        "How long the handshake of a client may take (60s).",
+    ),
 ];
 
 /// The file that a line names.
@@ -216,6 +233,17 @@ pub fn verify_depth(line: &Line) -> Result<usize, Fault> {
     Ok(depth.min(TLS_CHAIN_BETWEEN_MAX))
 }
 
+fn alpn(level: &mut RawLevel, line: &Line) -> Recorded {
+    line.once(&mut level.tls.alpn_protocols, |line| {
+        let one = |word: &Word| match word.text.len() {
+            0 => Err(line.invalid_value(word).help("a name, as in `ssl_alpn mqtt;`")),
+            1..=TLS_ALPN_NAME_BYTES_MAX => Ok(word.text.as_bytes().into()),
+            _ => Err(Fault::new(word.span, format!("\"{}\" protocol too long", line.name())).help("255 bytes at most")),
+        };
+        line.args().iter().map(one).collect()
+    })
+}
+
 fn buffer_size(level: &mut RawLevel, line: &Line) -> Recorded {
     line.once(&mut level.tls.buffer_size, |line| match line.size_at(0)? {
         0 => Err(line.invalid_value(line.arg(0)).help(value::SIZE_HELP)),
@@ -255,9 +283,16 @@ pub struct TlsParts {
     keys: Arc<[std::path::PathBuf]>,
 }
 
+/// The protocols that clients of `http` may name.
+const HTTP_ALPN: &[&str] = &["http/1.1", "http/1.0", "http/0.9"];
+
 impl TlsParts {
     #[must_use]
-    pub fn defaults() -> Self {
+    pub fn defaults(protocol: Protocol) -> Self {
+        let alpn_protocols = match protocol {
+            Protocol::Http => HTTP_ALPN.iter().map(|name| name.as_bytes().into()).collect(),
+            Protocol::Stream => Vec::new(),
+        };
         let settings = TlsServer {
             certificates: Vec::new(),
             password_file: None,
@@ -273,6 +308,7 @@ impl TlsParts {
             session_count_max: 0,
             session_timeout: Duration::from_secs(300),
             reject_handshake: false,
+            alpn_protocols,
             record_bytes: TLS_RECORD_BYTES_MAX,
         };
         Self { settings: Arc::new(settings), certificates: Arc::default(), keys: Arc::default() }
@@ -309,6 +345,7 @@ pub fn resolve(raw: &RawTls, around: &TlsParts) -> TlsParts {
         session_count_max: raw.session_count_max.unwrap_or(outer.session_count_max),
         session_timeout: raw.session_timeout.unwrap_or(outer.session_timeout),
         reject_handshake: raw.reject_handshake.unwrap_or(outer.reject_handshake),
+        alpn_protocols: raw.alpn_protocols.clone().unwrap_or_else(|| outer.alpn_protocols.clone()),
         record_bytes: raw.buffer_size.unwrap_or(outer.record_bytes),
     };
     let certificates = raw.certificates.iter().map(|file| (file.path.clone(), file.span)).collect::<Arc<[_]>>();

@@ -61,4 +61,5 @@ pub struct RawStream {
     pub proxy_protocol: Option<bool>,
     pub upload_rate: Option<Word>,
     pub download_rate: Option<Word>,
+    pub handshake_timeout: Option<Duration>,
 }

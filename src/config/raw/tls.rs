@@ -47,6 +47,7 @@ pub struct RawTls {
     pub session_count_max: Option<usize>,
     pub session_timeout: Option<Duration>,
     pub reject_handshake: Option<bool>,
+    pub alpn_protocols: Option<Vec<Box<[u8]>>>,
     pub buffer_size: Option<usize>,
 }
 
@@ -70,6 +71,7 @@ impl RawTls {
             session_count_max,
             session_timeout,
             reject_handshake,
+            alpn_protocols,
             buffer_size,
         } = self;
         terms.is_empty()
@@ -87,6 +89,7 @@ impl RawTls {
             && session_count_max.is_none()
             && session_timeout.is_none()
             && reject_handshake.is_none()
+            && alpn_protocols.is_none()
             && buffer_size.is_none()
     }
 }

@@ -110,7 +110,6 @@ fn what_a_server_lacks_or_has_too_much_of_is_told() {
 fn what_is_not_built_is_refused_with_its_reason() {
     for (lines, words) in [
         ("listen 81 udp;", "the \"udp\" parameter of \"listen\" is refused: UDP is not built"),
-        ("listen 81 ssl;", "the \"ssl\" parameter of \"listen\" in \"stream\" is not supported yet"),
         ("listen 81 http2;", "invalid parameter \"http2\""),
     ] {
         assert_eq!(stream_fault(&format!("server {{ {lines} return x; }}")), words, "{lines}");

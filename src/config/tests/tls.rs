@@ -103,3 +103,56 @@ fn peers_are_spoken_to_as_their_location_says() {
         assert!(fault(&text).starts_with(words), "{lines}: {}", fault(&text));
     }
 }
+
+#[test]
+fn servers_of_stream_have_what_those_of_http_have_and_their_own_protocols() {
+    let text = "stream { ssl_certificate a.crt; ssl_certificate_key a.key; ssl_alpn mqtt; ssl_handshake_timeout 5s;
+        server { listen 8883 ssl; return x; }
+        server { listen 8884 ssl; ssl_alpn first second; ssl_handshake_timeout 1m; ssl_verify_client on; \
+            ssl_client_certificate ca; return $ssl_protocol; }
+        server { listen 1883; return x; } }";
+    let serving = generation(text).serving;
+    let names = |server: &TlsServer| -> Vec<String> {
+        server.alpn_protocols.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+    };
+    let [first, second] = &serving.tls_servers[..] else { panic!("two servers differ") };
+    assert_eq!((names(first), names(second)), (vec!["mqtt".into()], vec!["first".into(), "second".into()]));
+    let of = |at: usize| &serving.listeners[at].servers[0];
+    let timeout = |at: usize| of(at).stream.as_ref().unwrap().handshake_timeout.as_secs();
+    assert_eq!((timeout(0), timeout(1)), (5, 60));
+    assert_eq!((of(0).verify_client, of(1).verify_client), (VerifyClient::Off, VerifyClient::On));
+    let ssl: Vec<bool> = serving.listeners.iter().map(|listener| listener.ssl).collect();
+    assert_eq!(ssl, [true, true, false]);
+    let plain = "stream { server { listen 1 ssl; ssl_certificate a; ssl_certificate_key b; return x; } }";
+    let serving = generation(plain).serving;
+    assert!(names(only_server(&serving)).is_empty());
+    assert_eq!(serving.listeners[0].servers[0].stream.as_ref().unwrap().handshake_timeout.as_secs(), 60);
+    assert_eq!(names(only_server(&server_with(""))), ["http/1.1", "http/1.0", "http/0.9"]);
+}
+
+#[test]
+fn what_a_server_of_stream_cannot_have_is_told() {
+    let told = |lines: &str| fault(&format!("stream {{ server {{ listen 81 ssl; return x; {lines} }} }}"));
+    let certificate = "ssl_certificate a; ssl_certificate_key b;";
+    assert_eq!(told(""), "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive");
+    assert_eq!(
+        told(&format!("{certificate} ssl_verify_client on;")),
+        "no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client"
+    );
+    for (lines, words) in [
+        ("ssl_alpn a; ssl_alpn b;", "\"ssl_alpn\" directive is duplicate"),
+        ("ssl_alpn a '';", "\"ssl_alpn\" directive invalid value"),
+        (&format!("ssl_alpn {};", "a".repeat(256)), "\"ssl_alpn\" protocol too long"),
+        ("ssl_handshake_timeout soon;", "\"ssl_handshake_timeout\" directive invalid value"),
+        ("ssl_buffer_size 4k;", "\"ssl_buffer_size\" directive is not allowed here"),
+        ("ssl_early_data on;", "\"ssl_early_data\" directive is not allowed here"),
+        ("ssl_ocsp on;", "\"ssl_ocsp\" directive is refused: "),
+        ("ssl_conf_command a b;", "\"ssl_conf_command\" directive is refused: "),
+        ("set $a $ssl_client_s_dn_legacy;", "unknown \"ssl_client_s_dn_legacy\" variable"),
+    ] {
+        let told = told(&format!("{certificate} {lines}"));
+        assert!(told.starts_with(words), "{lines}: {told}");
+    }
+    let in_http = fault("http { server { listen 81; ssl_alpn h2; } }");
+    assert_eq!(in_http, "\"ssl_alpn\" directive is not allowed here");
+}

@@ -14,7 +14,6 @@ const UDP: &str = "it acts on UDP alone, which is refused";
 const TLS: &str = "TLS towards peers is not built in `stream`";
 const TLS_INSTEAD: &str = "Let the client's TLS pass as it is, or speak to a peer on a trusted network.";
 const ONLY_PROXY_SSL: &str = "it acts only together with `proxy_ssl`, which is refused unless it is off";
-const ONLY_SSL: &str = "it acts only on a listener with `ssl`, which is refused in `stream`";
 const PREREAD_TLS: &str = "choosing a peer by the name in a TLS handshake is not built";
 const PREREAD_TLS_INSTEAD: &str = "Give each name an address of its own.";
 const BALANCE: &str = "round robin and `least_conn` are the only ways of choosing a peer yet";
@@ -86,37 +85,6 @@ pub const TABLE: &[Directive] = &[
     accepted("proxy_ssl_certificate_cache", STREAM_LEVELS, ONE_TO_THREE, ONLY_PROXY_SSL),
     accepted("proxy_ssl_password_file", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
     accepted("proxy_ssl_conf_command", STREAM_LEVELS, TWO, ONLY_PROXY_SSL),
-    accepted("ssl_handshake_timeout", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_certificate", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_certificate_key", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_certificate_cache", STREAM_LEVELS, ONE_TO_THREE, ONLY_SSL),
-    accepted("ssl_ech_file", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_password_file", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_certificate_compression", STREAM_LEVELS, FLAG, ONLY_SSL),
-    accepted("ssl_dhparam", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_ecdh_curve", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_protocols", STREAM_LEVELS, ONE_OR_MORE, ONLY_SSL),
-    accepted("ssl_ciphers", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_verify_client", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_verify_depth", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_client_certificate", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_trusted_certificate", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_prefer_server_ciphers", STREAM_LEVELS, FLAG, ONLY_SSL),
-    accepted("ssl_session_cache", STREAM_LEVELS, ONE_OR_TWO, ONLY_SSL),
-    accepted("ssl_session_tickets", STREAM_LEVELS, FLAG, ONLY_SSL),
-    accepted("ssl_session_ticket_key", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_session_timeout", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_crl", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_ocsp", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_ocsp_responder", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_ocsp_cache", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_stapling", STREAM_LEVELS, FLAG, ONLY_SSL),
-    accepted("ssl_stapling_file", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_stapling_responder", STREAM_LEVELS, ONE, ONLY_SSL),
-    accepted("ssl_stapling_verify", STREAM_LEVELS, FLAG, ONLY_SSL),
-    accepted("ssl_conf_command", STREAM_LEVELS, TWO, ONLY_SSL),
-    accepted("ssl_reject_handshake", STREAM_LEVELS, FLAG, ONLY_SSL),
-    accepted("ssl_alpn", STREAM_LEVELS, ONE_OR_MORE, ONLY_SSL),
     by_value("ssl_preread", STREAM_LEVELS, FLAG, &["off"], DEFAULT, PREREAD_TLS, PREREAD_TLS_INSTEAD),
     refused("hash", STREAM_UPSTREAM, ONE_OR_TWO, BALANCE, BALANCE_INSTEAD),
     refused("least_time", STREAM_UPSTREAM, ONE_OR_TWO, BALANCE, BALANCE_INSTEAD),
@@ -158,7 +126,6 @@ pub const TABLE: &[Directive] = &[
     by_value("proxy_bind_dynamic", STREAM_LEVELS, FLAG, &["off"], DEFAULT, COMMERCIAL, REMOVE),
     by_value("proxy_session_drop", STREAM_LEVELS, FLAG, &["off"], DEFAULT, COMMERCIAL, REMOVE),
     accepted("proxy_ssl_key_log", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("ssl_key_log", STREAM_LEVELS, ONE, ONLY_SSL),
     refused("health_check", STREAM_SERVER, ANY, CHECKS, CHECKS_INSTEAD),
     refused("health_check_timeout", STREAM_LEVELS, ONE, CHECKS, CHECKS_INSTEAD),
     refused("match", STREAM, block(ONE), CHECKS, CHECKS_INSTEAD),

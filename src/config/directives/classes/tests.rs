@@ -123,7 +123,7 @@ fn a_value_decides_where_only_one_is_harmless() {
 fn shapes_are_those_of_nginx() {
     assert_eq!(entry("ssl_certificate_cache", SERVER).arity, ONE_TO_THREE);
     assert_eq!(entry("sendfile", IF_IN_LOCATION).arity, FLAG);
-    assert_eq!(entry("ssl_stapling", SERVER).contexts, HTTP | SERVER);
-    assert_eq!(entry("ssl_certificate", STREAM_SERVER).contexts, STREAM_LEVELS);
+    assert_eq!(entry("ssl_stapling", SERVER).contexts, HTTP | SERVER | STREAM_LEVELS);
+    assert_eq!(entry("preread_timeout", STREAM_SERVER).contexts, STREAM_LEVELS);
     assert_eq!(entry("proxy_cache_path", HTTP).contexts, HTTP);
 }

@@ -1,8 +1,12 @@
 //! TLS of listeners: what nginx has besides and is not built. What only tunes is accepted.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, ONE, ONE_OR_MORE, ONE_TO_THREE, SERVER, TWO, accepted, block, by_value, refused,
+    Contexts, Directive, FLAG, HTTP, ONE, ONE_OR_MORE, ONE_TO_THREE, SERVER, STREAM_LEVELS, TWO, accepted, block,
+    by_value, refused,
 };
+
+/// Servers of either kind, and what is around them.
+const WHERE: Contexts = HTTP | SERVER | STREAM_LEVELS;
 
 const DEFAULT: &str = "it is the default";
 const AT_LOAD: &str = "certificates are read when the configuration is loaded, and never while requests are served";
@@ -24,14 +28,14 @@ pub const TABLE: &[Directive] = &[
     ),
     refused(
         "ssl_ech_file",
-        HTTP | SERVER,
+        WHERE,
         ONE,
         "encrypted greetings are not built",
         "Remove the line: names are sent in the clear.",
     ),
     by_value(
         "ssl_ocsp",
-        HTTP | SERVER,
+        WHERE,
         ONE,
         &["off"],
         DEFAULT,
@@ -47,19 +51,19 @@ pub const TABLE: &[Directive] = &[
         "requests before the end of a handshake can be sent again by whoever saw them, and are not taken",
         "Remove the line: clients send their request after the handshake.",
     ),
-    accepted("ssl_ocsp_responder", HTTP | SERVER, ONE, "it acts only together with `ssl_ocsp`"),
-    accepted("ssl_ocsp_cache", HTTP | SERVER, ONE, "it acts only together with `ssl_ocsp`"),
-    accepted("ssl_certificate_cache", HTTP | SERVER, ONE_TO_THREE, AT_LOAD),
-    accepted("ssl_certificate_compression", HTTP | SERVER, FLAG, "certificates are sent as they are"),
-    accepted("ssl_dhparam", HTTP | SERVER, ONE, "ciphers that need it are not spoken"),
-    accepted("ssl_stapling", HTTP | SERVER, FLAG, STAPLING),
-    accepted("ssl_stapling_file", HTTP | SERVER, ONE, STAPLING),
-    accepted("ssl_stapling_responder", HTTP | SERVER, ONE, STAPLING),
-    accepted("ssl_stapling_verify", HTTP | SERVER, FLAG, STAPLING),
-    refused("ssl_conf_command", HTTP | SERVER, TWO, OPENSSL, OPENSSL_INSTEAD),
+    accepted("ssl_ocsp_responder", WHERE, ONE, "it acts only together with `ssl_ocsp`"),
+    accepted("ssl_ocsp_cache", WHERE, ONE, "it acts only together with `ssl_ocsp`"),
+    accepted("ssl_certificate_cache", WHERE, ONE_TO_THREE, AT_LOAD),
+    accepted("ssl_certificate_compression", WHERE, FLAG, "certificates are sent as they are"),
+    accepted("ssl_dhparam", WHERE, ONE, "ciphers that need it are not spoken"),
+    accepted("ssl_stapling", WHERE, FLAG, STAPLING),
+    accepted("ssl_stapling_file", WHERE, ONE, STAPLING),
+    accepted("ssl_stapling_responder", WHERE, ONE, STAPLING),
+    accepted("ssl_stapling_verify", WHERE, FLAG, STAPLING),
+    refused("ssl_conf_command", WHERE, TWO, OPENSSL, OPENSSL_INSTEAD),
     refused(
         "ssl_key_log",
-        HTTP | SERVER,
+        WHERE,
         ONE,
         "it is not built, and a file that stays empty helps nobody",
         "Remove the line, or look into the traffic on the client's side.",
