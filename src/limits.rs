@@ -143,8 +143,13 @@ pub const TUNNEL_BUFFER_BYTES: usize = 64 << 10;
 /// Below it copying is as good as splicing; a source that has this much at once is spliced from then on.
 pub const TUNNEL_COPY_BYTES: usize = 16 << 10;
 
-/// Receives and sends of one batch in the ring: more saves no further system calls, and the buffers stay in the cache.
-pub const TUNNEL_BATCH_COUNT: u16 = 64;
+/// Receives and sends of one batch in the ring: what the kernel does for all of them in a row it finds in the cache. Beyond
+/// four times as many little is gained, and one batch would move more than a turn may.
+pub const TUNNEL_BATCH_COUNT: u16 = 256;
+const _: () = assert!(TUNNEL_BATCH_COUNT as usize * TUNNEL_COPY_BYTES <= TUNNEL_TURN_BYTES);
+
+/// Of the buffers for batches, those whose pages a shard keeps once it needs no more of them.
+pub const TUNNEL_BUFFERS_KEPT: u16 = 64;
 
 /// One pipe: the most that is spliced at once, and so the most that waits in the kernel for a slow reader.
 pub const TUNNEL_PIPE_BYTES: usize = 256 << 10;

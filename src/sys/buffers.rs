@@ -32,6 +32,10 @@ struct Place {
     next: Option<NonZeroU16>,
 }
 
+/// How much further into its page each buffer begins than the one before it. Short messages lie at the beginnings, and
+/// beginnings that are whole pages apart share few places of the cache.
+const SKEW: usize = 64;
+
 /// All buffers of a ring, in one allocation whose pages cost nothing before they are touched.
 pub(super) struct Buffers {
     memory: NonNull<[u8]>,
@@ -40,11 +44,16 @@ pub(super) struct Buffers {
     /// One more than the index of the first free buffer. The one that was used last comes first: its pages are touched.
     free: Option<NonZeroU16>,
     in_kernel: usize,
+    lent: u16,
+    /// The most that were lent at once since [`Buffers::release`] looked last.
+    lent_max: u16,
+    /// How many may have been touched since their pages were given back.
+    touched: u16,
 }
 
 impl Buffers {
     pub(super) fn new(count: u16, length: usize) -> Buffers {
-        let memory = Box::leak(vec![0; usize::from(count) * length].into_boxed_slice());
+        let memory = Box::leak(vec![0; usize::from(count) * (length + SKEW)].into_boxed_slice());
         Buffers {
             memory: NonNull::from(memory),
             length,
@@ -54,12 +63,17 @@ impl Buffers {
                 .collect(),
             free: NonZeroU16::new(count.min(1)),
             in_kernel: 0,
+            lent: 0,
+            lent_max: 0,
+            touched: 0,
         }
     }
 
     pub(super) fn lend(&mut self) -> Option<Lent> {
         let index = usize::from(self.free?.get() - 1);
         self.free = self.places[index].next;
+        self.lent += 1;
+        self.lent_max = self.lent_max.max(self.lent);
         Some(Lent { index })
     }
 
@@ -67,6 +81,7 @@ impl Buffers {
         let place = &mut self.places[lent.index];
         // What the kernel still uses is not lent again.
         if place.state != State::InKernel {
+            self.lent -= 1;
             *place = Place { state: State::Ours, next: self.free };
             self.free = u16::try_from(lent.index + 1).ok().and_then(NonZeroU16::new);
         }
@@ -90,7 +105,7 @@ impl Buffers {
 
     fn start(&self, index: usize) -> NonNull<u8> {
         // SAFETY: every index is below the count, so the offset stays within the allocation.
-        unsafe { self.memory.cast::<u8>().add(index * self.length) }
+        unsafe { self.memory.cast::<u8>().add(index * (self.length + SKEW)) }
     }
 
     /// The operation on a buffer has completed.
@@ -118,6 +133,34 @@ impl Buffers {
         // since no operation is under way; nobody of ours writes to it at all, and `begin` needs `&mut self`, which
         // this borrow rules out.
         unsafe { std::slice::from_raw_parts(self.start(lent.index).as_ptr(), count.min(self.length)) }
+    }
+}
+
+impl Buffers {
+    /// Gives the pages of all buffers back to the kernel if more than `kept` were touched, and so many were enough since the
+    /// last call. While a buffer is lent nothing is done.
+    pub(super) fn release(&mut self, kept: u16) {
+        let lent_max = std::mem::replace(&mut self.lent_max, self.lent);
+        self.touched = self.touched.max(lent_max);
+        if self.touched > kept && lent_max <= kept && self.lent == 0 {
+            self.touched = 0;
+            self.discard();
+        }
+    }
+
+    /// What is in them is lost.
+    fn discard(&mut self) {
+        let page = rustix::param::page_size();
+        let address = self.memory.cast::<u8>().addr().get();
+        let (first, end) = (address.next_multiple_of(page), (address + self.memory.len()) / page * page);
+        if let Some(length) = end.checked_sub(first).filter(|length| *length > 0) {
+            // SAFETY: whole pages within the allocation, which is this value's alone; no buffer is lent, so neither the
+            // kernel nor anybody who read one looks at them. What is read next is zero. A refusal leaves them as they are.
+            let _ = unsafe {
+                let pages = self.memory.cast::<u8>().add(first - address).as_ptr().cast();
+                rustix::mm::madvise(pages, length, rustix::mm::Advice::LinuxDontNeed)
+            };
+        }
     }
 }
 
@@ -149,5 +192,47 @@ mod tests {
         assert!(buffers.lend().is_none());
         buffers.note_done(index, 3);
         assert_eq!(buffers.in_kernel(), 0);
+    }
+
+    /// Lends so many at once and writes to each, as the kernel does.
+    fn touch(buffers: &mut Buffers, count: usize) {
+        let lent: Vec<Lent> = (0..count).map(|_| buffers.lend().unwrap()).collect();
+        for each in &lent {
+            let (start, length) = buffers.begin(each).unwrap();
+            // SAFETY: `begin` has handed so many bytes over, up to `note_done`.
+            unsafe { start.as_ptr().write_bytes(7, length) };
+            buffers.note_done(each.index(), 0);
+        }
+        lent.into_iter().for_each(|each| buffers.give_back(each));
+    }
+
+    fn is_empty(buffers: &mut Buffers) -> bool {
+        let lent = buffers.lend().unwrap();
+        let is_empty = buffers.bytes(&lent, usize::MAX).contains(&0);
+        buffers.give_back(lent);
+        is_empty
+    }
+
+    #[test]
+    fn pages_are_given_back_once_few_buffers_are_enough() {
+        let length = 4 * rustix::param::page_size();
+        let mut buffers = Buffers::new(8, length);
+        touch(&mut buffers, 3);
+        buffers.release(3);
+        buffers.release(3);
+        assert!(!is_empty(&mut buffers), "as many as are kept");
+        touch(&mut buffers, 8);
+        buffers.release(3);
+        assert!(!is_empty(&mut buffers), "they were in use a moment ago");
+        let lent = buffers.lend().unwrap();
+        buffers.release(3);
+        buffers.give_back(lent);
+        assert!(!is_empty(&mut buffers), "one is in use");
+        buffers.release(3);
+        assert!(is_empty(&mut buffers));
+        touch(&mut buffers, 3);
+        buffers.release(3);
+        buffers.release(3);
+        assert!(!is_empty(&mut buffers), "what is given back is counted anew");
     }
 }

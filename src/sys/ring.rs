@@ -234,6 +234,11 @@ impl Ring {
         self.buffers.give_back(lent);
     }
 
+    /// Gives the buffers' pages back to the kernel if for all since the last call `kept` of them were enough.
+    pub fn release_buffers(&mut self, kept: u16) {
+        self.buffers.release(kept);
+    }
+
     /// # Safety
     /// Memory that `entry` names stays valid and unaliased until its last completion has been seen.
     unsafe fn push(&mut self, entry: squeue::Entry) {

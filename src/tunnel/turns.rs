@@ -179,7 +179,7 @@ impl<K, P> Turns<K, P> {
         while waiting > 0 && moved < limits::TUNNEL_TURN_BYTES {
             let count = waiting.min(usize::from(limits::TUNNEL_BATCH_COUNT));
             waiting -= count;
-            moved += self.serve_batch(count, now)? + self.pump.take_moved();
+            moved += self.serve_batch(count, now)?;
         }
         Ok(moved)
     }
@@ -207,28 +207,42 @@ impl<K, P> Turns<K, P> {
         }
     }
 
-    /// Serves so many of the queue, all that is short in one round. Returns how many bytes that round was.
+    /// Serves so many of the queue, all that is short in one round, the rest one after the other until they have moved what
+    /// a turn may. Returns how many bytes were moved.
     fn serve_batch(&mut self, count: usize, now: Moment) -> io::Result<usize> {
         let Turns { ring, slots, parking, queue, chosen, batch, .. } = self;
         chosen.extend(queue.drain(..count));
         let mut noted = Noted::default();
-        let mut moved = 0;
+        let mut in_round = 0;
         // Where too much waits in memory there is no round: the pump asks for room before it reads.
         let is_round = !self.pump.is_full();
         if is_round {
-            moved = batch.run(ring, slots, chosen, now, |slots, completion| {
+            in_round = batch.run(ring, slots, chosen, now, |slots, completion| {
                 note(slots, parking, queue, &mut noted, completion, now);
             })?;
         }
+        let one_by_one = self.serve_chosen(is_round, now);
+        self.act_on(noted, now);
+        Ok(in_round + one_by_one)
+    }
+
+    /// Those chosen who want more than a round. Who finds no time goes first in the next turn.
+    fn serve_chosen(&mut self, is_round: bool, now: Moment) -> usize {
         let mut chosen = std::mem::take(&mut self.chosen);
-        for index in chosen.drain(..) {
+        let (mut served, mut moved) = (0, 0);
+        while served < chosen.len() && moved < limits::TUNNEL_TURN_BYTES {
+            let index = chosen[served];
             if !is_round || !self.pass_over(index) {
                 self.serve(index, now);
+                moved += self.pump.take_moved();
             }
+            served += 1;
+        }
+        for index in chosen.drain(..).skip(served).rev() {
+            self.queue.push_front(index);
         }
         self.chosen = chosen;
-        self.act_on(noted, now);
-        Ok(moved)
+        moved
     }
 
     /// Of a calm tunnel nothing is left after a round but what came up meanwhile, or found no buffer: that is for the next
@@ -310,6 +324,7 @@ impl<K, P> Turns<K, P> {
     /// turns go on where much is due at once.
     pub fn sweep(&mut self, now: Moment) -> io::Result<usize> {
         self.parking.sweep(now);
+        self.ring.release_buffers(limits::TUNNEL_BUFFERS_KEPT);
         // Nobody else has them: neither a tunnel nor the generation they came with.
         self.draining.retain(|(settings, _)| Arc::strong_count(settings) > 1);
         self.swept = Some(0);
