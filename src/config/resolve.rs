@@ -24,7 +24,8 @@ use super::raw::{RawIf, RawLevel, RawLocation, RawMatching, RawServer, RawServin
 use super::scope::Scope;
 use crate::model::{
     AccessLog, Client, ClientHead, Content, ErrorLogId, ErrorPages, If, LimitExcept, Limits, Location, LogCacheId,
-    Matching, MediaTypes, Protocol, Proxy, ResolverId, Server, Serving, Step, Template, TlsPeerId, Tunnel,
+    Matching, MediaTypes, Protocol, Proxy, ResolverId, Server, Serving, Step, StreamAnswer, Template, TlsPeerId,
+    Tunnel,
 };
 
 /// All settings of one level.
@@ -257,6 +258,9 @@ fn resolve_stream_server(mut raw: RawServer, around: &Level, scope: &mut Scope<'
     let verify_client = level.tls.verify_client();
     let mut root = level.location(Matching::Server, Vec::new());
     root.steps = steps;
+    if stream.ssl && matches!(stream.answer, StreamAnswer::Pass(_)) {
+        root.tls_peer = proxy_tls::of_location(&root.proxy, scope);
+    }
     let server = Server { names, name, client_head, tls, verify_client, root: Arc::new(root), stream: Some(stream) };
     Some(ServerOfListen { server: Arc::new(server), listens: raw.listens, written_names, span: raw.span })
 }

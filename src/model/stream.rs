@@ -10,6 +10,8 @@ pub struct Stream {
     pub answer: StreamAnswer,
     /// `proxy_protocol on`: the peer is first told who the client is.
     pub proxy_protocol: bool,
+    /// `proxy_ssl on`: the peer is spoken to with TLS.
+    pub ssl: bool,
     /// `proxy_upload_rate`: bytes a second that are read from the client; empty is no limit.
     pub upload_rate: Template,
     /// `proxy_download_rate`: the same for the peer.

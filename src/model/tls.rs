@@ -117,4 +117,6 @@ pub struct TlsPeer {
     pub session_reuse: bool,
     /// `proxy_ssl_server_name`: peers are told which name is wanted.
     pub server_name: bool,
+    /// Application protocols that peers are offered, best first.
+    pub alpn_protocols: Vec<Box<[u8]>>,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::exchange::Exchange;
 use super::failure::{Cause, Failure, Phase};
-use crate::model::{self, PeerAddress, Protocol, ProxyPass, Scheme, UpstreamId};
+use crate::model::{self, PeerAddress, Protocol, ProxyPass, Scheme, Stream, UpstreamId};
 use crate::names::Unresolved;
 use crate::net::moment;
 use crate::net::timer::limited;
@@ -64,7 +64,7 @@ async fn evaluate<'c>(exchange: &mut Exchange<'c>, to: &'c ProxyPass) -> Result<
         Said::Names(named) => named.resolve(exchange).await?,
     };
     if destination.scheme == Scheme::Https {
-        destination.purpose = Some(Box::new(purpose(exchange)?));
+        destination.purpose = Some(Box::new(purpose(exchange, exchange.proxy_host.as_deref().unwrap_or_default())?));
     }
     Ok(destination)
 }
@@ -97,8 +97,8 @@ fn of_group<'c>(
     Ok(Destination { group, id: Some(id), uri: None, scheme, purpose: None })
 }
 
-/// What an encrypted connection to a peer has to be made for.
-fn purpose(exchange: &Exchange<'_>) -> Result<Purpose, Failure> {
+/// What an encrypted connection to a peer has to be made for. `host` is its name where none is set.
+fn purpose(exchange: &Exchange<'_>, host: &str) -> Result<Purpose, Failure> {
     let location = &exchange.location;
     let Some(settings) = location.tls_peer else {
         let words = "https protocol requires SSL support".to_owned();
@@ -106,7 +106,7 @@ fn purpose(exchange: &Exchange<'_>) -> Result<Purpose, Failure> {
     };
     let name = match &location.proxy.ssl_name {
         Some(name) => String::from_utf8_lossy(&exchange.evaluate(name)).into(),
-        None => exchange.proxy_host.as_deref().unwrap_or_default().into(),
+        None => host.into(),
     };
     Ok(Purpose { settings, name })
 }
@@ -115,7 +115,20 @@ fn purpose(exchange: &Exchange<'_>) -> Result<Purpose, Failure> {
 ///
 /// # Errors
 /// As [`find`]; there is no port but the one that is written.
-pub async fn of_stream(exchange: &Exchange<'_>, to: &model::Destination) -> Result<Destination, Failure> {
+pub async fn of_stream(
+    exchange: &Exchange<'_>,
+    stream: &Stream,
+    to: &model::Destination,
+) -> Result<Destination, Failure> {
+    let mut destination = of_connection(exchange, to).await?;
+    if stream.ssl {
+        // A group is known by its name, and addresses by what stands in the file.
+        destination.purpose = Some(Box::new(purpose(exchange, &destination.group.model().name)?));
+    }
+    Ok(destination)
+}
+
+async fn of_connection(exchange: &Exchange<'_>, to: &model::Destination) -> Result<Destination, Failure> {
     let groups = &exchange.shard.groups;
     let template = match to {
         model::Destination::Group { upstream, .. } => {

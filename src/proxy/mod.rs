@@ -26,6 +26,7 @@ mod files;
 mod gzip;
 mod handover;
 mod includes;
+mod introduction;
 mod limit_status;
 mod linger;
 mod pace;

@@ -11,7 +11,7 @@ use super::failure::{Cause, Failure, Phase};
 use super::peer::{Opening, PeerConnection};
 use super::retry::Retry;
 use super::rewrite::{self, Upgrading};
-use super::{pooled, request_body, respond, secure, upgrade};
+use super::{introduction, pooled, request_body, respond, secure, upgrade};
 use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass, SetHeader, Template};
 use crate::net::connect::{self, Begun, From};
@@ -316,6 +316,7 @@ async fn secured(
     let timeout = exchange.location.proxy.connect_timeout;
     let stream = begun.settled(timeout).await.map_err(not_connected)?;
     let Some(purpose) = purpose else { return Ok(Transport::Plain(stream)) };
+    introduction::introduce(exchange, &stream).await?;
     if let PeerAddress::Ip(_) = address {
         stream.set_nodelay();
     }

@@ -133,19 +133,28 @@ async fn outwards(inside: &Stream, outside: &Transport, has_closed: &Cell<bool>)
                 Some(0) => {
                     outside.shutdown_write()?;
                     has_closed.set(true);
-                    // Nothing tells of a close that follows a half-close.
-                    while !inside.has_hung_up() {
-                        timer::sleep(RELAY_LOOK_INTERVAL).await;
-                    }
+                    hung_up(inside).await;
                     return Ok(());
                 }
                 Some(read) => {
-                    give(outside, &piece, inside).await?;
+                    if let Err(error) = give(outside, &piece, inside).await {
+                        // Who takes nothing more may have said something before, which has to arrive.
+                        has_closed.set(true);
+                        hung_up(inside).await;
+                        return Err(error);
+                    }
                     moved_bytes += read as u64;
                     turn.note(moved_bytes, inside).await;
                 }
             }
         }
+    }
+}
+
+/// Waits for the end of the tunnel: nothing tells of a close that follows a half-close.
+async fn hung_up(inside: &Stream) {
+    while !inside.has_hung_up() {
+        timer::sleep(RELAY_LOOK_INTERVAL).await;
     }
 }
 

@@ -23,11 +23,11 @@ use super::peer::PeerConnection;
 use super::retry::Retry;
 use super::secure::{self, Shaken};
 use super::security::Security;
-use super::{Shard, admission, destination, pass, real_ip};
+use super::{Shard, admission, destination, introduction, pass, real_ip};
 use crate::http::{Method, RequestHead};
 use crate::model::{Destination, Stream, StreamAnswer, Template};
 use crate::net::accept::ClientAddress;
-use crate::net::{moment, proxy_protocol};
+use crate::net::moment;
 use crate::observe::outcome::{ConnectionEnd, ExchangeEnd};
 use crate::upstream::Tried;
 use crate::zones::Place;
@@ -214,9 +214,9 @@ async fn answer(exchange: &mut Exchange<'_>, raw: &mut Vec<u8>) -> Result<Came, 
     match &stream.answer {
         StreamAnswer::Return(text) => say(exchange, text).await.map(|()| Came::Answered),
         StreamAnswer::Pass(to) => {
-            let mut peer = connect(exchange, to).await?;
+            let mut peer = connect(exchange, stream, to).await?;
             telling::connected(exchange, &peer.stream, &peer.lease.peer().address);
-            greet(exchange, stream, &mut peer).await?;
+            greet(exchange, &mut peer).await?;
             if let Some(rates) = rates(exchange, stream) {
                 peer.stream.stream().set_nodelay();
                 carry(exchange, rates, &peer, std::mem::take(raw)).await;
@@ -242,8 +242,12 @@ async fn say(exchange: &Exchange<'_>, text: &Template) -> Result<(), Failure> {
 }
 
 /// A connection to a peer, another one where the first cannot be connected.
-async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<Box<PeerConnection>, Failure> {
-    let destination = destination::of_stream(exchange, to).await?;
+async fn connect(
+    exchange: &mut Exchange<'_>,
+    stream: &Stream,
+    to: &Destination,
+) -> Result<Box<PeerConnection>, Failure> {
+    let destination = destination::of_stream(exchange, stream, to).await?;
     let location = exchange.location;
     let proxy = &location.proxy;
     let mut tried = Tried::default();
@@ -262,21 +266,14 @@ async fn connect(exchange: &mut Exchange<'_>, to: &Destination) -> Result<Box<Pe
     }
 }
 
-/// The peer is connected: it is told who the client is, if it is to know.
-async fn greet(exchange: &mut Exchange<'_>, stream: &Stream, peer: &mut PeerConnection) -> Result<(), Failure> {
+/// The peer is connected: it is told who the client is, unless it was told before its TLS handshake.
+async fn greet(exchange: &mut Exchange<'_>, peer: &mut PeerConnection) -> Result<(), Failure> {
     exchange.phase = Phase::SendingRequest;
-    if stream.proxy_protocol {
-        // What the client says follows the header, and does not wait until that is acknowledged.
-        peer.stream.stream().set_nodelay();
-        let header = proxy_protocol::write(source(exchange.remote), exchange.client.local());
-        let timeout = exchange.location.proxy.connect_timeout;
-        let mut written = 0;
-        let result = peer.stream.write_all(&header, timeout, &mut written).await;
-        exchange.note_sent(written, 0);
-        if let Err(error) = result {
-            peer.lease.failed(moment::now());
-            return Err(Failure::upstream(Phase::SendingRequest, "send()", error));
-        }
+    if peer.stream.secured().is_none()
+        && let Err(failure) = introduction::introduce(exchange, peer.stream.stream()).await
+    {
+        peer.lease.failed(moment::now());
+        return Err(failure);
     }
     // That it could be connected is all that is known of a peer here.
     peer.lease.succeeded();
@@ -311,11 +308,4 @@ async fn carry(exchange: &mut Exchange<'_>, rated: Rated, peer: &PeerConnection,
         attempt.response_time = Some(moment::now().duration_since(started));
     }
     telling::disconnected(exchange, first_ended == First::Upstream);
-}
-
-fn source(remote: ClientAddress) -> Option<std::net::SocketAddr> {
-    match remote {
-        ClientAddress::Ip(address) => Some(address),
-        ClientAddress::Unix => None,
-    }
 }

@@ -60,6 +60,7 @@ impl Peer {
             None => config.with_no_client_auth(),
         };
         config.enable_sni = settings.server_name;
+        config.alpn_protocols = settings.alpn_protocols.iter().map(|name| name.to_vec()).collect();
         config.resumption = match settings.session_reuse {
             true => Resumption::in_memory_sessions(TLS_PEER_NAME_COUNT_MAX),
             false => Resumption::disabled(),

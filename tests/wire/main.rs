@@ -57,6 +57,7 @@ mod stream;
 mod stream_endings;
 mod stream_rates;
 mod stream_tls;
+mod stream_tls_peers;
 mod supervised;
 mod syslog;
 mod targets;

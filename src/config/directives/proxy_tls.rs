@@ -11,61 +11,91 @@ use crate::config::scope::Scope;
 use crate::config::table::*;
 use crate::model::{CertificateFiles, Proxy, TlsPeer, TlsPeerId};
 
+/// Servers and locations of `http`, and what passes connections on in `stream`.
+const WHERE: Contexts = HTTP_LEVELS | STREAM_LEVELS;
+
+const fn to_peers(
+    name: &'static str,
+    arity: Arity,
+    set: fn(&mut RawLevel, &Line) -> Recorded,
+    doc: &'static str,
+) -> Directive {
+    supported(name, WHERE, arity, Setter::Level(set), doc)
+}
+
+const fn flag(name: &'static str, field: fn(&mut RawLevel) -> &mut Option<bool>, doc: &'static str) -> Directive {
+    supported(name, WHERE, FLAG, Setter::Flag(field), doc)
+}
+
 pub const TABLE: &[Directive] = &[
-    level_flag(
+    flag(
         "proxy_ssl_server_name",
         |level| &mut level.proxy.ssl.server_name,
         "Peers are told which name is wanted (off).",
     ),
-    level(
+    to_peers(
         "proxy_ssl_name",
         ONE,
         name,
-        "The name that is wanted, and that a peer's certificate has to hold (`$proxy_host`).",
+        "The name that is wanted, and that a peer's certificate has to hold (`$proxy_host`; in `stream` the host of `proxy_pass`).",
     ),
-    level_flag(
+    flag(
         "proxy_ssl_verify",
         |level| &mut level.proxy.ssl.verify,
         "A peer has to prove its name by a certificate. Without it, as in nginx, connections are encrypted but whom they \
          reach is not known (off).",
     ),
-    level(
+    to_peers(
         "proxy_ssl_trusted_certificate",
         ONE,
         trusted,
         "Who may vouch for peers, in PEM; `proxy_ssl_verify` needs it.",
     ),
-    level("proxy_ssl_crl", ONE, crl, "Certificates of peers that were called back, in PEM."),
-    level(
+    to_peers("proxy_ssl_crl", ONE, crl, "Certificates of peers that were called back, in PEM."),
+    to_peers(
         "proxy_ssl_verify_depth",
         ONE,
         |level, line| line.once(&mut level.proxy.ssl.verify_depth, tls::verify_depth),
         "How many certificates may stand between a peer's and one that may vouch for it (1).",
     ),
-    level("proxy_ssl_certificate", ONE, certificate, "What is shown to peers that ask for a certificate, in PEM."),
-    level("proxy_ssl_certificate_key", ONE, certificate_key, "Its key in PEM."),
-    level(
+    to_peers("proxy_ssl_certificate", ONE, certificate, "What is shown to peers that ask for a certificate, in PEM."),
+    to_peers("proxy_ssl_certificate_key", ONE, certificate_key, "Its key in PEM."),
+    to_peers(
         "proxy_ssl_password_file",
         ONE,
         |level, line| line.once(&mut level.proxy.ssl.password_file, |line| tls::file(line).map(|file| file.path)),
         "Passwords of that key, one a line.",
     ),
-    level(
+    to_peers(
         "proxy_ssl_protocols",
         ONE_OR_MORE,
         |level, line| line.once(&mut level.proxy.ssl.terms.versions, tls_names::versions),
         "`TLSv1.2` and `TLSv1.3`, which is the default.",
     ),
-    level(
+    to_peers(
         "proxy_ssl_ciphers",
         ONE,
         |level, line| line.once(&mut level.proxy.ssl.terms.ciphers, tls_names::ciphers),
         "As `ssl_ciphers`.",
     ),
-    level_flag(
+    flag(
         "proxy_ssl_session_reuse",
         |level| &mut level.proxy.ssl.session_reuse,
         "What a peer gave shortens the next handshake with it (on).",
+    ),
+    supported(
+        "proxy_ssl",
+        STREAM_LEVELS,
+        FLAG,
+        Setter::Flag(|level| &mut level.stream.ssl),
+        "Peers are spoken to with TLS, behind the header of the PROXY protocol if they get one (off).",
+    ),
+    supported(
+        "proxy_ssl_alpn",
+        STREAM_LEVELS,
+        ONE_OR_MORE,
+        Setter::Level(|level, line| line.once(&mut level.proxy.ssl.alpn_protocols, tls::alpn_protocols)),
+        "Application protocols that peers are offered, best first.",
     ),
 ];
 
@@ -106,6 +136,7 @@ pub fn defaults() -> Arc<TlsPeer> {
         verify_depth: tls::TLS_VERIFY_DEPTH,
         session_reuse: true,
         server_name: false,
+        alpn_protocols: Vec::new(),
     })
 }
 
@@ -138,10 +169,11 @@ pub fn resolve(raw: &RawProxyTls, around: &Arc<TlsPeer>, scope: &Scope<'_>) -> A
         verify_depth: raw.verify_depth.unwrap_or(around.verify_depth),
         session_reuse: raw.session_reuse.unwrap_or(around.session_reuse),
         server_name: raw.server_name.unwrap_or(around.server_name),
+        alpn_protocols: raw.alpn_protocols.clone().unwrap_or_else(|| around.alpn_protocols.clone()),
     })
 }
 
-/// The TLS of a location that passes requests on.
+/// The TLS of a location that passes requests on, or of a server of `stream`.
 pub fn of_location(proxy: &Proxy, scope: &mut Scope<'_>) -> Option<TlsPeerId> {
     let settings = &proxy.ssl;
     if settings.verify && settings.trusted_certificate.is_none() {

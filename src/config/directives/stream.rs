@@ -127,6 +127,7 @@ pub struct StreamParts {
     upload_rate: Template,
     download_rate: Template,
     handshake_timeout: Duration,
+    ssl: bool,
 }
 
 impl Default for StreamParts {
@@ -138,6 +139,7 @@ impl Default for StreamParts {
             upload_rate: Template::default(),
             download_rate: Template::default(),
             handshake_timeout: Duration::from_secs(60),
+            ssl: false,
         }
     }
 }
@@ -151,6 +153,7 @@ pub fn resolve(raw: &RawStream, around: &StreamParts, scope: &Scope<'_>) -> Stre
         upload_rate: rate::resolve(raw.upload_rate.as_ref(), &around.upload_rate, scope),
         download_rate: rate::resolve(raw.download_rate.as_ref(), &around.download_rate, scope),
         handshake_timeout: raw.handshake_timeout.unwrap_or(around.handshake_timeout),
+        ssl: raw.ssl.unwrap_or(around.ssl),
     }
 }
 
@@ -187,6 +190,7 @@ impl StreamParts {
         Some(Stream {
             answer,
             proxy_protocol: self.proxy_protocol,
+            ssl: self.ssl,
             upload_rate: self.upload_rate.clone(),
             download_rate: self.download_rate.clone(),
             handshake_timeout: self.handshake_timeout,

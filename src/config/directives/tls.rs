@@ -234,14 +234,20 @@ pub fn verify_depth(line: &Line) -> Result<usize, Fault> {
 }
 
 fn alpn(level: &mut RawLevel, line: &Line) -> Recorded {
-    line.once(&mut level.tls.alpn_protocols, |line| {
-        let one = |word: &Word| match word.text.len() {
-            0 => Err(line.invalid_value(word).help("a name, as in `ssl_alpn mqtt;`")),
-            1..=TLS_ALPN_NAME_BYTES_MAX => Ok(word.text.as_bytes().into()),
-            _ => Err(Fault::new(word.span, format!("\"{}\" protocol too long", line.name())).help("255 bytes at most")),
-        };
-        line.args().iter().map(one).collect()
-    })
+    line.once(&mut level.tls.alpn_protocols, alpn_protocols)
+}
+
+/// `ssl_alpn` and `proxy_ssl_alpn`.
+///
+/// # Errors
+/// A name is empty or too long.
+pub fn alpn_protocols(line: &Line) -> Result<Vec<Box<[u8]>>, Fault> {
+    let one = |word: &Word| match word.text.len() {
+        0 => Err(line.invalid_value(word).help("a name, as in `mqtt`")),
+        1..=TLS_ALPN_NAME_BYTES_MAX => Ok(word.text.as_bytes().into()),
+        _ => Err(Fault::new(word.span, format!("\"{}\" protocol too long", line.name())).help("255 bytes at most")),
+    };
+    line.args().iter().map(one).collect()
 }
 
 fn buffer_size(level: &mut RawLevel, line: &Line) -> Recorded {

@@ -62,4 +62,5 @@ pub struct RawStream {
     pub upload_rate: Option<Word>,
     pub download_rate: Option<Word>,
     pub handshake_timeout: Option<Duration>,
+    pub ssl: Option<bool>,
 }

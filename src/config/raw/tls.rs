@@ -108,6 +108,7 @@ pub struct RawProxyTls {
     pub session_reuse: Option<bool>,
     pub server_name: Option<bool>,
     pub name: Option<Word>,
+    pub alpn_protocols: Option<Vec<Box<[u8]>>>,
 }
 
 impl RawProxyTls {
@@ -126,6 +127,7 @@ impl RawProxyTls {
             session_reuse,
             server_name,
             name,
+            alpn_protocols,
         } = self;
         terms.is_empty()
             && certificate.is_none()
@@ -138,5 +140,6 @@ impl RawProxyTls {
             && session_reuse.is_none()
             && server_name.is_none()
             && name.is_none()
+            && alpn_protocols.is_none()
     }
 }

@@ -156,3 +156,31 @@ fn what_a_server_of_stream_cannot_have_is_told() {
     let in_http = fault("http { server { listen 81; ssl_alpn h2; } }");
     assert_eq!(in_http, "\"ssl_alpn\" directive is not allowed here");
 }
+
+#[test]
+fn servers_of_stream_speak_tls_to_peers_where_they_say_so() {
+    let text = "stream { proxy_ssl_verify on; proxy_ssl_trusted_certificate ca; proxy_ssl_alpn mqtt;
+        server { listen 1; proxy_pass 127.0.0.1:1; proxy_ssl on; }
+        server { listen 2; proxy_pass 127.0.0.1:1; }
+        server { listen 3; proxy_pass $protocol; proxy_ssl on; proxy_ssl_verify off; proxy_ssl_name $protocol; }
+        server { listen 4; return x; proxy_ssl on; } }";
+    let serving = generation(text).serving;
+    let peers: Vec<_> = serving.listeners.iter().map(|listener| listener.servers[0].root.tls_peer).collect();
+    assert_eq!(peers.iter().map(|peer| peer.map(|id| id.0)).collect::<Vec<_>>(), [Some(0), None, Some(1), None]);
+    let wants = |at: usize| serving.listeners[at].servers[0].stream.as_ref().unwrap().ssl;
+    assert_eq!([wants(0), wants(1), wants(2)], [true, false, true]);
+    let [first, second] = &serving.tls_peers[..] else { panic!("two differ") };
+    assert_eq!((first.verify, second.verify), (true, false));
+    assert_eq!(*first.alpn_protocols, [Box::from(&b"mqtt"[..])]);
+    let told = |lines: &str| fault(&format!("stream {{ server {{ listen 81; proxy_pass 127.0.0.1:1; {lines} }} }}"));
+    for (lines, words) in [
+        ("proxy_ssl on; proxy_ssl_verify on;", "no proxy_ssl_trusted_certificate for proxy_ssl_verify"),
+        ("proxy_ssl on; proxy_ssl_certificate a;", "no \"proxy_ssl_certificate_key\" is defined for certificate "),
+        ("proxy_ssl yes;", "invalid value \"yes\" in \"proxy_ssl\" directive, it must be \"on\" or \"off\""),
+        ("proxy_ssl_alpn '';", "\"proxy_ssl_alpn\" directive invalid value"),
+        ("proxy_ssl_conf_command a b;", "\"proxy_ssl_conf_command\" directive is refused: "),
+    ] {
+        let told = told(lines);
+        assert!(told.starts_with(words), "{lines}: {told}");
+    }
+}

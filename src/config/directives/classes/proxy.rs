@@ -2,7 +2,8 @@
 //! only tunes a refused directive is accepted, so that one error stands for all.
 
 use crate::config::table::{
-    Directive, FLAG, HTTP, HTTP_LEVELS, ONE, ONE_OR_MORE, ONE_TO_THREE, TWO, TWO_OR_MORE, accepted, by_value, refused,
+    Directive, FLAG, HTTP, HTTP_LEVELS, ONE, ONE_OR_MORE, ONE_TO_THREE, STREAM_LEVELS, TWO, TWO_OR_MORE, accepted,
+    by_value, refused,
 };
 
 const PIECES: &str = "what goes into a file goes there as it comes, at most 32k at a time";
@@ -110,20 +111,20 @@ pub const TABLE: &[Directive] = &[
     // TLS to peers.
     accepted(
         "proxy_ssl_certificate_cache",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         ONE_TO_THREE,
         "certificates are read when the configuration is loaded, and never while requests are served",
     ),
     refused(
         "proxy_ssl_conf_command",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         TWO,
         "it speaks to OpenSSL, which is not what speaks TLS here",
         "Look for a directive of its own, or remove the line.",
     ),
     refused(
         "proxy_ssl_key_log",
-        HTTP_LEVELS,
+        HTTP_LEVELS | STREAM_LEVELS,
         ONE,
         "it is not built, and a file that stays empty helps nobody",
         "Remove the line, or look into the traffic on the peer's side.",

@@ -1,8 +1,8 @@
 //! Directives of `stream` that are not built, or change nothing.
 
 use crate::config::table::{
-    ANY, Directive, FLAG, NO_ARGS, ONE, ONE_OR_MORE, ONE_OR_THREE, ONE_OR_TWO, ONE_TO_THREE, STREAM, STREAM_LEVELS,
-    STREAM_SERVER, STREAM_UPSTREAM, THREE, TWO, TWO_OR_THREE, accepted, between, block, by_value, refused,
+    ANY, Directive, FLAG, NO_ARGS, ONE, ONE_OR_MORE, ONE_OR_THREE, ONE_OR_TWO, STREAM, STREAM_LEVELS, STREAM_SERVER,
+    STREAM_UPSTREAM, THREE, TWO, TWO_OR_THREE, accepted, between, block, by_value, refused,
 };
 
 const DEFAULT: &str = "it is the default";
@@ -11,9 +11,6 @@ const PREREAD: &str = "nothing is read from a client before its peer is connecte
 const BUFFER: &str = "connections share buffers, and a quiet one has none";
 const SOCKET_BUFFER: &str = "the kernel sizes the buffers of a socket by what it carries";
 const UDP: &str = "it acts on UDP alone, which is refused";
-const TLS: &str = "TLS towards peers is not built in `stream`";
-const TLS_INSTEAD: &str = "Let the client's TLS pass as it is, or speak to a peer on a trusted network.";
-const ONLY_PROXY_SSL: &str = "it acts only together with `proxy_ssl`, which is refused unless it is off";
 const PREREAD_TLS: &str = "choosing a peer by the name in a TLS handshake is not built";
 const PREREAD_TLS_INSTEAD: &str = "Give each name an address of its own.";
 const BALANCE: &str = "round robin and `least_conn` are the only ways of choosing a peer yet";
@@ -69,22 +66,6 @@ pub const TABLE: &[Directive] = &[
     accepted("proxy_upstream_buffer", STREAM_LEVELS, ONE, BUFFER),
     accepted("proxy_requests", STREAM_LEVELS, ONE, UDP),
     accepted("proxy_responses", STREAM_LEVELS, ONE, UDP),
-    by_value("proxy_ssl", STREAM_LEVELS, FLAG, &["off"], DEFAULT, TLS, TLS_INSTEAD),
-    accepted("proxy_ssl_session_reuse", STREAM_LEVELS, FLAG, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_protocols", STREAM_LEVELS, ONE_OR_MORE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_ciphers", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_name", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_server_name", STREAM_LEVELS, FLAG, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_alpn", STREAM_LEVELS, ONE_OR_MORE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_verify", STREAM_LEVELS, FLAG, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_verify_depth", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_trusted_certificate", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_crl", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_certificate", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_certificate_key", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_certificate_cache", STREAM_LEVELS, ONE_TO_THREE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_password_file", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
-    accepted("proxy_ssl_conf_command", STREAM_LEVELS, TWO, ONLY_PROXY_SSL),
     by_value("ssl_preread", STREAM_LEVELS, FLAG, &["off"], DEFAULT, PREREAD_TLS, PREREAD_TLS_INSTEAD),
     refused("hash", STREAM_UPSTREAM, ONE_OR_TWO, BALANCE, BALANCE_INSTEAD),
     refused("least_time", STREAM_UPSTREAM, ONE_OR_TWO, BALANCE, BALANCE_INSTEAD),
@@ -125,7 +106,6 @@ pub const TABLE: &[Directive] = &[
     refused("num_map", STREAM, block(ONE_OR_TWO), COMMERCIAL, REMOVE),
     by_value("proxy_bind_dynamic", STREAM_LEVELS, FLAG, &["off"], DEFAULT, COMMERCIAL, REMOVE),
     by_value("proxy_session_drop", STREAM_LEVELS, FLAG, &["off"], DEFAULT, COMMERCIAL, REMOVE),
-    accepted("proxy_ssl_key_log", STREAM_LEVELS, ONE, ONLY_PROXY_SSL),
     refused("health_check", STREAM_SERVER, ANY, CHECKS, CHECKS_INSTEAD),
     refused("health_check_timeout", STREAM_LEVELS, ONE, CHECKS, CHECKS_INSTEAD),
     refused("match", STREAM, block(ONE), CHECKS, CHECKS_INSTEAD),
