@@ -2,6 +2,8 @@
 //!
 //! They match bytes and not characters: paths, hosts and field values need not be UTF-8, and PCRE in nginx works so too.
 
+mod pcre;
+
 use fancy_regex::{BytesMode, Regex, RegexBuilder};
 
 use super::SlotId;
@@ -30,6 +32,7 @@ impl Pattern {
     /// # Errors
     /// What is wrong with the expression.
     pub fn compile(text: &str, ignores_case: bool) -> Result<Regex, Box<fancy_regex::Error>> {
-        RegexBuilder::new(text).bytes_mode(BytesMode::Ascii).case_insensitive(ignores_case).build().map_err(Box::new)
+        let text = pcre::translated(text);
+        RegexBuilder::new(&text).bytes_mode(BytesMode::Ascii).case_insensitive(ignores_case).build().map_err(Box::new)
     }
 }
