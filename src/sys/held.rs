@@ -39,7 +39,7 @@ impl Held {
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor of this number is in `holder`, or in the future there, which alone moves it, or it is
-        // `CWD`. Both live as long as `self`, and `poll_first` sets the number back only if the future still has it.
+        // `CWD`. Both live as long as `self`, and `poll_first` sets the number back only where one of them has it still.
         unsafe { BorrowedFd::borrow_raw(self.number.get()) }
     }
 
@@ -49,41 +49,38 @@ impl Held {
         matches!(*self.holder.borrow(), Holder::Over(_))
     }
 
-    /// Waits on the ring until something can be read: once, later calls are answered at once.
+    /// Waits on the ring until something can be read: once, later calls are answered at once. So are those on a socket that
+    /// a failed wait has closed: whatever is tried on it then is answered by EBADF.
     ///
     /// # Errors
     /// When the runtime or the kernel refuses the wait.
     pub fn poll_first(&self, waker: &Waker) -> Poll<io::Result<()>> {
         let mut holder = self.holder.borrow_mut();
-        *holder = match std::mem::replace(&mut *holder, Holder::Nobody) {
-            Holder::Ahead(fd) => Holder::Armed(Box::pin(wait(fd))),
-            later => later,
+        let mut waiting = match std::mem::replace(&mut *holder, Holder::Nobody) {
+            Holder::Ahead(fd) => Box::pin(wait(fd)) as Wait,
+            Holder::Armed(waiting) => waiting,
+            past @ (Holder::Over(_) | Holder::Nobody) => {
+                *holder = past;
+                return Poll::Ready(Ok(()));
+            }
         };
-        let Holder::Armed(waiting) = &mut *holder else { return Poll::Ready(Ok(())) };
-        // A panic in there closes the socket.
+        // A panic in there closes the socket, as an error does.
         let number = self.number.replace(CWD.as_raw_fd());
-        match waiting.as_mut().poll(&mut task::Context::from_waker(waker)) {
-            Poll::Pending => {
-                self.number.set(number);
-                Poll::Pending
-            }
-            Poll::Ready(Ok((fd, result))) => {
-                self.number.set(number);
-                *holder = Holder::Over(fd);
-                Poll::Ready(result)
-            }
-            Poll::Ready(Err(error)) => {
-                *holder = Holder::Nobody;
-                Poll::Ready(Err(error))
-            }
-        }
+        let (polled, later) = match waiting.as_mut().poll(&mut task::Context::from_waker(waker)) {
+            Poll::Pending => (Poll::Pending, Holder::Armed(waiting)),
+            Poll::Ready(Ok((fd, result))) => (Poll::Ready(result), Holder::Over(fd)),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+        };
+        self.number.set(number);
+        *holder = later;
+        polled
     }
 
     /// Gives the socket up. If nobody has seen the end of the first wait this is a duplicate: the old descriptor closes by
     /// itself.
     ///
     /// # Errors
-    /// `EMFILE` when no descriptor is left for a duplicate.
+    /// `EMFILE` when no descriptor is left for a duplicate, `EBADF` when a failed wait has closed the socket.
     pub fn into_fd(self) -> io::Result<OwnedFd> {
         let Self { number, holder } = self;
         match holder.into_inner() {
@@ -95,7 +92,7 @@ impl Held {
     /// The same connection by another descriptor.
     ///
     /// # Errors
-    /// `EMFILE` when none is left.
+    /// `EMFILE` when none is left, `EBADF` as [`Held::into_fd`].
     pub fn duplicate(&self) -> io::Result<OwnedFd> {
         Ok(rustix::io::fcntl_dupfd_cloexec(self.fd(), 0)?)
     }
@@ -164,6 +161,20 @@ mod tests {
             near.write_all(b"y").unwrap();
             far.read_exact(&mut [0]).unwrap();
         });
+    }
+
+    /// Without a runtime there is nothing to wait with, which is a panic. The number may be another's by then.
+    #[test]
+    fn a_socket_that_a_failed_wait_has_closed_is_named_no_more() {
+        let (held, mut far) = pair();
+        let wait = || held.poll_first(Waker::noop());
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(wait)).is_err());
+        assert_eq!(far.read(&mut [0]).unwrap(), 0);
+        assert_eq!(held.fd().as_raw_fd(), CWD.as_raw_fd());
+        assert!(held.poll_first(Waker::noop()).is_ready() && !held.is_past_first());
+        assert_eq!(rustix::io::read(held.fd(), &mut [0; 1][..]).unwrap_err(), rustix::io::Errno::BADF);
+        assert_eq!(held.duplicate().unwrap_err().raw_os_error(), Some(libc::EBADF));
+        assert_eq!(held.into_fd().unwrap_err().raw_os_error(), Some(libc::EBADF));
     }
 
     #[test]
