@@ -96,11 +96,11 @@ impl Acceptor {
             match rustix::net::acceptfrom_with(socket, flags) {
                 Ok((fd, address)) => serve(Accepted { fd, client: client_of(address) }),
                 Err(Errno::AGAIN) => return Ok(false),
-                Err(error) if is_of_connection(error) => {}
-                Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
-                    return Err(Refused::Exhausted(error.into()));
+                Err(error) => {
+                    if let Some(refused) = refused(error) {
+                        return Err(refused);
+                    }
                 }
-                Err(error) => return Err(Refused::Broken(error.into())),
             }
         }
         Ok(true)
@@ -130,22 +130,24 @@ impl Acceptor {
     }
 }
 
-/// Errors of accept4 that tell of the connection and not of the listener (accept(2), "Error handling").
-fn is_of_connection(error: Errno) -> bool {
-    matches!(
-        error,
+/// Why an error of accept4 ends a batch. `None` for those that tell of the connection and not of the listener (accept(2),
+/// "Error handling").
+fn refused(error: Errno) -> Option<Refused> {
+    match error {
         Errno::CONNABORTED
-            | Errno::INTR
-            | Errno::PROTO
-            | Errno::NETDOWN
-            | Errno::NOPROTOOPT
-            | Errno::HOSTDOWN
-            | Errno::NONET
-            | Errno::HOSTUNREACH
-            | Errno::OPNOTSUPP
-            | Errno::NETUNREACH
-            | Errno::PERM
-    )
+        | Errno::INTR
+        | Errno::PROTO
+        | Errno::NETDOWN
+        | Errno::NOPROTOOPT
+        | Errno::HOSTDOWN
+        | Errno::NONET
+        | Errno::HOSTUNREACH
+        | Errno::OPNOTSUPP
+        | Errno::NETUNREACH
+        | Errno::PERM => None,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Some(Refused::Exhausted(error.into())),
+        _ => Some(Refused::Broken(error.into())),
+    }
 }
 
 fn client_of(address: Option<SocketAddrAny>) -> ClientAddress {
@@ -197,6 +199,19 @@ mod tests {
         let mut served = 0;
         let has_more = acceptor.take(|_| served += 1).unwrap();
         (served, has_more)
+    }
+
+    #[test]
+    fn an_error_of_one_connection_ends_no_batch_and_a_want_of_descriptors_no_listener() {
+        for of_connection in [Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::HOSTUNREACH, Errno::PERM] {
+            assert!(refused(of_connection).is_none(), "{of_connection}");
+        }
+        for exhausted in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(matches!(refused(exhausted), Some(Refused::Exhausted(_))), "{exhausted}");
+        }
+        for broken in [Errno::BADF, Errno::INVAL, Errno::NOTSOCK] {
+            assert!(matches!(refused(broken), Some(Refused::Broken(_))), "{broken}");
+        }
     }
 
     #[test]

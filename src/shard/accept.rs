@@ -95,3 +95,58 @@ fn log(door: &Door, level: LogLevel, error: &io::Error, call: &str) {
     let text = format_args!("{call}() failed ({}) on {}: it is closed", Errno(error), door.address);
     error_log::write(level, None, text);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::limits::ACCEPT_BATCH_COUNT;
+    use crate::sys::socket::waiting_count;
+
+    struct Keeping {
+        taken: RefCell<Vec<Accepted>>,
+        reserve: Reserve,
+    }
+
+    impl Taker for Keeping {
+        fn serve(self: &Rc<Self>, _: &ListenAddress, accepted: Accepted) {
+            self.taken.borrow_mut().push(accepted);
+        }
+
+        fn warn(&self, _: LogLevel, text: std::fmt::Arguments<'_>) {
+            panic!("{text}");
+        }
+
+        fn reserve(&self) -> &Reserve {
+            &self.reserve
+        }
+    }
+
+    #[test]
+    fn who_has_connected_when_a_listener_is_closed_is_served() {
+        let count = ACCEPT_BATCH_COUNT + 1;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let taker = Rc::new(Keeping { taken: RefCell::default(), reserve: Reserve::new().unwrap() });
+        let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new().enable_timer().build().unwrap();
+        runtime.block_on(async {
+            let socket = Listening { fd: listener.try_clone().unwrap().into(), is_passed: false };
+            let door = open(&taker, ListenAddress::Ip(address), socket).unwrap();
+            let _clients: Vec<TcpStream> = (0..count).map(|_| TcpStream::connect(address).unwrap()).collect();
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while waiting_count(listener.as_fd()) != Some(count) {
+                assert!(Instant::now() < deadline, "not all connections came");
+                std::thread::yield_now();
+            }
+            door.closing.shut();
+            door.closed.shutting().await;
+            assert_eq!(taker.taken.borrow().len(), count);
+            assert!(TcpStream::connect(address).is_err(), "it listens no more");
+        });
+    }
+}

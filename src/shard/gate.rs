@@ -35,3 +35,52 @@ impl Gate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{self, Wake};
+
+    use super::*;
+
+    /// A task that counts how often it is woken.
+    #[derive(Default)]
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn who_waits_is_written_down_once_and_woken_once() {
+        let (gate, tasks) = (Gate::default(), [Arc::new(Task::default()), Arc::new(Task::default())]);
+        let mut waits = [pin!(gate.shutting()), pin!(gate.shutting())];
+        for _ in 0..3 {
+            for (wait, task) in waits.iter_mut().zip(&tasks) {
+                assert!(wait.as_mut().poll(&mut task::Context::from_waker(&Arc::clone(task).into())).is_pending());
+            }
+        }
+        assert_eq!(gate.waiting.borrow().len(), 2);
+        gate.shut();
+        assert_eq!(tasks.map(|each| each.0.load(Ordering::Relaxed)), [1, 1]);
+        assert!(
+            waits.iter_mut().all(|wait| wait.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready())
+        );
+        assert!(pin!(gate.shutting()).poll(&mut task::Context::from_waker(Waker::noop())).is_ready());
+    }
+
+    #[test]
+    fn who_waits_in_another_task_than_before_is_woken_there() {
+        let (gate, tasks) = (Gate::default(), [Arc::new(Task::default()), Arc::new(Task::default())]);
+        let mut wait = pin!(gate.shutting());
+        for task in &tasks {
+            assert!(wait.as_mut().poll(&mut task::Context::from_waker(&Arc::clone(task).into())).is_pending());
+        }
+        gate.shut();
+        assert_eq!(tasks[1].0.load(Ordering::Relaxed), 1);
+    }
+}

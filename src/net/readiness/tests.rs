@@ -178,6 +178,31 @@ fn a_full_socket_whose_other_side_has_shut_down_is_left_alone_until_there_is_roo
     });
 }
 
+/// Also where it took a part: room that was told of before is no more.
+#[test]
+fn each_way_of_writing_notes_that_a_socket_is_full() {
+    let bytes = vec![7; 16 << 20];
+    let whole = |near: &Stream| near.write_now(&bytes).unwrap();
+    let in_parts = |near: &Stream| near.write_parts_now(&[&bytes[..1], &bytes]).unwrap();
+    let ways: [&dyn Fn(&Stream) -> usize; 2] = [&whole, &in_parts];
+    run(async {
+        for write in ways {
+            let (near, mut far) = pair();
+            for _ in 0..3 {
+                let sent = write(&near);
+                assert!(sent < bytes.len() && is_pending(near.writable()).await);
+                let reader = std::thread::spawn(move || {
+                    far.set_read_timeout(Some(BOUND)).unwrap();
+                    far.read_exact(&mut vec![0; sent]).unwrap();
+                    far
+                });
+                near.writable().await.unwrap();
+                far = reader.join().unwrap();
+            }
+        }
+    });
+}
+
 #[test]
 fn a_socket_is_not_told_the_edges_of_an_earlier_one_in_its_slot() {
     run(async {
