@@ -403,6 +403,19 @@ fn a_drain_is_spread_over_the_tunnels_of_its_settings_and_spares_equal_ones() {
 }
 
 #[test]
+fn settings_that_nobody_has_any_more_drain_no_more() {
+    let mut bench = Bench::new(Tunnel::default(), true);
+    let settings = Arc::new(Tunnel { drain: Some(seconds(100)), ..Tunnel::default() });
+    let kept = Arc::downgrade(&settings);
+    bench.turns.drain(&[Arc::clone(&settings)], bench.now);
+    bench.pass(1);
+    assert_eq!(kept.strong_count(), 2);
+    drop(settings);
+    bench.pass(1);
+    assert_eq!(kept.strong_count(), 0);
+}
+
+#[test]
 fn the_end_of_some_settings_is_not_that_of_others() {
     let mut bench = Bench::new(Tunnel::default(), true);
     bench.turns.end_of(&[Arc::default()], Reason::Stop, bench.now).unwrap();

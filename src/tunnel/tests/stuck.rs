@@ -81,3 +81,18 @@ fn the_read_timeout_begins_when_a_slow_client_has_taken_the_last() {
     bench.pass(1);
     assert_eq!(bench.ended(), Some(Ending::ReadTimeout));
 }
+
+#[test]
+fn a_pipe_in_which_something_waits_is_given_back_with_the_end() {
+    let mut bench = Bench::new(sending(TIME), false);
+    let mut sent = 0;
+    while bench.turns.counts().pipes_lent == 0 {
+        sent += bench.upstream.write(&[7; 64 << 10]).unwrap();
+        assert!(sent < 64 << 20, "nothing was spliced");
+        bench.settle();
+    }
+    bench.pass(TIME);
+    assert_eq!(bench.ended(), Some(Ending::SendTimeout(Side::Client)));
+    let counts = bench.turns.counts();
+    assert_eq!((counts.pipes_lent, counts.pending_bytes), (0, 0));
+}

@@ -1,8 +1,8 @@
 //! Which sides are watched, seen by what is heard of them.
 
 use std::cell::RefCell;
-use std::io::Read;
-use std::net::Shutdown;
+use std::io::{ErrorKind, Read};
+use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,25 +16,59 @@ use super::Bench;
 use super::fairness::tcp;
 use crate::model::Tunnel;
 
+/// A tunnel between TCP sockets, and how it ended.
+struct Pair {
+    client: TcpStream,
+    upstream: TcpStream,
+    ended: Rc<RefCell<Option<Ending>>>,
+}
+
+impl Pair {
+    fn adopt(bench: &mut Bench) -> Pair {
+        let ((client_near, client), (upstream_near, upstream)) = (tcp(), tcp());
+        let ended = Rc::new(RefCell::new(None));
+        let told = Rc::clone(&ended);
+        let slot = Slot::new(client_near.into(), upstream_near.into(), Arc::default(), bench.now);
+        bench.turns.adopt(slot, Box::new(move |record| *told.borrow_mut() = Some(record.ended)), bench.now);
+        bench.settle();
+        Pair { client, upstream, ended }
+    }
+}
+
+fn reset(socket: TcpStream) {
+    set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
+    drop(socket);
+}
+
 /// The first watch of a side ends with what it tells. An end of stream leaves nothing to be told but a failure, which the
 /// sweep has watched for.
 #[test]
 fn a_reset_behind_an_end_is_heard_of() {
     let mut bench = Bench::new(Tunnel::default(), false);
-    let ((client_near, client), (upstream_near, mut upstream)) = (tcp(), tcp());
-    let ended = Rc::new(RefCell::new(None));
-    let told = Rc::clone(&ended);
-    let slot = Slot::new(client_near.into(), upstream_near.into(), Arc::default(), bench.now);
-    bench.turns.adopt(slot, Box::new(move |record| *told.borrow_mut() = Some(record.ended)), bench.now);
-    bench.settle();
+    let Pair { client, mut upstream, ended } = Pair::adopt(&mut bench);
     client.shutdown(Shutdown::Write).unwrap();
     bench.settle_until(|| upstream.read(&mut [0]).is_ok_and(|count| count == 0));
     assert_eq!(*ended.borrow(), None);
     bench.pass(1);
-    set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
-    drop(client);
+    reset(client);
     bench.settle_until(|| ended.borrow().is_some());
     assert_eq!(*ended.borrow(), Some(Ending::Reset(Side::Client)));
+}
+
+#[test]
+fn a_reset_does_not_look_like_an_end_to_the_other_side() {
+    for side in Side::BOTH {
+        let mut bench = Bench::new(Tunnel::default(), false);
+        let Pair { client, upstream, ended } = Pair::adopt(&mut bench);
+        let (gone, mut left) = match side {
+            Side::Client => (client, upstream),
+            Side::Upstream => (upstream, client),
+        };
+        reset(gone);
+        bench.settle_until(|| ended.borrow().is_some());
+        assert_eq!(*ended.borrow(), Some(Ending::Reset(side)));
+        assert_eq!(left.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
 }
 
 /// After the first watch, and after more than one message each way, both sides are still heard.
