@@ -46,13 +46,13 @@ struct Flags {
     /// Send a signal to the running process
     #[arg(short = 's', value_name = "SIGNAL")]
     signal: Option<SignalName>,
-    /// Set prefix path
+    /// Set prefix path (the folder of the configuration file)
     #[arg(short = 'p', value_name = "PREFIX")]
     prefix: Option<PathBuf>,
     /// Set error log file, or `stderr`
     #[arg(short = 'e', value_name = "FILE")]
     error_log: Option<PathBuf>,
-    /// Set configuration file
+    /// Set configuration file (/etc/longhaul/nginx.conf)
     #[arg(short = 'c', value_name = "FILE")]
     configuration: Option<PathBuf>,
     /// Set global directives out of configuration file
@@ -70,7 +70,7 @@ enum Subject {
         /// Exit after the proof
         #[arg(long)]
         once: bool,
-        /// Where the proxy listens
+        /// Where the proxy listens (127.0.0.1:8080, or a free port)
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
     },
@@ -85,10 +85,10 @@ enum Subject {
     },
     /// Tell which limit of this host and configuration binds first, at how many tunnels, and what to set
     Doctor {
-        /// Configuration file
+        /// Configuration file (/etc/longhaul/nginx.conf)
         #[arg(short = 'c', value_name = "FILE")]
         configuration: Option<PathBuf>,
-        /// Prefix path
+        /// Prefix path (the folder of the configuration file)
         #[arg(short = 'p', value_name = "PREFIX")]
         prefix: Option<PathBuf>,
         /// Tunnels that are to be held; exit code 1 when they are out of reach

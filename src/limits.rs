@@ -178,6 +178,9 @@ pub const TUNNEL_BUDGET_BYTES: usize = 256 << 10;
 /// tunnels one look finds the half of it, and more than four find little.
 pub const TUNNEL_TURN_PASSES: usize = 4;
 
+/// Bytes moved by all tunnels of a shard after which there is no such look: what they took is time enough for others to wait.
+pub const TUNNEL_PASSES_BYTES: usize = TUNNEL_BUDGET_BYTES;
+
 /// Bytes moved by all tunnels of a shard before accepts, handshakes and timers have their turn.
 pub const TUNNEL_TURN_BYTES: usize = 4 << 20;
 
@@ -247,7 +250,7 @@ pub const SPARE_DESCRIPTORS: u64 = 64;
 pub const TUNNEL_DESCRIPTORS: u64 = 2;
 
 /// Memory of the proxy itself for a quiet tunnel: its slot, what its log line needs, and the allocator's share. The
-/// committed run of `loadtest` has 128 bytes without an access log and 230 with one, `tuning/measure.py` with long request
+/// committed run of `loadtest` has 119 bytes without an access log and 215 with one, `tuning/measure.py` with long request
 /// lines 271. This is the highest and a tenth: who predicts too little has processes ended for lack of memory. A test holds
 /// it, and the kernel's part below, to the newest committed run.
 pub const TUNNEL_USER_BYTES: u64 = 300;

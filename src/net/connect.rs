@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// How a connection begins on our side.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct From {
+pub struct Origin {
     /// Local address; port 0 leaves the port to the system.
     pub address: Option<SocketAddr>,
     /// TCP keep-alive probes.
@@ -50,7 +50,7 @@ impl Begun {
 ///
 /// # Errors
 /// The system's: there is no connection, and nothing was written.
-pub fn begin(address: &PeerAddress, from: From, first: &[&[u8]]) -> io::Result<Begun> {
+pub fn begin(address: &PeerAddress, from: Origin, first: &[&[u8]]) -> io::Result<Begun> {
     let family = match address {
         PeerAddress::Ip(ip) if ip.is_ipv4() => AddressFamily::INET,
         PeerAddress::Ip(_) => AddressFamily::INET6,
@@ -79,7 +79,7 @@ pub fn begin(address: &PeerAddress, from: From, first: &[&[u8]]) -> io::Result<B
 /// Few connections ask for it.
 #[cold]
 #[inline(never)]
-fn prepare(socket: &OwnedFd, from: From) -> Result<(), Errno> {
+fn prepare(socket: &OwnedFd, from: Origin) -> Result<(), Errno> {
     if let Some(local) = from.address {
         if local.port() == 0 {
             // Where the option is refused an address has its ports once for all peers together.
@@ -125,7 +125,7 @@ mod tests {
     fn connected(address: SocketAddr, first: &[&[u8]], timeout: Duration) -> io::Result<(Stream, usize)> {
         let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new().enable_timer().build().unwrap();
         runtime.block_on(async {
-            let begun = begin(&PeerAddress::Ip(address), From::default(), first)?;
+            let begun = begin(&PeerAddress::Ip(address), Origin::default(), first)?;
             let written = match begun {
                 Begun::Stands(_, written) => written,
                 Begun::Pending(_) => 0,

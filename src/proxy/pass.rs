@@ -14,7 +14,7 @@ use super::rewrite::{self, Upgrading};
 use super::{introduction, pooled, request_body, respond, secure, upgrade};
 use crate::http::Method;
 use crate::model::{LogLevel, PeerAddress, Proxy, ProxyPass, SetHeader, Template};
-use crate::net::connect::{self, Begun, From};
+use crate::net::connect::{self, Begun, Origin};
 use crate::net::moment;
 use crate::transport::{Purpose, Transport};
 use crate::upstream::{Lease, Tried};
@@ -185,9 +185,9 @@ fn set_method(exchange: &Exchange<'_>, method: &Template) -> Option<Method> {
 }
 
 /// Where a connection to a peer comes from.
-fn origin(exchange: &Exchange<'_>, proxy: &Proxy) -> From {
+fn origin(exchange: &Exchange<'_>, proxy: &Proxy) -> Origin {
     let address = proxy.request.bind.as_ref().and_then(|bind| local_address(exchange, bind));
-    From { address, keepalive: proxy.request.socket_keepalive }
+    Origin { address, keepalive: proxy.request.socket_keepalive }
 }
 
 /// `proxy_bind`.

@@ -1,6 +1,6 @@
 //! The state of one tunnel, and the token under which the ring speaks of it.
 //!
-//! States: open (both sockets watched), ending (no byte moves, the watches are being removed), gone (the slot
+//! States: open (a side that may send is watched), ending (no byte moves, the watches are being removed), gone (the slot
 //! is free). What is rare is boxed. A slot is what an idle tunnel costs, so its size is asserted.
 
 use std::num::NonZeroU16;
@@ -100,7 +100,8 @@ pub struct Slot {
     pub rare: Option<Box<Rare>>,
 }
 
-/// With the 32 bytes that a shard keeps for the end of a tunnel an idle tunnel costs 112: 128 with its share of all else.
+/// With the 32 bytes that a shard keeps for the end of a tunnel an idle tunnel costs 112, and less than 128 with its share
+/// of all else.
 const SLOT_BYTES_MAX: usize = 80;
 const _: () = assert!(size_of::<Slot>() <= SLOT_BYTES_MAX);
 

@@ -154,7 +154,7 @@ impl<K, P> Turns<K, P> {
             self.take_completions(now)?;
             moved += self.pass(now)?;
             // What came up meanwhile is mostly an answer: served here it needs no way through the runtime.
-            if self.queue.is_empty() || moved >= limits::TUNNEL_BUDGET_BYTES {
+            if self.queue.is_empty() || moved >= limits::TUNNEL_PASSES_BYTES {
                 break;
             }
         }
