@@ -2,10 +2,14 @@
 //! which arms the timers of both of its connections again with each event on one of them.
 
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use super::super::record::Ending;
 use super::super::side::Side;
+use super::super::slot::Slot;
 use super::{Bench, seconds};
+use crate::limits;
 use crate::model::Tunnel;
 
 const TIME: u64 = 5;
@@ -95,4 +99,31 @@ fn a_pipe_in_which_something_waits_is_given_back_with_the_end() {
     assert_eq!(bench.ended(), Some(Ending::SendTimeout(Side::Client)));
     let counts = bench.turns.counts();
     assert_eq!((counts.pipes_lent, counts.pending_bytes), (0, 0));
+}
+
+/// Half of all pipes, each with something inside that its reader does not take.
+#[test]
+fn where_pipes_are_few_those_of_readers_that_have_stopped_are_emptied() {
+    let mut bench = Bench::new(Tunnel::default(), false);
+    let mut ends = Vec::new();
+    while bench.turns.counts().pipes_lent * 2 < limits::TUNNEL_PIPES_MAX {
+        let ((client_near, client), (upstream_near, mut upstream)) =
+            (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        for socket in [&client_near, &upstream_near, &upstream] {
+            socket.set_nonblocking(true).unwrap();
+        }
+        let slot = Slot::new(client_near.into(), upstream_near.into(), Arc::default(), bench.now);
+        bench.turns.adopt(slot, Box::new(|_| ()), bench.now);
+        let lent = bench.turns.counts().pipes_lent;
+        while bench.turns.counts().pipes_lent == lent {
+            upstream.write_all(&[7; 64 << 10]).unwrap();
+            bench.settle();
+        }
+        ends.push((client, upstream));
+    }
+    let before = bench.turns.counts();
+    bench.pass(limits::TUNNEL_PIPE_PATIENCE.as_secs() + 1);
+    let after = bench.turns.counts();
+    assert!(after.pipes_lent < before.pipes_lent, "{after:?}");
+    assert!(after.pending_bytes > before.pending_bytes, "{after:?}");
 }

@@ -4,24 +4,44 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use super::*;
+use crate::tunnel::pump;
 
 const NOW: Moment = Moment(5_000);
 const STOPPED: Ending = Ending::Stopped(Reason::Stop);
 
-/// One blind tunnel, at index 0, with both sides watched, and its two ends.
-fn adopted() -> (Turns<()>, UnixStream, UnixStream) {
-    let mut turns = Turns::new(8, 64, 1 << 20).unwrap();
+/// A blind tunnel, and its two ends.
+fn blind() -> (Slot, UnixStream, UnixStream) {
     let ((client_near, client), (upstream_near, upstream)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
     for socket in [&client_near, &client, &upstream_near, &upstream] {
         socket.set_nonblocking(true).unwrap();
     }
-    turns.adopt(Slot::new(client_near.into(), upstream_near.into(), Arc::default(), NOW), (), NOW);
+    (Slot::new(client_near.into(), upstream_near.into(), Arc::default(), NOW), client, upstream)
+}
+
+/// The same at index 0, with both sides watched.
+fn adopted() -> (Turns<()>, UnixStream, UnixStream) {
+    let mut turns = Turns::new(8, 64, 1 << 20).unwrap();
+    let (slot, client, upstream) = blind();
+    turns.adopt(slot, (), NOW);
     turns.turn(NOW).unwrap();
     (turns, client, upstream)
 }
 
 fn is_watched(turns: &mut Turns<()>, side: Side) -> bool {
     turns.slots.at(0).unwrap().has(side, Known::WATCHED)
+}
+
+#[test]
+fn what_came_before_the_tunnel_leaves_with_its_first_turn() {
+    let mut turns: Turns<()> = Turns::new(8, 64, 1 << 20).unwrap();
+    let (mut slot, mut client, mut upstream) = blind();
+    pump::begin(&mut slot, Direction::ToUpstream, b"asked", NOW);
+    pump::begin(&mut slot, Direction::ToClient, b"told", NOW);
+    turns.adopt(slot, (), NOW);
+    turns.turn(NOW).unwrap();
+    let mut came = [0; 9];
+    assert_eq!((upstream.read(&mut came).unwrap(), &came[..5]), (5, &b"asked"[..]));
+    assert_eq!((client.read(&mut came).unwrap(), &came[..4]), (4, &b"told"[..]));
 }
 
 #[test]
