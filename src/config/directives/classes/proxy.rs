@@ -1,5 +1,5 @@
-//! Directives of nginx's proxy module that are not built: buffers, caches, retries and rewriting of answers. What
-//! only tunes a refused directive is accepted, so that one error stands for all.
+//! Directives of nginx's proxy module that are not built, which are those of its cache, or change nothing. What only tunes
+//! a refused directive is accepted, so that one error stands for all.
 
 use crate::config::table::{
     Directive, FLAG, HTTP, HTTP_LEVELS, ONE, ONE_OR_MORE, ONE_TO_THREE, STREAM_LEVELS, TWO, TWO_OR_MORE, accepted,
