@@ -159,23 +159,6 @@ mod tests {
 
     use super::*;
 
-    fn listener(address: ListenAddress) -> Listener {
-        Listener {
-            protocol: crate::model::Protocol::Http,
-            address,
-            backlog: 16,
-            deferred: false,
-            ipv6only: true,
-            keepalive: None,
-            receive_buffer_bytes: None,
-            send_buffer_bytes: None,
-            proxy_protocol: false,
-            ssl: false,
-            servers: Vec::new(),
-            default_server: 0,
-        }
-    }
-
     fn free_address() -> SocketAddr {
         TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
     }
@@ -187,7 +170,7 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let (free, taken_address) = (free_address(), taken.local_addr().unwrap());
         let addresses = [ListenAddress::Ip(free), ListenAddress::Unix(path.clone()), ListenAddress::Ip(taken_address)];
-        let wanted: Vec<Listener> = addresses.into_iter().map(listener).collect();
+        let wanted: Vec<Listener> = addresses.into_iter().map(Listener::bare).collect();
         let errors = Listeners::default().bind(&wanted, 2).unwrap_err();
         assert_eq!(errors.len(), 1);
         assert!(errors[0].0.contains("98: Address already in use"), "{}", errors[0]);
@@ -198,7 +181,7 @@ mod tests {
     #[test]
     fn an_address_is_waited_for_until_its_owner_has_let_it_go() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let wanted = [listener(ListenAddress::Ip(taken.local_addr().unwrap()))];
+        let wanted = [Listener::bare(ListenAddress::Ip(taken.local_addr().unwrap()))];
         let (listeners, minute) = (Listeners::default(), Duration::from_secs(60));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| listeners.bind_within(minute, &wanted, 2).map(|change| change.sockets.len()));
@@ -213,7 +196,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         let (first, second) = (free_address(), free_address());
-        let old = [listener(ListenAddress::Ip(first)), listener(ListenAddress::Unix(path.clone()))];
+        let old = [Listener::bare(ListenAddress::Ip(first)), Listener::bare(ListenAddress::Unix(path.clone()))];
         let mut listeners = Listeners::default();
         let change = listeners.bind(&old, 2).unwrap();
         listeners.keep(&change);
@@ -221,9 +204,9 @@ mod tests {
         // The same port on all addresses: in use, but by ourselves.
         let everywhere = SocketAddr::from(([0, 0, 0, 0], first.port()));
         let new = [
-            listener(ListenAddress::Ip(first)),
-            listener(ListenAddress::Ip(everywhere)),
-            listener(ListenAddress::Ip(second)),
+            Listener::bare(ListenAddress::Ip(first)),
+            Listener::bare(ListenAddress::Ip(everywhere)),
+            Listener::bare(ListenAddress::Ip(second)),
         ];
         let next = listeners.bind(&new, 2).unwrap();
         listeners.keep(&next);

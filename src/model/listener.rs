@@ -32,6 +32,27 @@ pub struct Listener {
     pub default_server: usize,
 }
 
+#[cfg(test)]
+impl Listener {
+    /// Of HTTP, with nothing set and no servers.
+    pub fn bare(address: ListenAddress) -> Self {
+        Self {
+            address,
+            protocol: Protocol::Http,
+            backlog: 511,
+            deferred: false,
+            ipv6only: true,
+            keepalive: None,
+            receive_buffer_bytes: None,
+            send_buffer_bytes: None,
+            proxy_protocol: false,
+            ssl: false,
+            servers: Vec::new(),
+            default_server: 0,
+        }
+    }
+}
+
 /// TCP keep-alive probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keepalive {

@@ -247,22 +247,13 @@ mod tests {
 
     fn listener(address: ListenAddress) -> Listener {
         Listener {
-            protocol: crate::model::Protocol::Http,
-            address,
-            backlog: 511,
-            deferred: false,
-            ipv6only: true,
             keepalive: Some(Keepalive::On {
                 idle: Some(std::time::Duration::from_secs(60)),
                 interval: None,
                 count: None,
             }),
             receive_buffer_bytes: Some(65536),
-            send_buffer_bytes: None,
-            proxy_protocol: false,
-            ssl: false,
-            servers: Vec::new(),
-            default_server: 0,
+            ..Listener::bare(address)
         }
     }
 

@@ -125,20 +125,7 @@ fn chosen(server: &Server, path: &str) -> String {
 }
 
 fn listener(servers: Vec<Arc<model::Server>>, default_server: usize) -> Listener {
-    Listener {
-        protocol: crate::model::Protocol::Http,
-        address: ListenAddress::Ip("127.0.0.1:80".parse().unwrap()),
-        backlog: 511,
-        deferred: false,
-        ipv6only: true,
-        keepalive: None,
-        receive_buffer_bytes: None,
-        send_buffer_bytes: None,
-        proxy_protocol: false,
-        ssl: false,
-        servers,
-        default_server,
-    }
+    Listener { servers, default_server, ..Listener::bare(ListenAddress::Ip("127.0.0.1:80".parse().unwrap())) }
 }
 
 #[test]

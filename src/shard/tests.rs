@@ -94,23 +94,6 @@ struct Running {
     address: SocketAddr,
 }
 
-fn listener(address: SocketAddr) -> Listener {
-    Listener {
-        protocol: crate::model::Protocol::Http,
-        address: ListenAddress::Ip(address),
-        backlog: 16,
-        deferred: false,
-        ipv6only: true,
-        keepalive: None,
-        receive_buffer_bytes: None,
-        send_buffer_bytes: None,
-        proxy_protocol: false,
-        ssl: false,
-        servers: Vec::new(),
-        default_server: 0,
-    }
-}
-
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -142,7 +125,7 @@ fn running(name: u8, connections_max: usize) -> Running {
 
 impl Running {
     fn adopt(&self, number: u64, name: u8, connections_max: usize, new: Option<SocketAddr>) {
-        let sockets = new.map(|address| bind(&listener(address), 1).unwrap());
+        let sockets = new.map(|address| bind(&Listener::bare(ListenAddress::Ip(address)), 1).unwrap());
         let sockets = sockets.into_iter().flat_map(|b| b.sockets.into_iter().map(move |s| (b.address.clone(), s)));
         self.shard.commands.send(Command::Adopt(Adoption {
             number,
