@@ -128,7 +128,7 @@ impl<S: Service> Local<S> {
     async fn follow(self: &Rc<Self>, commands: Receiver<Command<S::Parts>>) -> std::io::Result<()> {
         self.drive_tunnels();
         let resting = Rc::clone(self);
-        monoio::spawn(async move { resting.rest.watch().await });
+        monoio::spawn(async move { resting.rest.watch(|| resting.engine.trim()).await });
         self.reports.send(Report::Started { shard: self.number });
         loop {
             match commands.next().await? {

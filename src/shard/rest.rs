@@ -31,14 +31,15 @@ impl Rest {
         }
     }
 
-    /// Gives memory back after each burst, for ever.
-    pub async fn watch(&self) {
+    /// Gives memory back after each burst, for ever. `trim` frees what others of the shard keep for the next one.
+    pub async fn watch(&self, trim: impl Fn()) {
         loop {
             self.burst().await;
             self.quiet().await;
             buffer::release();
             readiness::release();
             release_encoders();
+            trim();
             memory::give_back();
         }
     }

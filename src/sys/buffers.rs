@@ -1,8 +1,13 @@
 //! The buffers of a ring's own receives and sends. The kernel reads and writes them while an operation is under way, so
 //! they belong to the ring, are handed out by number, and are looked at only when no operation is.
 
+use std::io;
 use std::num::NonZeroU16;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
+
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+
+use super::kept;
 
 /// The right to use one buffer. Not `Clone`: who holds it is alone.
 #[derive(Debug)]
@@ -36,10 +41,13 @@ struct Place {
 /// beginnings that are whole pages apart share few places of the cache.
 const SKEW: usize = 64;
 
-/// All buffers of a ring, in one allocation whose pages cost nothing before they are touched.
+/// All buffers of a ring, in pages of their own, which cost nothing before they are touched.
 pub(super) struct Buffers {
-    memory: NonNull<[u8]>,
+    memory: NonNull<u8>,
+    memory_length: usize,
     length: usize,
+    /// With room for so many that it lies apart from what connections take of the heap: a page with one of their blocks and
+    /// this one would stay after all of theirs are gone.
     places: Vec<Place>,
     /// One more than the index of the first free buffer. The one that was used last comes first: its pages are touched.
     free: Option<NonZeroU16>,
@@ -52,21 +60,28 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    pub(super) fn new(count: u16, length: usize) -> Buffers {
-        let memory = Box::leak(vec![0; usize::from(count) * (length + SKEW)].into_boxed_slice());
-        Buffers {
-            memory: NonNull::from(memory),
+    /// With at least one buffer.
+    pub(super) fn new(count: u16, length: usize) -> io::Result<Buffers> {
+        let memory_length = usize::from(count) * (length + SKEW);
+        let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: a new mapping, where the kernel finds room for it.
+        let memory = unsafe { mmap_anonymous(null_mut(), memory_length, access, kind) }?;
+        let mut places = Vec::with_capacity(usize::from(count).max(kept::COARSE_MAX / size_of::<Place>() + 1));
+        places.extend((1..=count).map(|index| {
+            let next = NonZeroU16::new(index + 1).filter(|_| index < count);
+            Place { state: State::Ours, next }
+        }));
+        Ok(Buffers {
+            memory: NonNull::new(memory.cast()).ok_or(io::ErrorKind::OutOfMemory)?,
+            memory_length,
             length,
-            places: (1..=count)
-                .map(|index| NonZeroU16::new(index + 1).filter(|_| index < count))
-                .map(|next| Place { state: State::Ours, next })
-                .collect(),
+            places,
             free: NonZeroU16::new(count.min(1)),
             in_kernel: 0,
             lent: 0,
             lent_max: 0,
             touched: 0,
-        }
+        })
     }
 
     pub(super) fn lend(&mut self) -> Option<Lent> {
@@ -105,7 +120,7 @@ impl Buffers {
 
     fn start(&self, index: usize) -> NonNull<u8> {
         // SAFETY: every index is below the count, so the offset stays within the allocation.
-        unsafe { self.memory.cast::<u8>().add(index * (self.length + SKEW)) }
+        unsafe { self.memory.add(index * (self.length + SKEW)) }
     }
 
     /// The operation on a buffer has completed.
@@ -129,7 +144,7 @@ impl Buffers {
         if self.places[lent.index].state == State::InKernel {
             return &[];
         }
-        // SAFETY: the range is within the buffer and was initialized by the allocation; the kernel does not write to it,
+        // SAFETY: the range is within the buffer and is zero until it is written; the kernel does not write to it,
         // since no operation is under way; nobody of ours writes to it at all, and `begin` needs `&mut self`, which
         // this borrow rules out.
         unsafe { std::slice::from_raw_parts(self.start(lent.index).as_ptr(), count.min(self.length)) }
@@ -150,17 +165,9 @@ impl Buffers {
 
     /// What is in them is lost.
     fn discard(&mut self) {
-        let page = rustix::param::page_size();
-        let address = self.memory.cast::<u8>().addr().get();
-        let (first, end) = (address.next_multiple_of(page), (address + self.memory.len()) / page * page);
-        if let Some(length) = end.checked_sub(first).filter(|length| *length > 0) {
-            // SAFETY: whole pages within the allocation, which is this value's alone; no buffer is lent, so neither the
-            // kernel nor anybody who read one looks at them. What is read next is zero. A refusal leaves them as they are.
-            let _ = unsafe {
-                let pages = self.memory.cast::<u8>().add(first - address).as_ptr().cast();
-                rustix::mm::madvise(pages, length, rustix::mm::Advice::LinuxDontNeed)
-            };
-        }
+        // SAFETY: the mapping is this value's alone; no buffer is lent, so neither the kernel nor anybody who read one looks
+        // at it. What is read next is zero. A refusal leaves the pages as they are.
+        let _ = unsafe { madvise(self.memory.as_ptr().cast(), self.memory_length, Advice::LinuxDontNeed) };
     }
 }
 
@@ -168,8 +175,8 @@ impl Drop for Buffers {
     fn drop(&mut self) {
         // Memory that the kernel may still write to is never freed.
         if self.in_kernel == 0 {
-            // SAFETY: the pointer came from a leaked box of this very slice type, and is not used after this.
-            drop(unsafe { Box::from_raw(self.memory.as_ptr()) });
+            // SAFETY: the mapping was made by `new`, with this length, and is not used after this. If it stays, it is lost.
+            let _ = unsafe { munmap(self.memory.as_ptr().cast(), self.memory_length) };
         }
     }
 }
@@ -180,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_buffer_in_the_kernel_is_neither_seen_nor_lent_again() {
-        let mut buffers = Buffers::new(2, 4);
+        let mut buffers = Buffers::new(2, 4).unwrap();
         let lent = buffers.lend().unwrap();
         let index = lent.index();
         assert_eq!(buffers.bytes(&lent, 9), [0; 4]);
@@ -216,7 +223,7 @@ mod tests {
     #[test]
     fn pages_are_given_back_once_few_buffers_are_enough() {
         let length = 4 * rustix::param::page_size();
-        let mut buffers = Buffers::new(8, length);
+        let mut buffers = Buffers::new(8, length).unwrap();
         touch(&mut buffers, 3);
         buffers.release(3);
         buffers.release(3);

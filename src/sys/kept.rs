@@ -13,7 +13,7 @@ const FINE_MAX: usize = 1024;
 const FINE_STEP: usize = 16;
 const COARSE_STEP: usize = 256;
 /// The state of an exchange and the buffers of heads are below; what is larger has pools of its own or is rare.
-const COARSE_MAX: usize = 8192;
+pub(super) const COARSE_MAX: usize = 8192;
 const FINE_COUNT: usize = FINE_MAX / FINE_STEP;
 const CLASS_COUNT: usize = FINE_COUNT + (COARSE_MAX - FINE_MAX) / COARSE_STEP;
 

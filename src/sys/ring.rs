@@ -136,7 +136,7 @@ impl Ring {
         ring.submitter()
             .register_iowq_max_workers(&mut WORKERS_MAX.clone())
             .map_err(|cause| SetupError { call: "io_uring_register(IOWQ_MAX_WORKERS)", cause })?;
-        let buffers = Buffers::new(buffers.count, buffers.bytes);
+        let buffers = Buffers::new(buffers.count, buffers.bytes).map_err(|cause| SetupError { call: "mmap", cause })?;
         Ok(Ring { ring, buffers, backlog: VecDeque::new(), overflow_count: 0 })
     }
 

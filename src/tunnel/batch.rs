@@ -36,6 +36,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Frees the room that is kept for the next round.
+    pub fn trim(&mut self) {
+        self.moves.shrink_to_fit();
+    }
+
     /// Moves once what is short and ready in the tunnels of `chosen`. Returns how many bytes were taken from sockets; `note`
     /// gets the completions of others.
     pub fn run<K>(

@@ -120,6 +120,11 @@ impl<K: Keep, P: Park> Engine<K, P> {
         self.turns.borrow_mut().release(which);
     }
 
+    /// Frees the room that turns keep for the next one. After a burst a few lists would else hold pages that were its own.
+    pub fn trim(&self) {
+        self.turns.borrow_mut().trim();
+    }
+
     /// Tunnels whose sockets are not closed yet.
     pub fn active(&self) -> usize {
         self.turns.borrow().active()

@@ -122,6 +122,14 @@ impl<K, P> Turns<K, P> {
         self.parking.take_woken()
     }
 
+    /// Frees the room of lists that only turns use.
+    pub fn trim(&mut self) {
+        self.queue.shrink_to_fit();
+        self.chosen.shrink_to_fit();
+        self.parting.shrink_to_fit();
+        self.batch.trim();
+    }
+
     /// Parks a socket. Its poll is armed by the next turn.
     pub fn park(&mut self, socket: OwnedFd, within: Duration, kept: P, now: Moment) {
         self.parking.park(&mut self.ring, socket, within, kept, now);
