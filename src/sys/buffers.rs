@@ -149,9 +149,7 @@ impl Buffers {
         // this borrow rules out.
         unsafe { std::slice::from_raw_parts(self.start(lent.index).as_ptr(), count.min(self.length)) }
     }
-}
 
-impl Buffers {
     /// Gives the pages of all buffers back to the kernel if more than `kept` were touched, and so many were enough since the
     /// last call. While a buffer is lent nothing is done.
     pub(super) fn release(&mut self, kept: u16) {
@@ -222,8 +220,7 @@ mod tests {
 
     #[test]
     fn pages_are_given_back_once_few_buffers_are_enough() {
-        let length = 4 * rustix::param::page_size();
-        let mut buffers = Buffers::new(8, length).unwrap();
+        let mut buffers = Buffers::new(8, 16 << 10).unwrap();
         touch(&mut buffers, 3);
         buffers.release(3);
         buffers.release(3);

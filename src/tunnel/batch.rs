@@ -1,7 +1,8 @@
 //! Short messages of many tunnels in one round: all receives, then all sends, each by one call into the ring.
 //!
-//! Saves nothing but system calls: a tunnel that has anything special about it is left to the pump. So is a side whose
-//! end is known to be there: mostly nothing else is left to read, and a call of its own tells that for less.
+//! Saves system calls, and what the kernel does for many in a row it finds in the cache. A tunnel that has anything special
+//! about it is left to the pump. So is a side whose end is known to be there: mostly nothing else is left to read, and a call
+//! of its own tells that for less.
 //!
 //! An edge may be noted between an operation and the look at its result, so what the operation found is older than what
 //! is known then. Readiness is therefore given up before an operation, and never after it; what it found brings it back.

@@ -317,7 +317,6 @@ impl<K, P> Turns<K, P> {
                 None => {}
             }
         }
-        parting.shrink_to(limits::TUNNEL_BATCH_COUNT.into());
         self.parting = parting;
     }
 

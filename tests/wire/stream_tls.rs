@@ -7,7 +7,7 @@ use super::stream::start;
 use super::support::tls::{Client, Identity, Issuer};
 use super::support::{Longhaul, Peer, Setup, Socket, wait_for};
 use super::tls::with_certificate;
-use super::tls_handshakes::openssl;
+use super::tls_handshakes::{first_words, openssl, spoilt};
 
 const CERTIFICATE: &str = "ssl_certificate own.crt; ssl_certificate_key own.key;";
 
@@ -36,12 +36,6 @@ fn is_let_go(longhaul: &Longhaul, client: &Client) {
 
 fn raw(longhaul: &Longhaul) -> Socket {
     longhaul.connect()
-}
-
-fn first_words(client: &Client) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    client.connection().write_tls(&mut bytes).expect("into memory");
-    bytes
 }
 
 #[test]
@@ -249,15 +243,8 @@ fn broken_handshakes_leave_nothing_behind() {
     assert_eq!(said(&longhaul, &client), "in");
     let hello = first_words(&client);
     for number in 0..400 {
-        let mut bytes = hello.clone();
-        match number % 4 {
-            0 => bytes.truncate(number % hello.len()),
-            1 => bytes[number % hello.len()] ^= 0x55,
-            2 => bytes.extend_from_slice(b"\x16\x03\x03\x00\x04none"),
-            _ => {}
-        }
         let mut stream = TcpStream::connect(longhaul.setup().address("listen")).expect("it listens");
-        stream.write_all(&bytes).expect("it takes them");
+        stream.write_all(&spoilt(&hello, number)).expect("it takes them");
         if number % 3 > 0 {
             drop(stream);
         } else {

@@ -13,9 +13,21 @@ const BODY: &str = "server { listen %listen% ssl; server_name localhost; ssl_cer
                     return 200 hello; }";
 
 /// What a client says first.
-fn first_words(client: &Client) -> Vec<u8> {
+pub fn first_words(client: &Client) -> Vec<u8> {
     let mut bytes = Vec::new();
     client.connection().write_tls(&mut bytes).expect("into memory");
+    bytes
+}
+
+/// The same with one of several faults, or with none.
+pub fn spoilt(hello: &[u8], number: usize) -> Vec<u8> {
+    let mut bytes = hello.to_vec();
+    match number % 4 {
+        0 => bytes.truncate(number % hello.len()),
+        1 => bytes[number % hello.len()] ^= 0x55,
+        2 => bytes.extend_from_slice(b"\x16\x03\x03\x00\x04none"),
+        _ => {}
+    }
     bytes
 }
 
@@ -84,15 +96,8 @@ fn a_thousand_broken_handshakes_leave_no_descriptor() {
     still_serves(&longhaul, &client);
     let hello = first_words(&client);
     for number in 0..1000 {
-        let mut bytes = hello.clone();
-        match number % 4 {
-            0 => bytes.truncate(number % hello.len()),
-            1 => bytes[number % hello.len()] ^= 0x55,
-            2 => bytes.extend_from_slice(b"\x16\x03\x03\x00\x04none"),
-            _ => {}
-        }
         let mut stream = raw(&longhaul);
-        stream.write_all(&bytes).expect("it takes them");
+        stream.write_all(&spoilt(&hello, number)).expect("it takes them");
         if number % 3 > 0 {
             stream.shutdown(Shutdown::Write).expect("connected");
             let _ = stream.read_to_end(&mut Vec::new());
