@@ -148,6 +148,10 @@ pub const TUNNEL_COPY_BYTES: usize = 16 << 10;
 pub const TUNNEL_BATCH_COUNT: u16 = 256;
 const _: () = assert!(TUNNEL_BATCH_COUNT as usize * TUNNEL_COPY_BYTES <= TUNNEL_TURN_BYTES);
 
+/// Sockets without a connection that a shard keeps for connections to peers, of each family. As many as end before the next
+/// ones begin; each takes some 3 KB of the kernel's memory and a descriptor, for two seconds without use at most.
+pub const SPARE_SOCKETS_MAX: usize = 64;
+
 /// Of the buffers for batches, those whose pages a shard keeps once it needs no more of them.
 pub const TUNNEL_BUFFERS_KEPT: u16 = 64;
 

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::model::PeerAddress;
+use crate::net::spare::{self, Detached, Reuse};
 use crate::net::stream::Stream;
 use crate::net::timer::within;
 use crate::sys;
@@ -56,24 +57,36 @@ pub fn begin(address: &PeerAddress, from: Origin, first: &[&[u8]]) -> io::Result
         PeerAddress::Ip(_) => AddressFamily::INET6,
         PeerAddress::Unix(_) => AddressFamily::UNIX,
     };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    let is_usual = from.address.is_none() && !from.keepalive;
+    let reuse = if is_usual { Reuse::of(family) } else { Reuse::Never };
+    let socket = match spare::take(reuse) {
+        Some(socket) => socket,
+        None => make(family)?,
+    };
     if let PeerAddress::Ip(_) = address {
-        if from.address.is_some() || from.keepalive {
+        if !is_usual {
             prepare(&socket, from)?;
         }
-        // The bare ACK of the handshake waits for the request, which is written as soon as there is a connection. The
-        // kernel itself returns to quick ACKs when that is done. Where the option is refused there is one packet more.
-        let _ = rustix::net::sockopt::set_tcp_quickack(&socket, false);
+        if !first.is_empty() {
+            // The bare ACK of the handshake waits for the request, which is written as soon as there is a connection. The
+            // kernel itself returns to quick ACKs when that is done. Where the option is refused there is one packet more.
+            // Where nothing is said first a peer that is to speak would hear of the connection late.
+            let _ = rustix::net::sockopt::set_tcp_quickack(&socket, false);
+        }
     }
     let called = call(&socket, address);
-    let stream = Stream::from_fd(socket);
+    let stream = Stream::of_peer(Detached { fd: socket, reuse });
     match (called, address) {
         (Ok(()), _) => Ok(Begun::Stands(stream, 0)),
         (Err(Errno::INPROGRESS), PeerAddress::Ip(ip)) if ip.ip().is_loopback() => tried(stream, first),
         (Err(Errno::INPROGRESS), _) => Ok(Begun::Pending(stream)),
         (Err(errno), _) => Err(errno.into()),
     }
+}
+
+fn make(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socket_with(family, SocketType::STREAM, flags, None)
 }
 
 /// Few connections ask for it.
@@ -155,6 +168,23 @@ mod tests {
         assert_eq!(&came, b"abc");
         let (stream, written) = connected(address, &[], LONG).unwrap();
         assert_eq!((written, stream.write_now(b"x").unwrap()), (0, 1));
+    }
+
+    /// The ACK of the handshake is one by itself, or goes with what is said first. A socket that serves again is no different.
+    #[test]
+    fn a_peer_hears_of_a_connection_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        for (first, segments) in [(&[][..], 2), (&[&b"x"[..]], 2), (&[], 2), (&[b"x"], 2)] {
+            let (stream, written) = connected(address, first, LONG).unwrap();
+            assert_eq!((written, sys::socket::segments_sent(stream.fd()).unwrap()), (first.len(), segments));
+            let near = stream.detach().unwrap();
+            rustix::net::shutdown(&near.fd, rustix::net::Shutdown::Both).unwrap();
+            let (mut far, _) = listener.accept().unwrap();
+            far.read_to_end(&mut Vec::new()).unwrap();
+            drop(far);
+            spare::put(near);
+        }
     }
 
     #[test]

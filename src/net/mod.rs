@@ -9,6 +9,7 @@ pub mod listener;
 pub mod moment;
 pub mod proxy_protocol;
 pub mod readiness;
+pub mod spare;
 pub mod stream;
 pub mod timer;
 pub mod turn;

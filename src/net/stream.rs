@@ -18,6 +18,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use super::moment;
 use super::readiness::{Registration, Side};
+use super::spare::{Detached, Reuse};
 use super::timer::{self, TimedOut, Timer, within};
 use crate::limits::{FILE_STEP_BYTES, JOINED_BYTES_MAX};
 use crate::sys;
@@ -38,6 +39,7 @@ pub struct Stream {
     /// The first wait for something to read is here. Many have no other, or not even that: those who connect for one answer,
     /// or for a tunnel. An operation of the ring costs less than a registration and its end.
     socket: Held,
+    reuse: Reuse,
 }
 
 /// A bound on one wait for something to read.
@@ -65,7 +67,13 @@ impl Stream {
     /// Takes over a connected socket. It must be non-blocking.
     #[must_use]
     pub fn from_fd(fd: OwnedFd) -> Self {
-        Self { registration: Registration::new(), socket: Held::new(fd) }
+        Self::of_peer(fd.into())
+    }
+
+    /// The same for a socket that a connection to a peer was made of, which may serve again when it is over.
+    #[must_use]
+    pub fn of_peer(Detached { fd, reuse }: Detached) -> Self {
+        Self { registration: Registration::new(), socket: Held::new(fd), reuse }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -81,9 +89,12 @@ impl Stream {
     ///
     /// # Errors
     /// `EMFILE` when no descriptor is left for a duplicate.
-    pub fn into_fd(self) -> io::Result<OwnedFd> {
-        self.registration.end(self.socket.fd());
-        self.socket.into_fd()
+    pub fn detach(self) -> io::Result<Detached> {
+        let Self { registration, socket, reuse } = self;
+        registration.end(socket.fd());
+        // Of a duplicate the old descriptor would be connected along with it.
+        let reuse = if socket.is_past_first() { reuse } else { Reuse::Never };
+        Ok(Detached { fd: socket.into_fd()?, reuse })
     }
 
     /// The same connection by another descriptor, for whoever goes on with it.

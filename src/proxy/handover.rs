@@ -15,6 +15,7 @@ use super::shard::Shard;
 use super::told::Told;
 use crate::model::{LogLevel, Tunnel};
 use crate::net::early::Early;
+use crate::net::spare::{Detached, Reuse};
 use crate::observe::deferred::Lines;
 use crate::observe::outcome::{ExchangeEnd, TunnelEnd, TunnelRecord};
 use crate::transport::Transport;
@@ -100,6 +101,8 @@ impl Rest {
 /// A verified upgrade, before the client's socket is taken from its connection.
 pub struct Handover {
     pub upstream: OwnedFd,
+    /// Of the upstream's socket.
+    pub reuse: Reuse,
     /// Whether WebSocket frames flow: else the tunnel is blind.
     pub frames: bool,
     pub settings: Arc<Tunnel>,
@@ -121,7 +124,7 @@ pub struct Ends {
 
 /// A peer's connection that was given up for a tunnel.
 pub struct GivenUp {
-    socket: OwnedFd,
+    socket: Detached,
     relay: Option<Relay>,
     raw: Vec<u8>,
     lease: Lease,
@@ -152,7 +155,8 @@ impl GivenUp {
         let Self { socket, relay, raw, lease } = self;
         let frames = has_frames && settings.frames;
         let kept = Kept::new(shard, lease, usual, told);
-        Box::new(Handover { upstream: socket, frames, settings, kept, early: Early::of(Vec::new(), raw), relay })
+        let (Detached { fd: upstream, reuse }, early) = (socket, Early::of(Vec::new(), raw));
+        Box::new(Handover { upstream, reuse, frames, settings, kept, early, relay })
     }
 }
 
@@ -182,7 +186,7 @@ impl Handover {
         if relay.is_some() {
             self.relay = relay::both(relay, self.relay.take());
         }
-        Some(Ends { client: socket, rest: self })
+        Some(Ends { client: socket.fd, rest: self })
     }
 
     /// There is no tunnel after all, since its client could not be joined.

@@ -7,7 +7,6 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::failure::Cause;
 use crate::limits::{RELAY_BUFFER_BYTES, RELAY_LOOK_INTERVAL, TUNNEL_FAREWELL_TIME};
+use crate::net::spare::Detached;
 use crate::net::stream::Stream;
 use crate::net::turn::Turn;
 use crate::net::{buffer, timer};
@@ -28,9 +28,9 @@ pub type Relay = Pin<Box<dyn Future<Output = ()>>>;
 ///
 /// # Errors
 /// When no descriptor is left.
-pub fn stand_in(outside: Transport) -> Result<(OwnedFd, Option<Relay>), Cause> {
+pub fn stand_in(outside: Transport) -> Result<(Detached, Option<Relay>), Cause> {
     match outside {
-        Transport::Plain(stream) => match stream.into_fd() {
+        Transport::Plain(stream) => match stream.detach() {
             Ok(socket) => Ok((socket, None)),
             Err(error) => Err(Cause::Own("dup()", error)),
         },
@@ -40,14 +40,14 @@ pub fn stand_in(outside: Transport) -> Result<(OwnedFd, Option<Relay>), Cause> {
 
 /// Out of the way of all that need none.
 #[inline(never)]
-fn relayed(outside: Transport) -> io::Result<(OwnedFd, Option<Relay>)> {
+fn relayed(outside: Transport) -> io::Result<(Detached, Option<Relay>)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (near, far) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     for end in [&near, &far] {
         rustix::net::sockopt::set_socket_send_buffer_size(end, RELAY_BUFFER_BYTES)?;
     }
     let inside = Stream::from_fd(near);
-    Ok((far, Some(Box::pin(carry(outside, inside)))))
+    Ok((far.into(), Some(Box::pin(carry(outside, inside)))))
 }
 
 /// Both, if there are two.

@@ -10,6 +10,7 @@ use crate::limits::ACCEPT_PAUSE;
 use crate::model::{ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Acceptor, Refused, Reserve};
 use crate::net::listener::Listening;
+use crate::net::spare;
 use crate::observe::error_log;
 use crate::sys::errno::Errno;
 
@@ -67,6 +68,8 @@ async fn run<T: Taker>(taker: &Rc<T>, door: &Door, acceptor: &Acceptor) {
             Err(Refused::Exhausted(error)) => {
                 let text = format_args!("accept4() failed ({}) on {}", Errno(&error), door.address);
                 taker.warn(LogLevel::Crit, text);
+                // Descriptors without a connection.
+                spare::release();
                 if is_starved && served == 0 {
                     acceptor.shed(taker.reserve());
                 }

@@ -22,6 +22,7 @@ use crate::limits::{
 use crate::model::{self, ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Reserve};
 use crate::net::readiness;
+use crate::net::spare;
 use crate::observe::error_log;
 use crate::sys::memory;
 use crate::tunnel::{Engine, EngineOptions, Keep, Park, Reason, Record, Waking};
@@ -142,6 +143,7 @@ impl<S: Service> Local<S> {
     fn drive_tunnels(self: &Rc<Self>) {
         let told = Rc::downgrade(self);
         self.engine.on_sweep(Box::new(move |counts| {
+            spare::age();
             let newest = told.upgrade().and_then(|local| local.newest.borrow().clone());
             if let Some(newest) = newest {
                 newest.service.tunnels_counted(counts);

@@ -13,6 +13,7 @@ use crate::limits::NAMES_FIRST_TIME;
 use crate::model::Generation;
 use crate::names::Names;
 use crate::net::accept::Accepted;
+use crate::net::spare::Detached;
 use crate::observe::logs::Logs;
 use crate::observe::metrics::Metrics;
 use crate::observe::outcome::{ConnectionEnd, TunnelClose, TunnelCloser, TunnelEnd, TunnelRecord};
@@ -153,7 +154,8 @@ impl Service for Proxying {
 
     fn begin_tunnel(ends: Ends) -> (Seed, Kept, Option<Beside>) {
         let Ends { client, rest } = ends;
-        let Handover { upstream, frames, settings, kept, early, relay } = *rest;
+        let Handover { upstream, reuse, frames, settings, kept, early, relay } = *rest;
+        let upstream = Detached { fd: upstream, reuse };
         (Seed { client, upstream, early, frames, settings }, kept, relay)
     }
 

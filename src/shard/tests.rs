@@ -83,7 +83,7 @@ impl Echo {
                 b'1' => Duration::from_millis(1),
                 _ => continue,
             };
-            return Some(Onward::Parked(Box::new((Rc::into_inner(stream)?.into_fd().ok()?, within, ()))));
+            return Some(Onward::Parked(Box::new((Rc::into_inner(stream)?.detach().ok()?.fd, within, ()))));
         }
     }
 }

@@ -76,6 +76,12 @@ fn info(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
     unsafe { get(socket, libc::TCP_INFO) }
 }
 
+/// How many segments a TCP socket has sent since it was connected, bare ACKs and those of the handshake among them.
+#[cfg(test)]
+pub fn segments_sent(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    info(socket).map(|info| info.tcpi_segs_out)
+}
+
 /// What [`set_accept_delay`] has set.
 #[cfg(test)]
 pub fn accept_delay_seconds(socket: BorrowedFd<'_>) -> io::Result<libc::c_int> {

@@ -18,6 +18,7 @@ use crate::limits;
 use crate::model;
 use crate::net::early::Early;
 use crate::net::moment;
+use crate::net::spare::Detached;
 
 use super::clock::Moment;
 use super::parked::Park;
@@ -32,7 +33,7 @@ use super::turns::{Over, Turns};
 /// Both are non-blocking: splice needs that, SPLICE_F_NONBLOCK alone still waits for a socket.
 pub struct Seed {
     pub client: OwnedFd,
-    pub upstream: OwnedFd,
+    pub upstream: Detached,
     pub early: Option<Box<Early>>,
     /// The bytes are WebSocket frames.
     pub frames: bool,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::limits;
 use crate::model;
+use crate::net::spare::{self, Detached, Reuse};
 
 use super::clock::{LOOK_TICKS, Moment, between, in_range, length};
 use super::frames::Tracker;
@@ -52,20 +53,39 @@ impl Stride {
     }
 }
 
-/// Both directions' strides in one byte.
+/// In one byte: both directions' strides, and above them as what the upstream's socket may be connected anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Strides(u8);
 
 impl Strides {
+    /// Bits of one direction.
+    const WIDTH: usize = 3;
+    const MASK: u8 = (1 << Self::WIDTH) - 1;
+
+    fn new(reuse: Reuse) -> Self {
+        Self((reuse as u8) << (2 * Self::WIDTH))
+    }
+
+    fn reuse(self) -> Reuse {
+        const V4: u8 = Reuse::V4 as u8;
+        const V6: u8 = Reuse::V6 as u8;
+        match self.0 >> (2 * Self::WIDTH) {
+            V4 => Reuse::V4,
+            V6 => Reuse::V6,
+            _ => Reuse::Never,
+        }
+    }
+
     fn get(self, direction: Direction) -> Stride {
-        Stride(self.0 >> (4 * direction.index()) & 0xf)
+        Stride(self.0 >> (Self::WIDTH * direction.index()) & Self::MASK)
     }
 
     fn set(&mut self, direction: Direction, stride: Stride) {
-        let shift = 4 * direction.index();
-        self.0 = self.0 & !(0xf << shift) | stride.0 << shift;
+        let shift = Self::WIDTH * direction.index();
+        self.0 = self.0 & !(Self::MASK << shift) | stride.0 << shift;
     }
 }
+const _: () = assert!(Stride::STEPS <= Strides::MASK);
 
 /// What is known of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,16 +136,16 @@ impl Numbered for Slot {
 }
 
 impl Slot {
-    pub fn new(client: OwnedFd, upstream: OwnedFd, settings: Arc<model::Tunnel>, now: Moment) -> Slot {
+    pub fn new(client: OwnedFd, upstream: Detached, settings: Arc<model::Tunnel>, now: Moment) -> Slot {
         // Writable until EAGAIN says otherwise: what came with the seed leaves without waiting for the first poll.
         let known = [Known::WRITABLE; 2];
         let standing = if settings.keepalive.is_some() { Standing::YOUNG } else { Standing::default() };
         Slot {
             generation: 0,
-            sockets: [client, upstream],
+            sockets: [client, upstream.fd],
             known,
             standing,
-            strides: Strides::default(),
+            strides: Strides::new(upstream.reuse),
             written: [U48::default(); 2],
             last_read: [now.ticks(); 2],
             adopted: now.ticks(),
@@ -447,11 +467,11 @@ impl Slot {
         }
     }
 
-    /// Closes both sockets.
+    /// Closes both sockets, or that of the upstream may serve again.
     pub fn into_record(self, ended: Ending, now: Moment) -> Record {
         let written = |direction: Direction| self.written[direction.index()].value();
         let messages = |direction: Direction| self.trackers().map_or(0, |all| all[direction.index()].messages());
-        Record {
+        let record = Record {
             ended,
             bytes_to_upstream: written(Direction::ToUpstream),
             bytes_to_client: written(Direction::ToClient),
@@ -460,7 +480,16 @@ impl Slot {
             close: self.close(),
             answered: self.answered(),
             duration: length(self.age(now)),
-        }
+        };
+        // The options of the probes, or of a reset, would stay with it.
+        let is_probed = self.settings.keepalive.is_some() && !self.is_young();
+        let is_usual = matches!(ended, Ending::Closed(_)) && !is_probed;
+        let reuse = if is_usual { self.strides.reuse() } else { Reuse::Never };
+        let [client, upstream] = self.sockets;
+        // Whose end is still to be told comes first.
+        drop(client);
+        spare::put(Detached { fd: upstream, reuse });
+        record
     }
 }
 
@@ -545,11 +574,12 @@ mod tests {
             })
             .collect();
         assert_eq!(lengths, [None, Some(32), Some(64), Some(128), Some(256), Some(256)]);
-        let mut strides = Strides::default();
+        let mut strides = Strides::new(Reuse::V6);
         strides.set(Direction::ToClient, stride);
         assert_eq!((strides.get(Direction::ToClient), strides.get(Direction::ToUpstream)), (stride, Stride::default()));
         strides.set(Direction::ToUpstream, stride);
         strides.set(Direction::ToClient, Stride::default());
+        assert_eq!((strides.reuse(), Strides::new(Reuse::V4).reuse()), (Reuse::V6, Reuse::V4));
         assert_eq!((strides.get(Direction::ToUpstream), strides.get(Direction::ToClient)), (stride, Stride::default()));
     }
 }

@@ -30,6 +30,7 @@ mod ages;
 mod fairness;
 mod nagle;
 mod pings;
+mod reuse;
 mod stuck;
 mod watches;
 

@@ -62,7 +62,7 @@ impl Shard {
         self.order(move |engine| {
             let seed = Seed {
                 client,
-                upstream,
+                upstream: upstream.into(),
                 early: Early::of(start.to_upstream, start.to_client),
                 frames: start.frames,
                 settings: Arc::new(start.settings),

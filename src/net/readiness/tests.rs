@@ -239,7 +239,7 @@ fn nothing_stays_registered_of_sockets_that_are_gone_or_given_away() {
         for (at, (near, far)) in pairs.into_iter().enumerate() {
             match at % 3 {
                 0 => drop(near),
-                1 => away.push((near.into_fd().unwrap(), far)),
+                1 => away.push((near.detach().unwrap().fd, far)),
                 _ => away.push((near.duplicate().unwrap(), far)),
             }
         }
