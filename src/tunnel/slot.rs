@@ -80,6 +80,11 @@ impl Strides {
         Stride(self.0 >> (Self::WIDTH * direction.index()) & Self::MASK)
     }
 
+    /// Nothing is spliced in either direction.
+    fn are_copied(self) -> bool {
+        self.0.trailing_zeros() >= 2 * Self::WIDTH as u32
+    }
+
     fn set(&mut self, direction: Direction, stride: Stride) {
         let shift = Self::WIDTH * direction.index();
         self.0 = self.0 & !(Self::MASK << shift) | stride.0 << shift;
@@ -356,7 +361,7 @@ impl Slot {
     /// Nothing is to be done for it but to pass short messages on.
     pub fn is_calm(&self) -> bool {
         self.rare.is_none()
-            && self.strides == Strides::default()
+            && self.strides.are_copied()
             && !self.is_ending()
             && self.known.iter().all(|known| known.is_calm())
     }
@@ -575,11 +580,13 @@ mod tests {
             .collect();
         assert_eq!(lengths, [None, Some(32), Some(64), Some(128), Some(256), Some(256)]);
         let mut strides = Strides::new(Reuse::V6);
+        assert!(strides.are_copied() && Strides::default().are_copied());
         strides.set(Direction::ToClient, stride);
         assert_eq!((strides.get(Direction::ToClient), strides.get(Direction::ToUpstream)), (stride, Stride::default()));
         strides.set(Direction::ToUpstream, stride);
         strides.set(Direction::ToClient, Stride::default());
         assert_eq!((strides.reuse(), Strides::new(Reuse::V4).reuse()), (Reuse::V6, Reuse::V4));
         assert_eq!((strides.get(Direction::ToUpstream), strides.get(Direction::ToClient)), (stride, Stride::default()));
+        assert!(!strides.are_copied());
     }
 }
