@@ -152,6 +152,10 @@ const _: () = assert!(TUNNEL_BATCH_COUNT as usize * TUNNEL_COPY_BYTES <= TUNNEL_
 /// ones begin; each takes some 3 KB of the kernel's memory and a descriptor, for two seconds without use at most.
 pub const SPARE_SOCKETS_MAX: usize = 64;
 
+/// A tunnel that has carried more each way may have grown the buffers of its socket, which then does not serve again. They
+/// begin with 128 KB.
+pub const SPARE_SOCKET_BYTES_MAX: u64 = 128 << 10;
+
 /// Of the buffers for batches, those whose pages a shard keeps once it needs no more of them.
 pub const TUNNEL_BUFFERS_KEPT: u16 = 64;
 

@@ -58,7 +58,7 @@ pub fn begin(address: &PeerAddress, from: Origin, first: &[&[u8]]) -> io::Result
         PeerAddress::Unix(_) => AddressFamily::UNIX,
     };
     let is_usual = from.address.is_none() && !from.keepalive;
-    let reuse = if is_usual { Reuse::of(family) } else { Reuse::Never };
+    let reuse = if is_usual { Reuse::towards(address) } else { Reuse::Never };
     let socket = match spare::take(reuse) {
         Some(socket) => socket,
         None => make(family)?,

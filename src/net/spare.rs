@@ -6,14 +6,14 @@
 //! or a byte in its queues. The lists belong to the calling thread, and are bounded in number and time.
 
 use std::cell::RefCell;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
 use rustix::io::Errno;
-use rustix::net::AddressFamily;
 
 use crate::limits::SPARE_SOCKETS_MAX;
+use crate::model::PeerAddress;
 
 /// As what a socket may be connected anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,12 +75,16 @@ impl Spare {
 }
 
 impl Reuse {
-    /// That of a socket of a family, as it was made.
-    pub(super) fn of(family: AddressFamily) -> Self {
-        match family {
-            AddressFamily::INET => Self::V4,
-            AddressFamily::INET6 => Self::V6,
-            _ => Self::Never,
+    /// That of a socket which is to be connected to a peer.
+    pub(super) fn towards(peer: &PeerAddress) -> Self {
+        match peer {
+            PeerAddress::Ip(SocketAddr::V4(_)) => Self::V4,
+            // A socket that was connected to a mapped address speaks IPv4 for ever, and one to an address with a zone stays
+            // on its link.
+            PeerAddress::Ip(SocketAddr::V6(peer)) if peer.ip().to_ipv4_mapped().is_none() && peer.scope_id() == 0 => {
+                Self::V6
+            }
+            PeerAddress::Ip(SocketAddr::V6(_)) | PeerAddress::Unix(_) => Self::Never,
         }
     }
 }
@@ -129,7 +133,7 @@ pub fn release() {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::{Shutdown, SocketAddr, TcpListener};
+    use std::net::{Shutdown, TcpListener};
     use std::os::fd::AsRawFd;
 
     use super::*;
@@ -170,6 +174,14 @@ mod tests {
             again.read_exact(&mut came).unwrap();
             assert_eq!(&came, b"answer");
         }
+    }
+
+    #[test]
+    fn what_a_connection_leaves_behind_decides() {
+        let towards = |peer: &str| Reuse::towards(&PeerAddress::Ip(peer.parse().unwrap()));
+        assert_eq!([towards("127.0.0.1:80"), towards("[::1]:80")], [Reuse::V4, Reuse::V6]);
+        assert_eq!([towards("[::ffff:127.0.0.1]:80"), towards("[fe80::1%2]:80")], [Reuse::Never; 2]);
+        assert_eq!(Reuse::towards(&PeerAddress::Unix("/peer".into())), Reuse::Never);
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod socket;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod token;
 mod turns;
 mod u48;
 

@@ -16,8 +16,8 @@ use crate::sys::ring::{Readiness, Ring};
 use super::clock::Moment;
 use super::schedule::{self, Schedule};
 use super::slab::{Numbered, Slab};
-use super::slot::{Purpose, Token};
 use super::socket::{self, Moved};
+use super::token::{Purpose, Token};
 
 /// Why a socket is no longer parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The state of one tunnel, and the token under which the ring speaks of it.
+//! The state of one tunnel.
 //!
 //! States: open (a side that may send is watched), ending (no byte moves, the watches are being removed), gone (the slot
 //! is free). What is rare is boxed. A slot is what an idle tunnel costs, so its size is asserted.
@@ -18,7 +18,8 @@ use super::pipe::Pipe;
 use super::rare::{Farewell, Ping, Rare};
 use super::record::{Close, Ending, Record};
 use super::side::{Direction, Known, Side, Standing};
-use super::slab::{GENERATION_MASK, Numbered};
+use super::slab::Numbered;
+use super::socket;
 use super::u48::U48;
 
 /// How a direction is moved. Bytes of short messages are copied; a source that fills the copy's buffer is spliced, in
@@ -472,6 +473,19 @@ impl Slot {
         }
     }
 
+    /// As what the upstream's socket may be connected anew, once it has lost what this tunnel gave it.
+    fn reuse(&self, ended: Ending) -> Reuse {
+        let is_usual = match ended {
+            Ending::Closed(_) => self.written.iter().all(|count| count.value() <= limits::SPARE_SOCKET_BYTES_MAX),
+            // It may be set to close by a reset.
+            _ => false,
+        };
+        let had_probes = self.settings.keepalive.as_ref().filter(|_| !self.is_young());
+        let is_free =
+            is_usual && had_probes.is_none_or(|set| socket::unset_keepalive(self.socket(Side::Upstream), set));
+        if is_free { self.strides.reuse() } else { Reuse::Never }
+    }
+
     /// Closes both sockets, or that of the upstream may serve again.
     pub fn into_record(self, ended: Ending, now: Moment) -> Record {
         let written = |direction: Direction| self.written[direction.index()].value();
@@ -486,10 +500,7 @@ impl Slot {
             answered: self.answered(),
             duration: length(self.age(now)),
         };
-        // The options of the probes, or of a reset, would stay with it.
-        let is_probed = self.settings.keepalive.is_some() && !self.is_young();
-        let is_usual = matches!(ended, Ending::Closed(_)) && !is_probed;
-        let reuse = if is_usual { self.strides.reuse() } else { Reuse::Never };
+        let reuse = self.reuse(ended);
         let [client, upstream] = self.sockets;
         // Whose end is still to be told comes first.
         drop(client);
@@ -498,75 +509,9 @@ impl Slot {
     }
 }
 
-/// What a completion belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// The watch of a socket.
-    Watch(Side),
-    /// The removal of that watch.
-    Unwatch(Side),
-    /// The poll of a parked socket.
-    Parked,
-    /// Nothing but a reason to wake up.
-    Wake,
-}
-
-/// A slot's index, its generation and a purpose in 64 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token {
-    pub index: u32,
-    /// Only the lower 24 bits travel.
-    pub generation: u32,
-    pub purpose: Purpose,
-}
-
-impl Token {
-    pub const WAKE: Token = Token { index: 0, generation: 0, purpose: Purpose::Wake };
-
-    pub fn pack(self) -> u64 {
-        let purpose: u64 = match self.purpose {
-            Purpose::Watch(Side::Client) => 0,
-            Purpose::Watch(Side::Upstream) => 1,
-            Purpose::Unwatch(Side::Client) => 2,
-            Purpose::Unwatch(Side::Upstream) => 3,
-            Purpose::Wake => 4,
-            Purpose::Parked => 5,
-        };
-        u64::from(self.index) << 32 | u64::from(self.generation & GENERATION_MASK) << 8 | purpose
-    }
-
-    /// `None` for a value that [`Token::pack`] never makes.
-    pub fn unpack(packed: u64) -> Option<Token> {
-        let purpose = match packed & 0xff {
-            0 => Purpose::Watch(Side::Client),
-            1 => Purpose::Watch(Side::Upstream),
-            2 => Purpose::Unwatch(Side::Client),
-            3 => Purpose::Unwatch(Side::Upstream),
-            4 => Purpose::Wake,
-            5 => Purpose::Parked,
-            6.. => return None,
-        };
-        Some(Token { index: (packed >> 32) as u32, generation: (packed >> 8) as u32 & GENERATION_MASK, purpose })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_survives_its_packing() {
-        for purpose in Side::BOTH.into_iter().flat_map(|side| [Purpose::Watch(side), Purpose::Unwatch(side)]) {
-            for (index, generation) in [(0, 0), (u32::MAX, GENERATION_MASK), (7, 9)] {
-                let token = Token { index, generation, purpose };
-                assert_eq!(Token::unpack(token.pack()), Some(token));
-            }
-        }
-        let parked = Token { index: 7, generation: 9, purpose: Purpose::Parked };
-        assert_eq!(Token::unpack(parked.pack()), Some(parked));
-        assert_eq!(Token::unpack(Token::WAKE.pack()), Some(Token::WAKE));
-        assert_eq!(Token::unpack(0xff), None);
-    }
 
     #[test]
     fn a_stride_grows_to_the_whole_pipe() {

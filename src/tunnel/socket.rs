@@ -77,6 +77,15 @@ pub fn set_keepalive(socket: BorrowedFd<'_>, keepalive: &TunnelKeepalive) {
         .and_then(|()| sockopt::set_tcp_user_timeout(socket, user_timeout_ms));
 }
 
+/// Undoes it. False: something is left that the next connection of the socket would have.
+pub fn unset_keepalive(socket: BorrowedFd<'_>, keepalive: &TunnelKeepalive) -> bool {
+    // The time before the first probe is left, and set wherever probes are. What the system has for the rest is not known.
+    keepalive.interval.is_none()
+        && keepalive.count.is_none()
+        && sockopt::set_socket_keepalive(socket, false).is_ok()
+        && sockopt::set_tcp_user_timeout(socket, 0).is_ok()
+}
+
 /// Sends FIN after what is already written. On a socket that has failed there is nothing to pass on.
 pub fn finish(socket: BorrowedFd<'_>) {
     // ENOTCONN is a reset that the next call on the socket reports.

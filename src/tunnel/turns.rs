@@ -31,9 +31,10 @@ use super::record::{Counts, Ending, Reason, Record};
 use super::schedule::Schedule;
 use super::side::{Direction, Known, Side};
 use super::slab::{Numbered, Slab};
-use super::slot::{Purpose, Slot, Token};
+use super::slot::Slot;
 use super::socket;
 use super::sweep::{self, Due};
+use super::token::{Purpose, Token};
 
 const BUFFERS: BufferSizes = BufferSizes { count: limits::TUNNEL_BATCH_COUNT, bytes: limits::TUNNEL_COPY_BYTES };
 

@@ -1,14 +1,17 @@
 //! What becomes of the upstream's socket when a tunnel is over.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::sockopt;
+
 use super::fairness::tcp;
 use super::{Bench, KEEPALIVE, OnEnd};
-use crate::model::Tunnel;
+use crate::limits::SPARE_SOCKET_BYTES_MAX;
+use crate::model::{Tunnel, TunnelKeepalive};
 use crate::net::spare::{self, Detached, Reuse};
 use crate::tunnel::slot::Slot;
 
@@ -55,13 +58,41 @@ fn it_serves_again_where_the_peer_has_answered_its_end() {
 }
 
 #[test]
-fn one_with_probes_is_closed() {
-    for (keepalive, serves_again) in [(None, true), (Some(KEEPALIVE), false)] {
+fn what_the_tunnel_has_set_is_undone_or_the_socket_is_closed() {
+    const OWN: TunnelKeepalive = TunnelKeepalive { interval: Some(Duration::from_secs(9)), ..KEEPALIVE };
+    for (keepalive, serves_again) in [(None, true), (Some(KEEPALIVE), true), (Some(OWN), false)] {
         let mut bench = Bench::new(Tunnel::default(), false);
         let (client, upstream, _) = adopt(&mut bench, &Arc::new(Tunnel { keepalive, ..Tunnel::default() }));
         bench.pass(3);
         end(&mut bench, client, upstream);
-        assert_eq!(spare::take(Reuse::V4).is_some(), serves_again, "{keepalive:?}");
+        let again = spare::take(Reuse::V4);
+        assert_eq!(again.is_some(), serves_again, "{keepalive:?}");
+        if let Some(socket) = again {
+            assert!(!sockopt::socket_keepalive(&socket).unwrap());
+            assert_eq!(sockopt::tcp_user_timeout(&socket).unwrap(), 0);
+        }
+    }
+}
+
+#[test]
+fn one_that_has_carried_much_is_closed() {
+    let most = usize::try_from(SPARE_SOCKET_BYTES_MAX).unwrap();
+    for (count, serves_again) in [(most, true), (most + 1, false)] {
+        let mut bench = Bench::new(Tunnel::default(), false);
+        let (client, mut upstream, _) = adopt(&mut bench, &Arc::default());
+        let bytes = vec![b'x'; count];
+        let mut rest = &bytes[..];
+        let mut came = 0;
+        let mut reader = client.try_clone().unwrap();
+        bench.settle_until(|| {
+            if let Ok(sent) = upstream.write(rest) {
+                rest = &rest[sent..];
+            }
+            came += reader.read(&mut vec![0; count]).unwrap_or(0);
+            came == count
+        });
+        end(&mut bench, client, upstream);
+        assert_eq!(spare::take(Reuse::V4).is_some(), serves_again, "{count}");
     }
 }
 
@@ -69,7 +100,7 @@ fn one_with_probes_is_closed() {
 fn one_that_was_reset_is_closed() {
     let mut bench = Bench::new(Tunnel::default(), false);
     let (mut client, upstream, _) = adopt(&mut bench, &Arc::default());
-    rustix::net::sockopt::set_socket_linger(&upstream, Some(Duration::ZERO)).unwrap();
+    sockopt::set_socket_linger(&upstream, Some(Duration::ZERO)).unwrap();
     drop(upstream);
     bench.settle_until(|| client.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
     while bench.turns.active() > 1 {
