@@ -175,10 +175,14 @@ mod tests {
     fn a_peer_hears_of_a_connection_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        for (first, segments) in [(&[][..], 2), (&[&b"x"[..]], 2), (&[], 2), (&[b"x"], 2)] {
+        let mut last = None;
+        for first in [&[][..], &[&b"x"[..]], &[], &[b"x"]] {
             let (stream, written) = connected(address, first, LONG).unwrap();
-            assert_eq!((written, sys::socket::segments_sent(stream.fd()).unwrap()), (first.len(), segments));
+            assert_eq!((written, sys::socket::segments_sent(stream.fd()).unwrap()), (first.len(), 2));
             let near = stream.detach().unwrap();
+            assert_eq!(near.reuse, Reuse::V4);
+            let cookie = rustix::net::sockopt::socket_cookie(&near.fd).unwrap();
+            assert_eq!(*last.get_or_insert(cookie), cookie, "another socket");
             rustix::net::shutdown(&near.fd, rustix::net::Shutdown::Both).unwrap();
             let (mut far, _) = listener.accept().unwrap();
             far.read_to_end(&mut Vec::new()).unwrap();

@@ -93,7 +93,7 @@ impl Stream {
         let Self { registration, socket, reuse } = self;
         registration.end(socket.fd());
         // Of a duplicate the old descriptor would be connected along with it.
-        let reuse = if socket.is_past_first() { reuse } else { Reuse::Never };
+        let reuse = if socket.is_lent() { Reuse::Never } else { reuse };
         Ok(Detached { fd: socket.into_fd()?, reuse })
     }
 

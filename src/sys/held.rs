@@ -49,6 +49,12 @@ impl Held {
         matches!(*self.holder.borrow(), Holder::Over(_))
     }
 
+    /// Whether the ring has the descriptor, as far as is known: who gives the socket up then gets a duplicate.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        !matches!(*self.holder.borrow(), Holder::Ahead(_) | Holder::Over(_))
+    }
+
     /// Waits on the ring until something can be read: once, later calls are answered at once. So are those on a socket that
     /// a failed wait has closed: whatever is tried on it then is answered by EBADF.
     ///
@@ -129,7 +135,8 @@ mod tests {
     }
 
     fn arm(held: &Held) {
-        assert!(held.poll_first(Waker::noop()).is_pending() && !held.is_past_first());
+        assert!(!held.is_lent());
+        assert!(held.poll_first(Waker::noop()).is_pending() && !held.is_past_first() && held.is_lent());
     }
 
     #[test]
@@ -141,7 +148,7 @@ mod tests {
             assert_eq!(held.fd().as_raw_fd(), number);
             far.write_all(b"x").unwrap();
             wait(&held).await;
-            assert!(held.is_past_first() && held.poll_first(Waker::noop()).is_ready());
+            assert!(held.is_past_first() && !held.is_lent() && held.poll_first(Waker::noop()).is_ready());
             assert_eq!(held.into_fd().unwrap().as_raw_fd(), number);
             let (unused, _far) = pair();
             let number = unused.fd().as_raw_fd();
