@@ -61,7 +61,10 @@ pub fn begin(address: &PeerAddress, from: Origin, first: &[&[u8]]) -> io::Result
     let reuse = if is_usual { Reuse::towards(address) } else { Reuse::Never };
     let socket = match spare::take(reuse) {
         Some(socket) => socket,
-        None => make(family)?,
+        None => {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            rustix::net::socket_with(family, SocketType::STREAM, flags, None)?
+        }
     };
     if let PeerAddress::Ip(_) = address {
         if !is_usual {
@@ -82,11 +85,6 @@ pub fn begin(address: &PeerAddress, from: Origin, first: &[&[u8]]) -> io::Result
         (Err(Errno::INPROGRESS), _) => Ok(Begun::Pending(stream)),
         (Err(errno), _) => Err(errno.into()),
     }
-}
-
-fn make(family: AddressFamily) -> Result<OwnedFd, Errno> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    rustix::net::socket_with(family, SocketType::STREAM, flags, None)
 }
 
 /// Few connections ask for it.
@@ -187,7 +185,7 @@ mod tests {
             let (mut far, _) = listener.accept().unwrap();
             far.read_to_end(&mut Vec::new()).unwrap();
             drop(far);
-            spare::put(near);
+            spare::put(near, |_| true);
         }
     }
 

@@ -6,8 +6,11 @@
 //! or a byte in its queues. The lists belong to the calling thread, and are bounded in number and time.
 
 use std::cell::RefCell;
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::SocketAddr;
+#[cfg(test)]
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(test)]
 use std::os::unix::net::UnixStream;
 
 use rustix::io::Errno;
@@ -16,11 +19,10 @@ use crate::limits::SPARE_SOCKETS_MAX;
 use crate::model::PeerAddress;
 
 /// As what a socket may be connected anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Reuse {
     /// It has an address of its own, options that another connection should not find, or another kind.
-    #[default]
     Never,
     /// TCP, and nothing was set but what connections to peers have anyway.
     V4,
@@ -40,12 +42,14 @@ impl From<OwnedFd> for Detached {
     }
 }
 
+#[cfg(test)]
 impl From<TcpStream> for Detached {
     fn from(stream: TcpStream) -> Self {
         OwnedFd::from(stream).into()
     }
 }
 
+#[cfg(test)]
 impl From<UnixStream> for Detached {
     fn from(stream: UnixStream) -> Self {
         OwnedFd::from(stream).into()
@@ -97,14 +101,16 @@ pub fn take(reuse: Reuse) -> Option<OwnedFd> {
     })
 }
 
-/// Keeps a socket whose connection is over, or closes it.
-pub fn put(socket: Detached) {
+/// Keeps a socket whose connection is over, or closes it. `undo` is called where it would be kept: false, if an option is left
+/// that another connection should not find.
+pub fn put(socket: Detached, undo: impl FnOnce(BorrowedFd<'_>) -> bool) {
     // At the end of the thread there is nobody left to keep it for.
     let _ = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();
         if let Some(kept) = spare.of(socket.reuse)
             && kept.len() < SPARE_SOCKETS_MAX
             && disconnect(&socket.fd)
+            && undo(socket.fd.as_fd())
         {
             kept.push(socket.fd);
         }
@@ -160,7 +166,7 @@ mod tests {
             far.write_all(b"unread").unwrap();
             finish(&near, &mut far);
             let number = near.fd.as_raw_fd();
-            put(near);
+            put(near, |_| true);
             assert!(take(other).is_none() && take(Reuse::Never).is_none());
             let again = take(reuse).unwrap();
             assert_eq!(again.as_raw_fd(), number);
@@ -195,13 +201,13 @@ mod tests {
                 1 => rustix::net::shutdown(&near.fd, rustix::net::Shutdown::Write).unwrap(),
                 _ => far.shutdown(Shutdown::Write).unwrap(),
             }
-            put(near);
+            put(near, |_| true);
             assert!(take(Reuse::V4).is_none(), "{ended}");
             assert_eq!(far.read_to_end(&mut Vec::new()).unwrap(), 0, "an end, and no reset");
         }
         let (near, mut far) = connected(&listener, Reuse::Never);
         finish(&near, &mut far);
-        put(near);
+        put(near, |_| true);
         assert!(take(Reuse::V4).is_none() && take(Reuse::V6).is_none());
     }
 
@@ -212,7 +218,7 @@ mod tests {
             for _ in 0..count {
                 let (near, mut far) = connected(&listener, Reuse::V4);
                 finish(&near, &mut far);
-                put(near);
+                put(near, |_| true);
             }
         };
         let count = || std::iter::from_fn(|| take(Reuse::V4)).count();

@@ -101,7 +101,7 @@ impl Rest {
 /// A verified upgrade, before the client's socket is taken from its connection.
 pub struct Handover {
     pub upstream: OwnedFd,
-    /// Of the upstream's socket.
+    /// As what that socket may be connected anew. Both in a `Detached` would take one more line of the cache.
     pub reuse: Reuse,
     /// Whether WebSocket frames flow: else the tunnel is blind.
     pub frames: bool,

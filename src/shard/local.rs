@@ -21,8 +21,7 @@ use crate::limits::{
 };
 use crate::model::{self, ListenAddress, LogLevel};
 use crate::net::accept::{Accepted, Reserve};
-use crate::net::readiness;
-use crate::net::spare;
+use crate::net::{readiness, spare};
 use crate::observe::error_log;
 use crate::sys::memory;
 use crate::tunnel::{Engine, EngineOptions, Keep, Park, Reason, Record, Waking};

@@ -55,7 +55,7 @@ impl Stride {
 }
 
 /// In one byte: both directions' strides, and above them as what the upstream's socket may be connected anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Strides(u8);
 
 impl Strides {
@@ -473,17 +473,15 @@ impl Slot {
         }
     }
 
-    /// As what the upstream's socket may be connected anew, once it has lost what this tunnel gave it.
+    /// As what the upstream's socket may be connected anew.
     fn reuse(&self, ended: Ending) -> Reuse {
-        let is_usual = match ended {
-            Ending::Closed(_) => self.written.iter().all(|count| count.value() <= limits::SPARE_SOCKET_BYTES_MAX),
-            // It may be set to close by a reset.
-            _ => false,
-        };
-        let had_probes = self.settings.keepalive.as_ref().filter(|_| !self.is_young());
-        let is_free =
-            is_usual && had_probes.is_none_or(|set| socket::unset_keepalive(self.socket(Side::Upstream), set));
-        if is_free { self.strides.reuse() } else { Reuse::Never }
+        match ended {
+            Ending::Closed(_) if self.written.iter().all(|count| count.value() <= limits::SPARE_SOCKET_BYTES_MAX) => {
+                self.strides.reuse()
+            }
+            // It may be set to close by a reset, or have grown.
+            _ => Reuse::Never,
+        }
     }
 
     /// Closes both sockets, or that of the upstream may serve again.
@@ -501,10 +499,13 @@ impl Slot {
             duration: length(self.age(now)),
         };
         let reuse = self.reuse(ended);
+        let probes = self.settings.keepalive.filter(|_| !self.is_young());
         let [client, upstream] = self.sockets;
         // Whose end is still to be told comes first.
         drop(client);
-        spare::put(Detached { fd: upstream, reuse });
+        spare::put(Detached { fd: upstream, reuse }, |socket| {
+            probes.is_none_or(|probes| socket::unset_keepalive(socket, &probes))
+        });
         record
     }
 }
@@ -525,7 +526,7 @@ mod tests {
             .collect();
         assert_eq!(lengths, [None, Some(32), Some(64), Some(128), Some(256), Some(256)]);
         let mut strides = Strides::new(Reuse::V6);
-        assert!(strides.are_copied() && Strides::default().are_copied());
+        assert!(strides.are_copied() && Strides::new(Reuse::Never).are_copied());
         strides.set(Direction::ToClient, stride);
         assert_eq!((strides.get(Direction::ToClient), strides.get(Direction::ToUpstream)), (stride, Stride::default()));
         strides.set(Direction::ToUpstream, stride);

@@ -3,7 +3,8 @@
 //! A turn takes the completions, serves the tunnels they concern, each within its budget, and hands the ring what came
 //! up. Closing has three steps: remove the watches, wait for their last completions, then close the sockets; before
 //! that the kernel holds them open and sends no FIN. Mostly it has removed the watches when it was told to, so that all
-//! three pass in one turn; or there is none, since a side's first watch ends with what it tells.
+//! three pass in one turn; or there is none, since a side's first watch ends with what it tells. The upstream's socket may
+//! serve another connection instead of being closed (`net::spare`).
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

@@ -27,6 +27,13 @@ fn adopt(bench: &mut Bench, settings: &Arc<Tunnel>) -> (TcpStream, TcpStream, i3
     (client, upstream, number)
 }
 
+/// Waits until only the tunnel is left that the bench has of its own.
+fn until_over(bench: &mut Bench) {
+    while bench.turns.active() > 1 {
+        bench.settle();
+    }
+}
+
 /// Ends one side, then the other one; each waits for the end that it is told of.
 fn end(bench: &mut Bench, mut first: TcpStream, mut second: TcpStream) {
     first.shutdown(Shutdown::Write).unwrap();
@@ -34,10 +41,7 @@ fn end(bench: &mut Bench, mut first: TcpStream, mut second: TcpStream) {
         bench.settle_until(|| socket.read(&mut [0]).is_ok_and(|count| count == 0));
         let _ = socket.shutdown(Shutdown::Write);
     }
-    // The bench has one of its own.
-    while bench.turns.active() > 1 {
-        bench.settle();
-    }
+    until_over(bench);
 }
 
 #[test]
@@ -103,8 +107,6 @@ fn one_that_was_reset_is_closed() {
     sockopt::set_socket_linger(&upstream, Some(Duration::ZERO)).unwrap();
     drop(upstream);
     bench.settle_until(|| client.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
-    while bench.turns.active() > 1 {
-        bench.settle();
-    }
+    until_over(&mut bench);
     assert!(spare::take(Reuse::V4).is_none());
 }
