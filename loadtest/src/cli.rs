@@ -238,19 +238,20 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
         return Err("no proxy to measure".to_owned());
     }
     let out = args.out.unwrap_or_else(|| format!("loadtest-{}", folder::now().replace(':', "")).into());
-    let count = args.peers + proxies.len() + 1;
+    let floors = scenarios.iter().map(Scenario::floors).max().unwrap_or(0);
+    let floors = floor::FLOORS[..floors].iter().map(proxies::floor).collect::<Result<Vec<_>, _>>()?;
+    let count = args.peers + proxies.len() + floors.len();
     let mut ports = match args.port {
         Some(first) => (first..=u16::MAX).take(count).collect(),
         None => free_ports(count)?,
     };
-    let has_floor = scenarios.iter().any(Scenario::has_floor);
     let settings = Settings {
         scenarios,
         rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 7 }),
         time_max: args.quick.then_some(QUICK_TIME_MAX),
         proxy_core,
         load_cores,
-        floor: has_floor.then(proxies::floor).transpose()?,
+        floors,
         ports: ports.split_off(args.peers),
         peer_ports: ports,
         folder: out.join("proxies"),
@@ -266,7 +267,7 @@ fn compare(args: CompareArgs) -> Result<bool, String> {
     for (name, reason) in missing.iter().filter(|(name, _)| asked(name)) {
         outcome.fault(0, "all", name, reason);
     }
-    facts.extend(settings.floor.as_ref().map(|floor| (floor.name.clone(), floor.version.clone())));
+    facts.extend(settings.floors.iter().map(|floor| (floor.name.clone(), floor.version.clone())));
     facts.extend(folder::floor_faults(&outcome.floor_faults));
     facts.push(("took".to_owned(), crate::progress::duration(outcome.seconds)));
     facts.extend(outcome.cut.take().map(|cut| ("left out".to_owned(), cut)));

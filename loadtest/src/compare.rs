@@ -34,9 +34,9 @@ pub struct Settings {
     pub time_max: Option<Duration>,
     pub proxy_core: usize,
     pub load_cores: Vec<usize>,
-    /// What the calls alone cost is measured with this, where it can do the work.
-    pub floor: Option<Proxy>,
-    /// One for each proxy, and one for the floor.
+    /// What the calls alone cost is measured with these, in the order in which scenarios count them.
+    pub floors: Vec<Proxy>,
+    /// One for each proxy, and one for each floor.
     pub ports: Vec<u16>,
     pub peer_ports: Vec<u16>,
     /// Where proxies have their files.
@@ -49,7 +49,7 @@ pub struct Outcome {
     pub readings: Vec<Reading>,
     pub curves: Vec<Curve>,
     pub faults: Vec<Fault>,
-    /// Of the floor, which is no proxy: they make no verdict and no exit code.
+    /// Of the floors, which are no proxies: they make no verdict and no exit code.
     pub floor_faults: Vec<Fault>,
     pub seconds: f64,
     /// The round and the scenario from which on nothing was begun any more, for time.
@@ -72,18 +72,18 @@ fn estimate(scenario: &Scenario) -> f64 {
     AROUND_SECONDS + opened / OPENS_PER_SECOND + steps + warm_up + scenario.seconds
 }
 
-/// How many take part in a scenario: the proxies, and behind them the floor.
-fn entrants(scenario: &Scenario, proxies: usize, floor: bool) -> usize {
-    proxies + usize::from(floor && scenario.has_floor())
+/// How many take part in a scenario: the proxies, and behind them the floors.
+fn entrants(scenario: &Scenario, proxies: usize, floors: usize) -> usize {
+    proxies + scenario.floors().min(floors)
 }
 
 /// Round, scenario and proxy in the order in which they are run.
-fn order(scenarios: &[Scenario], rounds: u32, proxies: usize, floor: bool) -> Vec<(u32, usize, usize)> {
+fn order(scenarios: &[Scenario], rounds: u32, proxies: usize, floors: usize) -> Vec<(u32, usize, usize)> {
     let mut order = Vec::new();
     for round in 1..=rounds {
         for (index, scenario) in scenarios.iter().enumerate() {
             if scenario.rounds == 0 || round <= scenario.rounds {
-                let count = entrants(scenario, proxies, floor);
+                let count = entrants(scenario, proxies, floors);
                 order.extend((0..count).map(|turn| (round, index, (turn + round as usize - 1) % count)));
             }
         }
@@ -94,19 +94,19 @@ fn order(scenarios: &[Scenario], rounds: u32, proxies: usize, floor: bool) -> Ve
 pub fn run(settings: &Settings, proxies: &[Proxy]) -> Outcome {
     let begin = Instant::now();
     let mut outcome = Outcome::default();
-    let has_floor = settings.floor.is_some();
-    let order = order(&settings.scenarios, settings.rounds, proxies.len(), has_floor);
+    let floors = settings.floors.len();
+    let order = order(&settings.scenarios, settings.rounds, proxies.len(), floors);
     let total = order.iter().map(|(_, scenario, _)| estimate(&settings.scenarios[*scenario])).sum();
     let mut progress = Progress::new(total);
     let bare = measure::bytes_per_pair();
     let mut last = None;
     for (round, number, index) in order {
         let scenario = &settings.scenarios[number];
-        let Some(proxy) = proxies.get(index).or(settings.floor.as_ref()) else { continue };
+        let Some(proxy) = proxies.iter().chain(&settings.floors).nth(index) else { continue };
         let name = &proxy.name;
         // All proxies have as many rounds of a scenario.
         let begins = last.replace((round, number)) != Some((round, number));
-        let more = estimate(scenario) * entrants(scenario, proxies.len(), has_floor) as f64;
+        let more = estimate(scenario) * entrants(scenario, proxies.len(), floors) as f64;
         if begins && round > 1 && settings.time_max.is_some_and(|max| !progress.fits(more, max)) {
             progress.say(&format!("time is up: {} has no round {round} any more", scenario.name));
             outcome.cut = Some(format!("for time, everything from {} in round {round} on", scenario.name));
@@ -133,7 +133,7 @@ pub fn run(settings: &Settings, proxies: &[Proxy]) -> Outcome {
 impl Outcome {
     pub fn fault(&mut self, round: u32, scenario: &str, proxy: &str, reason: &str) {
         let (scenario, proxy, reason) = (scenario.to_owned(), proxy.to_owned(), reason.to_owned());
-        let faults = if proxy == floor::NAME { &mut self.floor_faults } else { &mut self.faults };
+        let faults = if floor::is_floor(&proxy) { &mut self.floor_faults } else { &mut self.faults };
         faults.push(Fault { round, scenario, proxy, reason });
     }
 }
@@ -229,25 +229,27 @@ mod tests {
     #[test]
     fn rounds_are_interleaved_and_begin_with_another_proxy() {
         let scenarios = parse_matrix("a: idle rounds=1\nb: churn").unwrap();
-        let order = order(&scenarios, 2, 3, false);
+        let order = order(&scenarios, 2, 3, 0);
         assert_eq!(order[..6], [(1, 0, 0), (1, 0, 1), (1, 0, 2), (1, 1, 0), (1, 1, 1), (1, 1, 2)]);
         assert_eq!(order[6..], [(2, 1, 1), (2, 1, 2), (2, 1, 0)]);
     }
 
     #[test]
-    fn the_floor_takes_its_turn_in_work_that_it_can_do() {
-        let scenarios = parse_matrix("a: echo\nb: churn\nc: http tls=true").unwrap();
+    fn floors_take_their_turns_in_work_that_they_can_do() {
+        let scenarios = parse_matrix("a: echo\nb: churn\nc: http tls=true\nd: http").unwrap();
         let of = |scenario| move |(_, index, proxy): &(u32, usize, usize)| (*index == scenario).then_some(*proxy);
-        let order = order(&scenarios, 2, 2, true);
+        let order = order(&scenarios, 2, 2, floor::FLOORS.len());
         assert_eq!(order.iter().filter_map(of(0)).collect::<Vec<_>>(), [0, 1, 1, 0]);
-        assert_eq!(order.iter().filter_map(of(1)).collect::<Vec<_>>(), [0, 1, 2, 1, 2, 0]);
+        assert_eq!(order.iter().filter_map(of(1)).collect::<Vec<_>>(), [0, 1, 2, 3, 1, 2, 3, 0]);
         assert_eq!(order.iter().filter_map(of(2)).count(), 4);
+        assert_eq!(order.iter().filter_map(of(3)).collect::<Vec<_>>(), [0, 1, 2, 1, 2, 0]);
     }
 
     #[test]
     fn quick_fits_five_minutes_for_three_proxies() {
         let scenarios = parse_matrix(crate::scenario::QUICK).unwrap();
-        let total: f64 = order(&scenarios, 3, 3, true).iter().map(|(_, index, _)| estimate(&scenarios[*index])).sum();
+        let order = order(&scenarios, 3, 3, floor::FLOORS.len());
+        let total: f64 = order.iter().map(|(_, index, _)| estimate(&scenarios[*index])).sum();
         assert!(total < 290.0, "{total}");
     }
 

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::floor::FLOORS;
+
 pub const QUICK: &str = include_str!("../matrix/quick.txt");
 pub const FULL: &str = include_str!("../matrix/full.txt");
 
@@ -127,9 +129,15 @@ impl Scenario {
         work(self) == work(other)
     }
 
-    /// Whether a proxy that only makes the calls can do this work too: it knows neither TLS nor logs.
-    pub fn has_floor(&self) -> bool {
-        matches!(self.mode, Mode::Churn | Mode::Http | Mode::Wrk) && !self.tls && !self.log
+    /// How many of the proxies that only make the calls have a figure of their own here: they know neither TLS nor logs.
+    pub fn floors(&self) -> usize {
+        match self.mode {
+            _ if self.tls || self.log => 0,
+            Mode::Churn => FLOORS.len(),
+            // They differ in ends, and a connection that is kept has its one after all its requests.
+            Mode::Http | Mode::Wrk => 1,
+            Mode::Idle | Mode::Echo | Mode::Bulk | Mode::Mixed | Mode::Storm | Mode::Kept => 0,
+        }
     }
 
     /// What a proxy needs at the least for each that is held: one for the client, and for a tunnel one for the peer.

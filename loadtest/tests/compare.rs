@@ -225,22 +225,28 @@ fn the_calls_alone_are_measured_beside_proxies_and_are_none() {
     let is_measured = readings.contains("opens,peer,cpu_us_per_open");
     assert_eq!(
         is_measured,
-        readings.contains("opens,bare calls,cpu_us_per_open"),
+        readings.contains("opens,bare calls,cpu_us_per_open")
+            && readings.contains("opens,bare calls with half-close,cpu_us_per_open"),
         "{readings}\n{}",
         text(&output.stderr)
     );
     assert_eq!(is_measured, readings.contains("asked,bare calls,cpu_us_per_request"), "{facts}");
-    assert!(!readings.contains("kept,bare calls"), "{readings}");
+    assert!(!readings.contains("kept,bare calls") && !readings.contains("asked,bare calls with"), "{readings}");
     assert!(facts.contains("\nbare calls: accept4, recv") && !facts.contains("proxy bare calls"), "{facts}");
+    assert!(facts.contains("\nbare calls with half-close: the same, but"), "{facts}");
     assert_eq!(
         is_measured,
-        table.contains("### Bare calls") && table.contains("\n| figure | bare calls | of peer |\n"),
+        table.contains("### Bare calls") && table.contains("\n| figure | relay | median | of peer |\n"),
         "{table}"
     );
     assert!(!read("faults.csv").contains("bare calls"));
     assert_eq!(is_measured, read("report.html").contains("<h2>Bare calls</h2>"));
     let command = read("proxies/bare calls/opens/command.txt");
     assert!(command.starts_with("longhaul-loadtest floor-proxy --listen 127.0.0.1:"), "{command}");
+    assert!(!command.contains("--half-close"), "{command}");
+    let command = read("proxies/bare calls with half-close/opens/command.txt");
+    assert!(command.starts_with("longhaul-loadtest floor-proxy --listen 127.0.0.1:"), "{command}");
+    assert!(command.trim_end().ends_with(" --half-close"), "{command}");
     let again = Command::new(PROGRAM).arg("report").arg(&run).output().unwrap();
     assert!(again.status.success() && read("table.md") == table);
 }

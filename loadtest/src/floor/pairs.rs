@@ -1,6 +1,7 @@
 //! Which sockets are open and which belong together, by their descriptors' numbers: what is looked up is one place in memory.
 //!
-//! A socket is *new* until it has a partner. One that goes takes its partner along. Makes no call but `close`, by dropping.
+//! A socket is *new* until it has a partner, and *ended* once nothing more comes from it. One that goes takes its partner
+//! along. Makes no call but `close`, by dropping.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -8,6 +9,17 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 struct End {
     socket: OwnedFd,
     partner: Option<RawFd>,
+    has_ended: bool,
+    is_peers: bool,
+}
+
+/// What the end of a socket leaves.
+#[derive(Debug)]
+pub enum Left<'a> {
+    /// Its partner goes on.
+    Partner(&'a OwnedFd),
+    /// Neither it nor its partner, if it has one, has anything more to say.
+    Nothing,
 }
 
 #[derive(Debug, Default)]
@@ -23,7 +35,7 @@ impl Pairs {
         if place >= self.ends.len() {
             self.ends.resize_with(place + 1, || None);
         }
-        self.ends[place] = Some(End { socket, partner: None });
+        self.ends[place] = Some(End { socket, partner: None, has_ended: false, is_peers: false });
         number
     }
 
@@ -31,23 +43,39 @@ impl Pairs {
         self.ends.get(number as usize)?.as_ref()
     }
 
-    /// `None` when it has gone: the kernel may have told of it before.
+    /// `None` when it has gone: the kernel may have told of it before. One that has ended is as good as gone.
     pub fn socket(&self, number: RawFd) -> Option<&OwnedFd> {
-        self.end(number).map(|end| &end.socket)
+        self.end(number).filter(|end| !end.has_ended).map(|end| &end.socket)
     }
 
     /// `None` for one that is new or has gone.
     pub fn partner(&self, number: RawFd) -> Option<&OwnedFd> {
-        self.socket(self.end(number)?.partner?)
+        self.end(self.end(number)?.partner?).map(|end| &end.socket)
     }
 
     /// Both must be held.
-    pub fn join(&mut self, one: RawFd, other: RawFd) {
-        for (from, to) in [(one, other), (other, one)] {
+    pub fn join(&mut self, client: RawFd, peer: RawFd) {
+        for (from, to, is_peers) in [(client, peer, false), (peer, client, true)] {
             if let Some(Some(end)) = self.ends.get_mut(from as usize) {
-                end.partner = Some(to);
+                (end.partner, end.is_peers) = (Some(to), is_peers);
             }
         }
+    }
+
+    /// Notes that nothing more comes from a socket.
+    pub fn ended(&mut self, number: RawFd) -> Left<'_> {
+        if let Some(Some(end)) = self.ends.get_mut(number as usize) {
+            end.has_ended = true;
+        }
+        let partner = self.end(number).and_then(|end| self.end(end.partner?));
+        partner.filter(|partner| !partner.has_ended).map_or(Left::Nothing, |partner| Left::Partner(&partner.socket))
+    }
+
+    /// Closes the client's of two sockets, and gives the peer's. One that has no partner is closed.
+    pub fn part(&mut self, number: RawFd) -> Option<OwnedFd> {
+        let end = self.ends.get_mut(number as usize).and_then(Option::take)?;
+        let partner = self.ends.get_mut(end.partner? as usize).and_then(Option::take)?;
+        Some(if end.is_peers { end.socket } else { partner.socket })
     }
 
     /// Closes a socket and before it its partner: the side that is still open learns of the end first.
@@ -86,6 +114,26 @@ mod tests {
         pairs.remove(one);
         assert_eq!(pairs.count(), 1);
         pairs.remove(alone);
+        assert_eq!(pairs.count(), 0);
+    }
+
+    #[test]
+    fn two_part_once_both_have_ended() {
+        let mut pairs = Pairs::default();
+        for peer_is_first in [false, true] {
+            let [client, peer] = [(); 2].map(|()| pairs.add(socket()));
+            pairs.join(client, peer);
+            let (first, second) = if peer_is_first { (peer, client) } else { (client, peer) };
+            assert!(matches!(pairs.ended(first), Left::Partner(left) if left.as_raw_fd() == second));
+            assert!(pairs.socket(first).is_none() && pairs.socket(second).is_some());
+            assert_eq!(pairs.partner(second).map(AsRawFd::as_raw_fd), Some(first), "it still takes bytes");
+            assert!(matches!(pairs.ended(second), Left::Nothing));
+            assert_eq!(pairs.part(second).map(|socket| socket.as_raw_fd()), Some(peer));
+            assert_eq!(pairs.count(), 0);
+        }
+        let alone = pairs.add(socket());
+        assert!(matches!(pairs.ended(alone), Left::Nothing));
+        assert!(pairs.part(alone).is_none() && pairs.part(alone).is_none());
         assert_eq!(pairs.count(), 0);
     }
 

@@ -11,7 +11,6 @@ use super::summary::gathered;
 use super::{bare, csv, html, markdown, readme, targets};
 use crate::compare::{Curve, Outcome};
 use crate::figure::{Fault, Reading};
-use crate::floor;
 
 /// What table and report are made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,10 +29,10 @@ const PROXY: &str = "proxy ";
 /// Begins the name of a fact that tells what was not there.
 pub const WITHOUT: &str = "without ";
 
-/// Faults of the floor, as a fact: it is no proxy, so it is no fault of the run.
+/// Faults of the floors, as a fact: they are no proxies, so they are no faults of the run.
 pub fn floor_faults(faults: &[Fault]) -> Option<(String, String)> {
     let lines = gathered(faults);
-    (!lines.is_empty()).then(|| (format!("{}, faults", floor::NAME), lines.join("; ").replace('\n', " ")))
+    (!lines.is_empty()).then(|| ("bare calls, faults".to_owned(), lines.join("; ").replace('\n', " ")))
 }
 
 impl Run {
@@ -146,6 +145,7 @@ fn stamp(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::floor::{FLOORS, Floor};
 
     #[test]
     fn dates_are_right() {
@@ -155,12 +155,17 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_the_floor_are_one_fact() {
-        let fault =
-            |reason: &str| Fault { round: 2, scenario: "s".into(), proxy: floor::NAME.into(), reason: reason.into() };
-        let (name, value) = floor_faults(&[fault("it ended\nearly"), fault("late")]).unwrap();
+    fn faults_of_the_floors_are_one_fact() {
+        let fault = |floor: &Floor, reason: &str| Fault {
+            round: 2,
+            scenario: "s".into(),
+            proxy: floor.name.into(),
+            reason: reason.into(),
+        };
+        let faults = [fault(&FLOORS[0], "it ended\nearly"), fault(&FLOORS[1], "late")];
+        let (name, value) = floor_faults(&faults).unwrap();
         assert_eq!(name, "bare calls, faults");
-        assert_eq!(value, "bare calls, s, round 2: it ended early; bare calls, s, round 2: late");
+        assert_eq!(value, "bare calls, s, round 2: it ended early; bare calls with half-close, s, round 2: late");
         assert!(floor_faults(&[]).is_none());
     }
 

@@ -6,7 +6,6 @@ use super::folder::Run;
 use super::summary::{Cell, Row, Section, gathered, names, sections, values};
 use super::targets::{self, Verdict};
 use crate::figure::{Better, find, plain};
-use crate::floor;
 use crate::stats::summary::{line as straight_line, median};
 
 const STYLE: &str = include_str!("report.css");
@@ -110,21 +109,21 @@ fn bare_calls(run: &Run, names: &[String]) -> String {
     let row = |row: &bare::Row| {
         let spread = row.range.map(|(low, high)| format!("{}–{}", plain(low), plain(high))).unwrap_or_default();
         format!(
-            "<tr><th>{}: {}, {}</th><td>{} <span class=\"mark\">{spread}</span></td>{}</tr>",
+            "<tr><th>{}: {}, {}</th><td>{}</td><td>{} <span class=\"mark\">{spread}</span></td>{}</tr>",
             escape(&row.scenario),
             escape(row.figure.title),
             row.figure.unit,
+            escape(row.floor),
             plain(row.median),
             row.shares.iter().map(share).collect::<String>()
         )
     };
+    let words = escape(&bare::words(&rows));
     let rows: String = rows.iter().map(row).collect();
     let heads: String = names.iter().map(|name| format!("<th>of {}</th>", escape(name))).collect();
     format!(
-        "<section><h2>Bare calls</h2><p class=\"mark\">{}</p><div class=\"wide\"><table><thead><tr><th>figure</th>\
-         <th>{}</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>",
-        escape(bare::WORDS),
-        floor::NAME
+        "<section><h2>Bare calls</h2><p class=\"mark\">{words}</p><div class=\"wide\"><table><thead><tr><th>figure</th>\
+         <th>relay</th><th>median</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 }
 

@@ -4,7 +4,6 @@ use super::bare;
 use super::summary::{CHANCE_MAX, Cell, Row, Section, gathered, sections};
 use super::targets;
 use crate::figure::{Better, Fault, Reading, plain};
-use crate::floor;
 use crate::stats::ranks::least_p_value;
 
 fn cell_text(cell: Option<&Cell>, better: Better) -> String {
@@ -69,11 +68,12 @@ pub fn bare_calls(rows: &[bare::Row], proxies: &[String]) -> String {
         let shares: Vec<String> = row.shares.iter().map(share_text).collect();
         let spread = row.range.map(|(low, high)| format!(" ({}–{})", plain(low), plain(high))).unwrap_or_default();
         let (scenario, figure, median) = (&row.scenario, row.figure, plain(row.median));
-        format!("| {scenario}: {}, {} | {median}{spread} | {} |\n", figure.title, figure.unit, shares.join(" | "))
+        let name = format!("{scenario}: {}, {}", figure.title, figure.unit);
+        format!("| {name} | {} | {median}{spread} | {} |\n", row.floor, shares.join(" | "))
     };
     let heads: Vec<String> = proxies.iter().map(|name| format!("of {name}")).collect();
-    let head =
-        format!("| figure | {} | {} |\n|---|---:|{}\n", floor::NAME, heads.join(" | "), "---:|".repeat(proxies.len()));
+    let columns = "---:|".repeat(proxies.len());
+    let head = format!("| figure | relay | median | {} |\n|---|---|---:|{columns}\n", heads.join(" | "));
     head + &rows.iter().map(row).collect::<String>()
 }
 
@@ -100,7 +100,7 @@ pub fn table(
         text += &format!("\n### Targets\n\n{}", self::targets(targets, proxies));
     }
     if !bare.is_empty() {
-        text += &format!("\n### Bare calls\n\n{}\n\n{}", bare::WORDS, bare_calls(bare, proxies));
+        text += &format!("\n### Bare calls\n\n{}\n\n{}", bare::words(bare), bare_calls(bare, proxies));
     }
     let sections = sections(readings, proxies);
     text += &overview(&sections, proxies);
@@ -140,13 +140,16 @@ mod tests {
     fn bare_calls_are_a_table_of_their_own() {
         let figure = crate::figure::find("cpu_us_per_open").unwrap();
         let (range, shares) = (Some((58.0, 64.25)), vec![Some(0.754), None]);
-        let row = bare::Row { scenario: "churn".to_owned(), figure, median: 60.0, range, shares };
+        let floor = crate::floor::FLOORS[0].name;
+        let row = bare::Row { scenario: "churn".to_owned(), floor, figure, median: 60.0, range, shares };
         let proxies = ["a", "b"].map(ToOwned::to_owned);
         let text = table(&[], &[], &[], &[row], &proxies);
-        assert!(text.contains("\n### Bare calls\n\nThe same work by a relay"), "{text}");
-        assert!(text.contains("\n\n| figure | bare calls | of a | of b |\n|---|---:|---:|---:|\n"), "{text}");
+        assert!(text.contains("\n### Bare calls\n\nThe same work by relays"), "{text}");
+        assert!(text.contains("\n\n| figure | relay | median | of a | of b |\n|---|---|---:|---:|---:|\n"), "{text}");
         assert!(
-            text.contains("| churn: CPU per open, verified handshake and close, us | 60 (58–64.2) | 0.75 | - |\n"),
+            text.contains(
+                "| churn: CPU per open, verified handshake and close, us | bare calls | 60 (58–64.2) | 0.75 | - |\n"
+            ),
             "{text}"
         );
         assert!(!table(&[], &[], &[], &[], &proxies).contains("are calls"));

@@ -32,9 +32,9 @@ pub fn section(run: &Run, name: &str) -> String {
         run.fact("rounds"),
     );
     text = wrapped(&text) + "\n" + &markdown::targets(&run.targets(), &run.names());
-    let bare = run.bare_calls();
-    if !bare.is_empty() {
-        text += &format!("\n{}\n{}", wrapped(bare::WORDS), markdown::bare_calls(&bare, &run.names()));
+    let rows = run.bare_calls();
+    if !rows.is_empty() {
+        text += &format!("\n{}\n{}", wrapped(&bare::words(&rows)), markdown::bare_calls(&rows, &run.names()));
     }
     if let Some((_, cut)) = run.facts.iter().find(|(name, _)| name == "left out") {
         text += &format!("\nLeft out: {cut}.\n");

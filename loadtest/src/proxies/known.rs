@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::floor;
+use crate::floor::Floor;
 
 const NGINX: &str = include_str!("../../proxies/nginx.conf");
 const HAPROXY: &str = include_str!("../../proxies/haproxy.cfg");
@@ -83,11 +83,12 @@ pub fn find(names: &[String], longhaul: Option<&Path>, files: &[PathBuf]) -> Fou
 }
 
 /// This program in the place of a proxy, with nothing between the calls.
-pub fn floor() -> Result<Proxy, String> {
+pub fn floor(floor: &Floor) -> Result<Proxy, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    let arguments = ["floor-proxy", "--listen", "{{listen}}", "--peers", "{{peers}}"].map(ToOwned::to_owned).to_vec();
+    let words = ["floor-proxy", "--listen", "{{listen}}", "--peers", "{{peers}}"];
+    let arguments = words.iter().chain(floor.flags).map(ToString::to_string).collect();
     let configuration = "# None: the command names all that it knows.\n".to_owned();
-    Ok(Proxy { name: floor::NAME.to_owned(), program, arguments, configuration, version: floor::WHAT.to_owned() })
+    Ok(Proxy { name: floor.name.to_owned(), program, arguments, configuration, version: floor.what.to_owned() })
 }
 
 impl Known {
