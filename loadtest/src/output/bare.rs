@@ -1,6 +1,6 @@
 //! What the calls alone cost beside what each proxy costs: the CPU of each floor, and its share of each proxy's.
 
-use super::summary::{names, values};
+use super::summary::{Ratio, names, ratios, values};
 use crate::figure::{Figure, Reading, find};
 use crate::floor::{FLOORS, Floor};
 use crate::stats::summary::{median, range};
@@ -16,7 +16,7 @@ pub struct Row {
     pub median: f64,
     /// None of a single round.
     pub range: Option<(f64, f64)>,
-    /// Of the floor's median to each proxy's, in the order of the proxies.
+    /// Of the floor to each proxy, in the order of the proxies.
     pub shares: Vec<Option<f64>>,
 }
 
@@ -46,10 +46,11 @@ pub fn rows(readings: &[Reading], proxies: &[String]) -> Vec<Row> {
 
 fn row(readings: &[Reading], scenario: &str, figure: &str, floor: &Floor, proxies: &[String]) -> Option<Row> {
     let figure = find(figure)?;
-    let of = |proxy: &str| values(readings, scenario, proxy, figure.name, Some(0));
-    let own = of(floor.name);
+    let own = values(readings, scenario, floor.name, figure.name, Some(0));
     let (median_of_all, range) = (median(&own)?, range(&own).filter(|_| own.len() > 1));
-    let share = |proxy: &String| Some(median_of_all / median(&of(proxy)).filter(|value| *value > 0.0)?);
+    let share = |proxy: &String| {
+        Ratio::of(&ratios(readings, scenario, figure.name, floor.name, proxy)).map(|ratio| ratio.value)
+    };
     let shares = proxies.iter().map(share).collect();
     Some(Row { scenario: scenario.to_owned(), floor: floor.name, figure, median: median_of_all, range, shares })
 }
@@ -64,7 +65,8 @@ mod tests {
 
     #[test]
     fn each_floor_is_a_share_of_each_proxy() {
-        let mut readings = vec![reading(1, "a", "cpu_us_per_open", 80.0), reading(1, "b", "cpu_us_per_open", 100.0)];
+        let of_a = [(1, 80.0), (2, 75.0), (3, 80.0)].map(|(n, us)| reading(n, "a", "cpu_us_per_open", us));
+        let mut readings = [of_a.as_slice(), &[reading(1, "b", "cpu_us_per_open", 100.0)]].concat();
         let proxies = ["a", "b", "c"].map(ToOwned::to_owned);
         assert!(rows(&readings, &proxies).is_empty());
         readings
@@ -77,7 +79,7 @@ mod tests {
         assert_eq!((row.floor, other.floor), (FLOORS[0].name, FLOORS[1].name));
         assert_eq!((other.median, other.range, other.shares[0]), (72.0, None, Some(0.9)));
         assert_eq!((row.scenario.as_str(), row.median, row.range), ("churn", 60.0, Some((58.0, 64.0))));
-        assert_eq!(row.shares, [Some(0.75), Some(0.6), None]);
+        assert_eq!(row.shares, [Some(0.8), Some(0.58), None], "each round by itself");
         readings.retain(|reading| reading.round == 1);
         assert_eq!(self::rows(&readings, &proxies)[0].range, None);
     }

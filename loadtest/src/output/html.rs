@@ -3,7 +3,8 @@
 use super::bare;
 use super::chart::{self, Bar, Ratios, Scale, Series, bars, escape, lines};
 use super::folder::Run;
-use super::summary::{Cell, Row, Section, gathered, names, sections, values};
+use super::markdown::ratio_words;
+use super::summary::{Cell, Ratio, Row, Section, gathered, names, sections, values};
 use super::targets::{self, Verdict};
 use crate::figure::{Better, find, plain};
 use crate::stats::summary::{line as straight_line, median};
@@ -47,8 +48,8 @@ fn keys(names: &[String]) -> String {
 fn overview(sections: &[Section], names: &[String]) -> String {
     let ratios = |scenario: &str, row: &Row| {
         let dot = |(number, cell): (usize, &Option<Cell>)| {
-            let (ratio, _) = cell.as_ref()?.against?;
-            Some((names[number].clone(), number, ratio))
+            let ratio = cell.as_ref()?.against?;
+            Some((names[number].clone(), number, ratio.value))
         };
         let dots: Vec<(String, usize, f64)> = row.cells.iter().enumerate().filter_map(dot).collect();
         let name = row.figure.title.split(',').next().unwrap_or("").to_owned();
@@ -78,8 +79,8 @@ fn targets(run: &Run, names: &[String]) -> String {
     let row = |row: &targets::Row| {
         let medians = row.medians.iter().map(|median| median.map_or_else(|| "-".to_owned(), plain));
         let medians: String = medians.map(|text| format!("<td>{text}</td>")).collect();
-        let ratios: Vec<String> =
-            row.ratios.iter().map(|(name, ratio)| format!("×{ratio:.2} {}", escape(name))).collect();
+        let ratio = |(name, ratio): &(String, Ratio)| format!("×{:.2}{} {}", ratio.value, ratio.mark(), escape(name));
+        let ratios: Vec<String> = row.ratios.iter().map(ratio).collect();
         let class = if matches!(row.verdict, Verdict::Met(..)) { "" } else { " class=\"alarm\"" };
         format!(
             "<tr><th>{}{}</th>{medians}<td class=\"whole\">{}</td><td class=\"whole\">{}</td><td{class}>{}</td></tr>",
@@ -132,8 +133,9 @@ fn intro(run: &Run) -> String {
     format!(
         "<p>Each proxy was started fresh for each scenario and round, with one worker pinned to one core, the load on \
          another. Bars are medians over the rounds, the thin line spans smallest to largest. A factor such as ×0.50 is \
-         {} divided by that proxy; one with a question mark is not told from chance by a rank test.</p>",
-        escape(first)
+         {} divided by that proxy. {}</p>",
+        escape(first),
+        escape(&ratio_words(&run.readings).replace('`', ""))
     )
 }
 
@@ -170,10 +172,7 @@ fn section(run: &Run, section: &Section, names: &[String]) -> String {
 }
 
 fn remark(cell: &Cell) -> String {
-    match cell.ratio() {
-        Some((ratio, doubtful)) => format!("×{ratio:.2}{}", if doubtful { " ?" } else { "" }),
-        None => String::new(),
-    }
+    cell.against.map(|ratio| format!("×{:.2}{}", ratio.value, ratio.mark())).unwrap_or_default()
 }
 
 /// The plots over a scale: memory against tunnels, latency against percentile.
@@ -257,7 +256,7 @@ fn table(section: &Section, names: &[String]) -> String {
         Some(cell) => format!("<td>{}</td>", plain(cell.median)),
         None => "<td>-</td>".to_owned(),
     };
-    let chance = |cell: &Option<Cell>| cell.as_ref()?.against.map(|(_, chance)| format!("{chance:.3}"));
+    let chance = |cell: &Option<Cell>| cell.as_ref()?.against.map(|ratio| format!("{:.3}", ratio.chance));
     let row = |row: &Row| {
         let cells: String = row.cells.iter().map(cell).collect();
         let chances: Vec<String> = row.cells.iter().filter_map(chance).collect();

@@ -1,7 +1,7 @@
 //! The table for READMEs: medians with their range, and ratios against the first proxy.
 
 use super::bare;
-use super::summary::{CHANCE_MAX, Cell, Row, Section, gathered, sections};
+use super::summary::{CHANCE_MAX, Cell, Ratio, Row, Section, gathered, sections};
 use super::targets;
 use crate::figure::{Better, Fault, Reading, plain};
 use crate::stats::ranks::least_p_value;
@@ -12,8 +12,8 @@ fn cell_text(cell: Option<&Cell>, better: Better) -> String {
     if cell.rounds > 1 {
         text += &format!(" ({}–{})", plain(cell.range.0), plain(cell.range.1));
     }
-    if let (Some((ratio, doubtful)), Better::Less | Better::More) = (cell.ratio(), better) {
-        text += &format!(" → {ratio:.2}{}", if doubtful { "?" } else { "" });
+    if let (Some(ratio), Better::Less | Better::More) = (cell.against, better) {
+        text += &format!(" → {:.2}{}", ratio.value, ratio.mark());
     }
     text
 }
@@ -45,8 +45,8 @@ pub fn targets(rows: &[targets::Row], proxies: &[String]) -> String {
         let unit = if row.unit.is_empty() { String::new() } else { format!(", {}", row.unit) };
         let medians: Vec<String> =
             row.medians.iter().map(|median| median.map_or_else(|| "-".to_owned(), plain)).collect();
-        let ratios: Vec<String> =
-            row.ratios.iter().map(|(name, ratio)| format!("{} of {name}", share(*ratio))).collect();
+        let ratio = |(name, ratio): &(String, Ratio)| format!("{}{} of {name}", share(ratio.value), ratio.mark());
+        let ratios: Vec<String> = row.ratios.iter().map(ratio).collect();
         let words = row.words;
         format!(
             "| {words}{unit} | {} | {} | {} | {} |\n",
@@ -77,6 +77,20 @@ pub fn bare_calls(rows: &[bare::Row], proxies: &[String]) -> String {
     head + &rows.iter().map(row).collect::<String>()
 }
 
+/// What the ratios of a run are, and what their marks can tell.
+pub fn ratio_words(readings: &[Reading]) -> String {
+    let rounds = readings.iter().map(|reading| reading.round).max().unwrap_or(0) as usize;
+    let least = least_p_value(rounds);
+    let least = if least < 0.001 { "less than 0.001".to_owned() } else { plain(least) };
+    let enough = (1..).find(|rounds| least_p_value(*rounds) <= CHANCE_MAX).unwrap_or(usize::MAX);
+    format!(
+        "A ratio is the median over the rounds of each round's own, of those that have a reading of both: in a round all \
+         proxies run one after the other, so that a machine which is slower for a while is so for both. `?` marks a ratio \
+         that a signed-rank test (Wilcoxon) does not tell from 1, p > {CHANCE_MAX}: {rounds} rounds can show {least} at the \
+         least, and no ratio of fewer than {enough} is without the mark, however far from 1."
+    )
+}
+
 /// A ratio with two digits that mean something.
 fn share(ratio: f64) -> String {
     if ratio < 0.095 { format!("{ratio:.3}") } else { format!("{ratio:.2}") }
@@ -90,11 +104,9 @@ pub fn table(
     proxies: &[String],
 ) -> String {
     let first = proxies.first().map_or("the first", String::as_str);
-    let rounds = readings.iter().map(|reading| reading.round).max().unwrap_or(0) as usize;
-    let least = least_p_value(rounds, rounds);
     let mut text = format!(
-        "Medians over the rounds with smallest and largest. `→` is {first} divided by this proxy; `?` marks a ratio that \
-         the rank test does not tell from chance (p > {CHANCE_MAX}; {rounds} rounds can show {least:.3} at the least).\n"
+        "Medians over the rounds with smallest and largest. `→` is {first} divided by this proxy. {}\n",
+        ratio_words(readings)
     );
     if !targets.is_empty() {
         text += &format!("\n### Targets\n\n{}", self::targets(targets, proxies));
@@ -128,12 +140,16 @@ mod tests {
             at: 0,
             value,
         };
-        let readings = [reading(1, "a", 10.0), reading(2, "a", 12.0), reading(1, "b", 22.0)];
+        let readings = [reading(1, "a", 10.0), reading(2, "a", 12.0), reading(1, "b", 20.0)];
         let faults = [Fault { round: 2, scenario: "echo".into(), proxy: "b".into(), reason: "it ended".into() }];
         let text = table(&readings, &faults, &[], &[], &["a", "b", "c"].map(ToOwned::to_owned));
         assert!(text.contains("| figure | a | b | c |\n|---|---:|---:|---:|"), "{text}");
-        assert!(text.contains("| CPU per echo round trip, us | 11 (10–12) | 22 → 0.50? | - |"), "{text}");
+        assert!(text.contains("| CPU per echo round trip, us | 11 (10–12) | 20 → 0.50? | - |"), "{text}");
         assert!(text.contains("- b, echo, round 2: it ended"), "{text}");
+        assert!(
+            text.contains(" 2 rounds can show 0.5 at the least, and no ratio of fewer than 5 is without"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -161,7 +177,7 @@ mod tests {
             words: "idle memory",
             unit: "B",
             medians: vec![Some(100.0), Some(18_000.0), None],
-            ratios: vec![("b".to_owned(), 100.0 / 18_000.0)],
+            ratios: vec![("b".to_owned(), Ratio { value: 100.0 / 18_000.0, chance: 0.25 })],
             target: "≤ 128 B".to_owned(),
             verdict: targets::Verdict::Met(2, 2),
         };
@@ -170,7 +186,7 @@ mod tests {
             text.contains("| figure | a | b | c | longhaul has | target | |\n|---|---:|---:|---:|---|---|---|\n"),
             "{text}"
         );
-        assert!(text.contains("| idle memory, B | 100 | 18,000 | - | 0.006 of b | ≤ 128 B | met |"), "{text}");
+        assert!(text.contains("| idle memory, B | 100 | 18,000 | - | 0.006? of b | ≤ 128 B | met |"), "{text}");
         assert_eq!([0.004, 0.0949, 0.123].map(share), ["0.004", "0.095", "0.12"]);
     }
 }

@@ -31,6 +31,7 @@ pub fn section(run: &Run, name: &str) -> String {
         run.fact("memory"),
         run.fact("rounds"),
     );
+    text += &markdown::ratio_words(&run.readings);
     text = wrapped(&text) + "\n" + &markdown::targets(&run.targets(), &run.names());
     let rows = run.bare_calls();
     if !rows.is_empty() {

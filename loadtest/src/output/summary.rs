@@ -1,4 +1,7 @@
 //! Readings of all rounds brought together: median and range for each proxy, ratio and chance against the first.
+//!
+//! A ratio is the median of those of single rounds. In a round all run one after the other, so that a machine that is
+//! faster in one than in another changes both sides alike.
 
 use crate::figure::{FIGURES, Fault, Figure, Reading};
 use crate::stats::{ranks, summary};
@@ -9,8 +12,16 @@ pub struct Cell {
     pub median: f64,
     pub range: (f64, f64),
     pub rounds: usize,
-    /// Of the first proxy's median to this one's; with how likely so large a difference is by chance.
-    pub against: Option<(f64, f64)>,
+    /// Of the first proxy to this one.
+    pub against: Option<Ratio>,
+}
+
+/// Of one proxy to another in all rounds that have a reading of both.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ratio {
+    pub value: f64,
+    /// How likely chance alone leans as much to one side.
+    pub chance: f64,
 }
 
 #[derive(Debug)]
@@ -26,14 +37,20 @@ pub struct Section {
     pub rows: Vec<Row>,
 }
 
-/// A difference that chance makes more often than this is not told from it. Three rounds reach it when they do not
-/// overlap at all.
+/// A ratio that chance makes more often than this is not told from 1. Five rounds reach it when all say the same.
 pub const CHANCE_MAX: f64 = 0.1;
 
-impl Cell {
-    /// Against the first proxy: the ratio, and whether chance alone may have made it.
-    pub fn ratio(&self) -> Option<(f64, bool)> {
-        self.against.map(|(ratio, chance)| (ratio, chance > CHANCE_MAX + 1e-9))
+impl Ratio {
+    /// Of the ratios of single rounds; `None` where it is not a number that can be shown.
+    pub fn of(ratios: &[f64]) -> Option<Self> {
+        let value = summary::median(ratios).filter(|ratio| *ratio > 0.0 && ratio.is_finite())?;
+        let sizes: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
+        Some(Self { value, chance: ranks::p_value(&sizes)? })
+    }
+
+    /// Behind a ratio that chance alone may have made: a mark.
+    pub fn mark(self) -> &'static str {
+        if self.chance > CHANCE_MAX + 1e-9 { "?" } else { "" }
     }
 }
 
@@ -58,12 +75,26 @@ pub fn values(readings: &[Reading], scenario: &str, proxy: &str, figure: &str, a
     wanted.map(|reading| reading.value).collect()
 }
 
-fn cell(values: &[f64], first: &[f64]) -> Option<Cell> {
-    let median = summary::median(values)?;
-    let against = summary::median(first).zip(ranks::p_value(first, values));
-    let against =
-        against.filter(|(first, _)| *first > 0.0 && median > 0.0).map(|(first, chance)| (first / median, chance));
-    Some(Cell { median, range: summary::range(values)?, rounds: values.len(), against })
+/// One divided by the other, for each round that has a reading of both. Nothing is less than any other value, and what
+/// fell below it is nothing. A round in which both have nothing is left out.
+pub fn ratios(readings: &[Reading], scenario: &str, figure: &str, one: &str, other: &str) -> Vec<f64> {
+    let of = |proxy: &str| -> Vec<(u32, f64)> {
+        let wanted = readings.iter().filter(|reading| {
+            reading.scenario == scenario && reading.proxy == proxy && reading.figure == figure && reading.at == 0
+        });
+        wanted.map(|reading| (reading.round, reading.value.max(0.0))).collect()
+    };
+    let others = of(other);
+    let ratio = |(round, value): (u32, f64)| {
+        let (_, other) = others.iter().find(|(of, _)| *of == round)?;
+        Some(value / other).filter(|ratio| !ratio.is_nan())
+    };
+    of(one).into_iter().filter_map(ratio).collect()
+}
+
+fn cell(values: &[f64], ratios: &[f64]) -> Option<Cell> {
+    let (median, range) = (summary::median(values)?, summary::range(values)?);
+    Some(Cell { median, range, rounds: values.len(), against: Ratio::of(ratios) })
 }
 
 /// All scenarios, each with the figures that were read there. Places on curves are not in it.
@@ -71,12 +102,11 @@ pub fn sections(readings: &[Reading], proxies: &[String]) -> Vec<Section> {
     let scenarios = names(readings.iter().map(|reading| reading.scenario.as_str()));
     let row = |scenario: &str, figure: &'static Figure| {
         let of = |proxy: &String| values(readings, scenario, proxy, figure.name, Some(0));
-        let first = proxies.first().map(of).unwrap_or_default();
-        let cells: Vec<Option<Cell>> = proxies
-            .iter()
-            .enumerate()
-            .map(|(index, proxy)| cell(&of(proxy), if index == 0 { &[] } else { &first }))
-            .collect();
+        let against = |proxy: &String| match proxies.first() {
+            Some(first) if first != proxy => ratios(readings, scenario, figure.name, first, proxy),
+            _ => Vec::new(),
+        };
+        let cells: Vec<Option<Cell>> = proxies.iter().map(|proxy| cell(&of(proxy), &against(proxy))).collect();
         cells.iter().any(Option::is_some).then_some(Row { figure, cells })
     };
     let section = |scenario: String| {
@@ -152,8 +182,42 @@ mod tests {
         let cells = &sections[0].rows[0].cells;
         let (a, b) = (cells[0].clone().unwrap(), cells[1].clone().unwrap());
         assert_eq!((a.median, a.range, a.rounds, a.against), (12.0, (11.0, 13.0), 3, None));
-        let (ratio, chance) = b.against.unwrap();
-        assert!((ratio - 0.5).abs() < 1e-9 && (chance - 0.1).abs() < 1e-9);
+        let ratio = b.against.unwrap();
+        assert!((ratio.value - 0.5).abs() < 1e-9 && (ratio.chance - 0.25).abs() < 1e-9);
+        assert_eq!(ratio.mark(), "?", "three rounds cannot tell it from chance");
+    }
+
+    #[test]
+    fn each_round_is_compared_with_itself() {
+        // The machine is twice as slow in each further round, and `b` was not read in the last one.
+        let slow = |round: u32| f64::from(1 << round);
+        let mut readings: Vec<Reading> = (1..=6).map(|round| reading(round, "a", 9.0 * slow(round))).collect();
+        readings.extend((1..=5).map(|round| reading(round, "b", 10.0 * slow(round))));
+        let proxies = ["a", "b"].map(ToOwned::to_owned);
+        let b = sections(&readings, &proxies)[0].rows[0].cells[1].clone().unwrap();
+        let ratio = b.against.unwrap();
+        assert_eq!((b.median, b.rounds, ratio.value, ratio.mark()), (80.0, 5, 0.9, ""));
+    }
+
+    #[test]
+    fn nothing_is_less_than_something() {
+        let with = |pairs: [(f64, f64); 3]| {
+            let pairs = (1..).zip(pairs);
+            let readings: Vec<Reading> = pairs
+                .flat_map(|(round, (one, other))| [reading(round, "a", one), reading(round, "b", other)])
+                .collect();
+            ratios(&readings, "echo", "cpu_us_per_trip", "a", "b")
+        };
+        let found = with([(1.0, 0.0), (0.0, 0.0), (3.0, 2.0)]);
+        assert_eq!(
+            (found.as_slice(), Ratio::of(&found).map(|ratio| ratio.value)),
+            ([f64::INFINITY, 1.5].as_slice(), None)
+        );
+        let found = with([(1.0, 0.0), (-1.0, 4.0), (3.0, 2.0)]);
+        assert_eq!(
+            (found.as_slice(), Ratio::of(&found).map(|ratio| ratio.value)),
+            ([f64::INFINITY, 0.0, 1.5].as_slice(), Some(1.5))
+        );
     }
 
     #[test]

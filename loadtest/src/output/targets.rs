@@ -2,7 +2,7 @@
 //!
 //! A target belongs to a piece of work, not to a scenario's name: a run that did other work has no verdict on it.
 
-use super::summary::values;
+use super::summary::{Ratio, ratios, values};
 use crate::figure::{Figure, Reading, find, plain};
 use crate::scenario::{Scenario, parse, parse_matrix};
 use crate::stats::summary::median;
@@ -119,8 +119,8 @@ pub struct Row {
     pub unit: &'static str,
     /// In the order of the proxies.
     pub medians: Vec<Option<f64>>,
-    /// Of ours to each other proxy.
-    pub ratios: Vec<(String, f64)>,
+    /// Of ours to each other proxy, by rounds.
+    pub ratios: Vec<(String, Ratio)>,
     /// What is to be reached, and whether it was.
     pub target: String,
     pub verdict: Verdict,
@@ -128,7 +128,7 @@ pub struct Row {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// By the medians; with the rounds that agree, of how many.
+    /// By median and ratio of all rounds; with the rounds that agree, of how many.
     Met(usize, usize),
     Missed(usize, usize),
     NotMeasured,
@@ -147,14 +147,14 @@ impl std::fmt::Display for Verdict {
 }
 
 impl Bound {
-    /// Whether `ours` keeps it; `None` without the figure of the other proxy that it takes.
-    fn holds(self, ours: f64, other: impl Fn(&str) -> Option<f64>) -> Option<bool> {
+    /// Whether `ours` keeps it; `None` without the ratio to the other proxy that it takes.
+    fn holds(self, ours: f64, ratio: impl Fn(&str) -> Option<f64>) -> Option<bool> {
         Some(match self {
             AtMost(most) => ours <= most,
             AtLeast(least) => ours >= least,
             Below(end) => ours < end,
-            ShareAtMost(name, most) => ours <= most * other(name)?,
-            ShareAtLeast(name, least) => ours >= least * other(name)?,
+            ShareAtMost(name, most) => ratio(name)? <= most,
+            ShareAtLeast(name, least) => ratio(name)? >= least,
         })
     }
 
@@ -185,8 +185,8 @@ fn row(target: &Target, readings: &[Reading], scenarios: &[Scenario], proxies: &
     let figure: &Figure = find(target.figure)?;
     let scenario = scenarios.iter().find(|scenario| scenario.is_same_work(&work))?;
     let of = |proxy: &str| median(&values(readings, &scenario.name, proxy, figure.name, Some(0)));
-    let ours = of(OURS).filter(|ours| *ours > 0.0);
-    let ratio = |name: &String| Some((name.clone(), ours? / of(name).filter(|other| *other > 0.0)?));
+    let ratio =
+        |name: &String| Some((name.clone(), Ratio::of(&ratios(readings, &scenario.name, figure.name, OURS, name))?));
     let bounds: Vec<String> = target.bounds.iter().map(|bound| bound.text(figure.unit)).collect();
     Some(Row {
         words: target.words,
@@ -199,22 +199,17 @@ fn row(target: &Target, readings: &[Reading], scenarios: &[Scenario], proxies: &
 }
 
 fn verdict(target: &Target, readings: &[Reading], scenario: &Scenario) -> Verdict {
-    let holds = |of: &dyn Fn(&str) -> Option<f64>| {
-        let ours = of(OURS)?;
-        target.bounds.iter().try_fold(true, |all, bound| Some(all & bound.holds(ours, of)?))
+    let holds = |readings: &[Reading]| {
+        let ours = median(&values(readings, &scenario.name, OURS, target.figure, Some(0)))?;
+        let ratio = |other: &str| median(&ratios(readings, &scenario.name, target.figure, OURS, other));
+        target.bounds.iter().try_fold(true, |all, bound| Some(all & bound.holds(ours, ratio)?))
     };
-    let of = |round: Option<u32>| {
-        move |proxy: &str| {
-            let of_round: Vec<Reading> =
-                readings.iter().filter(|reading| round.is_none_or(|round| reading.round == round)).cloned().collect();
-            median(&values(&of_round, &scenario.name, proxy, target.figure, Some(0)))
-        }
-    };
-    let Some(by_medians) = holds(&of(None)) else { return Verdict::NotMeasured };
+    let Some(by_all) = holds(readings) else { return Verdict::NotMeasured };
     let last = readings.iter().map(|reading| reading.round).max().unwrap_or(0);
-    let rounds: Vec<bool> = (1..=last).filter_map(|round| holds(&of(Some(round)))).collect();
-    let agree = rounds.iter().filter(|holds| **holds == by_medians).count();
-    if by_medians { Verdict::Met(agree, rounds.len()) } else { Verdict::Missed(agree, rounds.len()) }
+    let of_round = |round| -> Vec<Reading> { readings.iter().filter(|one| one.round == round).cloned().collect() };
+    let rounds: Vec<bool> = (1..=last).filter_map(|round| holds(&of_round(round))).collect();
+    let agree = rounds.iter().filter(|holds| **holds == by_all).count();
+    if by_all { Verdict::Met(agree, rounds.len()) } else { Verdict::Missed(agree, rounds.len()) }
 }
 
 #[cfg(test)]
@@ -244,16 +239,21 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_is_by_medians_and_tells_rounds_that_differ() {
+    fn the_verdict_is_by_all_rounds_and_tells_rounds_that_differ() {
         let figure = "cpu_us_per_trip";
-        let mut readings: Vec<Reading> = (1..=3).map(|round| reading(round, "s", "nginx", figure, 10.0)).collect();
-        readings.extend([(1, 8.0), (2, 8.4), (3, 9.0)].map(|(round, ours)| reading(round, "s", OURS, figure, ours)));
+        // By their medians it were 0.90.
+        let values = [(1, 10.0, 8.0), (2, 50.0, 42.0), (3, 20.0, 18.0)];
+        let readings: Vec<Reading> = values
+            .iter()
+            .flat_map(|(n, nginx, ours)| [("nginx", nginx), (OURS, ours)].map(|(p, v)| reading(*n, "s", p, figure, *v)))
+            .collect();
         let proxies = [OURS, "nginx", "haproxy"].map(ToOwned::to_owned);
         let found = rows(&readings, "s: echo tunnels=9000 busy=50 bytes=64", &proxies);
         let [row] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((row.verdict, row.verdict.to_string().as_str()), (Verdict::Met(2, 3), "met (2 of 3 rounds)"));
-        assert_eq!(row.medians, [Some(8.4), Some(10.0), None]);
-        assert_eq!((row.target.as_str(), row.ratios.len()), ("≤ 0.85 of nginx", 1));
+        assert_eq!(row.medians, [Some(18.0), Some(20.0), None]);
+        assert_eq!(row.target, "≤ 0.85 of nginx");
+        assert_eq!(row.ratios, [("nginx".to_owned(), Ratio { value: 0.84, chance: 0.25 })]);
         let found = rows(&readings, "s: echo tunnels=1000 bytes=64", &proxies);
         assert_eq!(found[0].verdict, Verdict::NotMeasured, "no haproxy");
     }
@@ -263,7 +263,7 @@ mod tests {
         let none = |_: &str| None;
         assert_eq!(AtMost(128.0).text("B"), "≤ 128 B");
         assert_eq!((AtMost(2.0).holds(2.0, none), Below(0.1).holds(0.1, none)), (Some(true), Some(false)));
-        assert_eq!(ShareAtLeast("nginx", 1.0).holds(5.0, |_| Some(5.0)), Some(true));
+        assert_eq!(ShareAtLeast("nginx", 1.0).holds(5.0, |_| Some(1.0)), Some(true));
         assert_eq!(ShareAtMost("nginx", 0.5).holds(5.0, none), None);
         assert_eq!(AtLeast(0.99).holds(0.98, none), Some(false));
     }
