@@ -142,6 +142,12 @@ impl GivenUp {
         Ok(Self { socket, relay, raw, lease })
     }
 
+    /// How many bytes the peer sent behind its head.
+    #[must_use]
+    pub fn early_bytes(&self) -> u64 {
+        self.raw.len() as u64
+    }
+
     /// Makes what is handed over, and counts the tunnel. `told`: what the error log is to hear of its end.
     #[must_use]
     pub fn hand_over(

@@ -69,6 +69,11 @@ pub fn hand_over(
     given_up: GivenUp,
     upgrading: &Upgrading,
 ) -> Next {
+    if let Some(attempt) = exchange.attempts.last_mut() {
+        // The tunnel counts what came behind the 101.
+        attempt.bytes_received -= given_up.early_bytes();
+    }
+    exchange.is_complete = true;
     let mut lines = None;
     if !exchange.location.access_logs.is_empty() {
         exchange.sent.swap_with(&mut side.responder.sent);

@@ -1,5 +1,6 @@
 //! How tunnels end by the proxy's will, what the ends are told, and what stands in the log.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -92,6 +93,35 @@ fn a_reset_has_no_close_code_and_a_plain_request_no_tunnel() {
     plain.read_to_end();
     let lines = longhaul.wait_for_lines("end.log", 2);
     assert_eq!(lines.lines().nth(1), Some("- - - messages - - bytes - -"));
+}
+
+#[test]
+fn the_log_counts_what_came_with_the_heads_once() {
+    let (early, late) = (masked(1, b"early"), plain(1, b"late"));
+    let answer = [head(SWITCHED).as_slice(), late.as_slice()].concat();
+    let answer_bytes = answer.len();
+    let expected = early.clone();
+    let (tell, told) = mpsc::channel();
+    let peer = Peer::start(move |connections| {
+        let mut socket = connections.accept();
+        tell.send(socket.read_head().len()).unwrap();
+        socket.send(answer);
+        socket.expect(expected);
+        socket.expect_end();
+    });
+    let longhaul = Setup::new().peer(&peer).start(&format!(
+        "log_format end '$status $request_completion $body_bytes_sent $upstream_bytes_received $upstream_bytes_sent';
+         access_log %dir%/end.log end; {PLAIN_LOCATION}"
+    ));
+    let mut client = longhaul.connect();
+    client.send([upgrade("/", ""), early.clone()].concat());
+    client.read_head();
+    client.expect(late);
+    client.half_close();
+    client.expect_end();
+    let request_bytes = told.recv().unwrap();
+    let sent = request_bytes + early.len();
+    assert_eq!(log_line(&longhaul), format!("101 OK 6 {answer_bytes} {sent}"));
 }
 
 #[test]
