@@ -11,6 +11,16 @@ use super::{DEADLINE, head, show, stable};
 /// More than any case sends. Without it two ends that feed each other would fill the machine's memory.
 const BYTES_MAX: usize = 256 << 20;
 
+/// Repeats a call that waits with a time limit: it ends early where the process is stopped and goes on (signal(7)).
+fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// One end of a connection, the client's or the peer's.
 pub struct Socket {
     stream: Stream,
@@ -98,7 +108,7 @@ impl Socket {
         let Stream::Tcp(stream) = &mut self.stream else { panic!("TCP only") };
         stream.set_write_timeout(Some(patience)).expect("a write timeout");
         let mut total = 0;
-        while let Ok(count) = stream.write(chunk) {
+        while let Ok(count) = uninterrupted(|| stream.write(chunk)) {
             total += count;
             assert!(total < BYTES_MAX, "{total} bytes were taken, and there is no end");
         }
@@ -108,11 +118,11 @@ impl Socket {
 
     fn read_some(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 65536];
-        let count = match &mut self.stream {
-            Stream::Tcp(stream) => stream.read(&mut buffer)?,
-            Stream::Unix(stream) => stream.read(&mut buffer)?,
-            Stream::Tls(stream) => stream.read(&mut buffer)?,
-        };
+        let count = uninterrupted(|| match &mut self.stream {
+            Stream::Tcp(stream) => stream.read(&mut buffer),
+            Stream::Unix(stream) => stream.read(&mut buffer),
+            Stream::Tls(stream) => stream.read(&mut buffer),
+        })?;
         self.ahead.extend_from_slice(&buffer[..count]);
         assert!(self.ahead.len() < BYTES_MAX, "{} bytes came, and there is no end", self.ahead.len());
         Ok(count)
