@@ -92,6 +92,12 @@ impl Buffers {
         Some(Lent { index })
     }
 
+    /// The most that were lent at once since [`Buffers::release`] looked last.
+    #[cfg(test)]
+    pub(super) fn lent_max(&self) -> u16 {
+        self.lent_max
+    }
+
     pub(super) fn give_back(&mut self, lent: Lent) {
         let place = &mut self.places[lent.index];
         // What the kernel still uses is not lent again.

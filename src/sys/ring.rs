@@ -234,6 +234,12 @@ impl Ring {
         self.buffers.give_back(lent);
     }
 
+    /// The most buffers that were lent at once since [`Ring::release_buffers`].
+    #[cfg(test)]
+    pub fn buffers_lent_max(&self) -> u16 {
+        self.buffers.lent_max()
+    }
+
     /// Gives the buffers' pages back to the kernel if for all since the last call `kept` of them were enough.
     pub fn release_buffers(&mut self, kept: u16) {
         self.buffers.release(kept);

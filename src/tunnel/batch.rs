@@ -1,7 +1,7 @@
 //! Short messages of many tunnels in one round: all receives, then all sends, each by one call into the ring.
 //!
 //! Saves system calls, and what the kernel does for many in a row it finds in the cache. A tunnel that has anything special
-//! about it is left to the pump. So is a side whose end is known to be there: mostly nothing else is left to read, and a call
+//! about it is left to the pump, as is one that is ready alone. So is a side whose end is known to be there: mostly nothing else is left to read, and a call
 //! of its own tells that for less.
 //!
 //! An edge may be noted between an operation and the look at its result, so what the operation found is older than what

@@ -31,6 +31,7 @@ mod fairness;
 mod nagle;
 mod pings;
 mod reuse;
+mod rounds;
 mod stuck;
 mod watches;
 

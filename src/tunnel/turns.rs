@@ -161,12 +161,12 @@ impl<K, P> Turns<K, P> {
     pub fn turn(&mut self, now: Moment) -> io::Result<bool> {
         let mut moved = 0;
         for _ in 0..limits::TUNNEL_TURN_PASSES {
+            // What came up during a pass is mostly an answer: served here it needs no way through the runtime.
             self.take_completions(now)?;
-            moved += self.pass(now)?;
-            // What came up meanwhile is mostly an answer: served here it needs no way through the runtime.
             if self.queue.is_empty() || moved >= limits::TUNNEL_PASSES_BYTES {
                 break;
             }
+            moved += self.pass(now)?;
         }
         self.sweep_on(now);
         if !self.parting.is_empty() {
@@ -217,15 +217,15 @@ impl<K, P> Turns<K, P> {
         }
     }
 
-    /// Serves so many of the queue, all that is short in one round, the rest one after the other until they have moved what
-    /// a turn may. Returns how many bytes were moved.
+    /// Serves so many of the queue: all that is short in one round, unless they are too few for one, and the rest one after
+    /// the other until they have moved what a turn may. Returns how many bytes were moved.
     fn serve_batch(&mut self, count: usize, now: Moment) -> io::Result<usize> {
         let Turns { ring, slots, parking, queue, chosen, batch, .. } = self;
         chosen.extend(queue.drain(..count));
         let mut noted = Noted::default();
         let mut in_round = 0;
         // Where too much waits in memory there is no round: the pump asks for room before it reads.
-        let is_round = !self.pump.is_full();
+        let is_round = count >= limits::TUNNEL_ROUND_MIN && !self.pump.is_full();
         if is_round {
             in_round = batch.run(ring, slots, chosen, now, |slots, completion| {
                 note(slots, parking, queue, &mut noted, completion, now);
