@@ -152,8 +152,8 @@ pub const TUNNEL_ROUND_MIN: usize = 2;
 pub const TUNNEL_BATCH_COUNT: u16 = 256;
 const _: () = assert!(TUNNEL_BATCH_COUNT as usize * TUNNEL_COPY_BYTES <= TUNNEL_TURN_BYTES);
 
-/// Sockets without a connection that a shard keeps for connections to peers, of each family. As many as end before the next
-/// ones begin; each takes some 3 KB of the kernel's memory and a descriptor, for two seconds without use at most.
+/// Sockets without a connection that a shard keeps for new ones to the same peers. As many as end before the next ones begin;
+/// each takes some 3 KB of the kernel's memory and a descriptor, for two seconds without use at most.
 pub const SPARE_SOCKETS_MAX: usize = 64;
 
 /// A tunnel that has carried more one way may have grown the buffers of its socket, which then does not serve again. They

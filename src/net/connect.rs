@@ -59,13 +59,11 @@ pub fn begin(address: &PeerAddress, from: Origin, first: &[&[u8]]) -> io::Result
     };
     let is_usual = from.address.is_none() && !from.keepalive;
     let reuse = if is_usual { Reuse::towards(address) } else { Reuse::Never };
-    let socket = match spare::take(reuse) {
-        Some(socket) => socket,
-        None => {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            rustix::net::socket_with(family, SocketType::STREAM, flags, None)?
-        }
+    let kept = match address {
+        PeerAddress::Ip(peer) if reuse != Reuse::Never => spare::take(peer),
+        PeerAddress::Ip(_) | PeerAddress::Unix(_) => None,
     };
+    let socket = kept.map_or_else(|| unconnected(family), Ok)?;
     if let PeerAddress::Ip(_) = address {
         if !is_usual {
             prepare(&socket, from)?;
@@ -85,6 +83,11 @@ pub fn begin(address: &PeerAddress, from: Origin, first: &[&[u8]]) -> io::Result
         (Err(Errno::INPROGRESS), _) => Ok(Begun::Pending(stream)),
         (Err(errno), _) => Err(errno.into()),
     }
+}
+
+fn unconnected(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socket_with(family, SocketType::STREAM, flags, None)
 }
 
 /// Few connections ask for it.

@@ -1,9 +1,12 @@
-//! Sockets whose connection is over on both sides, kept to be connected anew.
+//! Sockets whose connection is over on both sides, kept to be connected to the same peer anew.
 //!
 //! To make a TCP socket and to free it costs the kernel about as much as two segments. Once both ends have finished, and
 //! know it of each other, what is left of the connection is not the socket's any more (the kernel keeps TIME-WAIT,
-//! RFC 9293 3.3.2, by itself). Disconnected (connect(2), `AF_UNSPEC`) it is as it was made: without addresses, numbers,
-//! or a byte in its queues. The lists belong to the calling thread, and are bounded in number and time.
+//! RFC 9293 3.3.2, by itself). Disconnected (connect(2), `AF_UNSPEC`) it is without addresses, or a byte in its queues.
+//!
+//! Not all is undone by that: the numbers of the next connection follow those of the last one at a distance that whoever
+//! knew these can tell, and another peer's are not to be known (RFC 9293 3.4.1). So nobody else is connected to.
+//! The sockets belong to the calling thread, and are bounded in number and time.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -17,6 +20,7 @@ use rustix::io::Errno;
 
 use crate::limits::SPARE_SOCKETS_MAX;
 use crate::model::PeerAddress;
+use crate::sys::socket::last_peer;
 
 /// As what a socket may be connected anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,48 +60,38 @@ impl From<UnixStream> for Detached {
     }
 }
 
-/// Sockets that are not connected.
-struct Spare {
-    v4: Vec<OwnedFd>,
-    v6: Vec<OwnedFd>,
-    /// One was asked for since the last look.
-    is_wanted: bool,
+/// A socket that is not connected.
+struct Kept {
+    /// To which it was.
+    peer: SocketAddr,
+    fd: OwnedFd,
+    /// It was here at the last look.
+    is_old: bool,
 }
 
 thread_local! {
-    static SPARE: RefCell<Spare> = const { RefCell::new(Spare { v4: Vec::new(), v6: Vec::new(), is_wanted: false }) };
-}
-
-impl Spare {
-    fn of(&mut self, reuse: Reuse) -> Option<&mut Vec<OwnedFd>> {
-        match reuse {
-            Reuse::Never => None,
-            Reuse::V4 => Some(&mut self.v4),
-            Reuse::V6 => Some(&mut self.v6),
-        }
-    }
+    /// In the order in which they came.
+    static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Reuse {
     /// That of a socket which is to be connected to a peer.
     pub(super) fn towards(peer: &PeerAddress) -> Self {
         match peer {
+            // Any address of this host is another one once it is connected to.
+            PeerAddress::Ip(peer) if peer.ip().is_unspecified() => Self::Never,
             PeerAddress::Ip(SocketAddr::V4(_)) => Self::V4,
-            // A socket that was connected to a mapped address speaks IPv4 for ever, and one to an address with a zone stays
-            // on its link.
-            PeerAddress::Ip(SocketAddr::V6(peer)) if peer.ip().to_ipv4_mapped().is_none() && peer.scope_id() == 0 => {
-                Self::V6
-            }
-            PeerAddress::Ip(SocketAddr::V6(_)) | PeerAddress::Unix(_) => Self::Never,
+            PeerAddress::Ip(SocketAddr::V6(_)) => Self::V6,
+            PeerAddress::Unix(_) => Self::Never,
         }
     }
 }
 
-/// A socket that is not connected, non-blocking and closed on exec; the last one that was kept.
-pub fn take(reuse: Reuse) -> Option<OwnedFd> {
-    SPARE.with_borrow_mut(|spare| {
-        spare.is_wanted = true;
-        spare.of(reuse)?.pop()
+/// A socket that is not connected, non-blocking and closed on exec; the last one that was kept for the peer.
+pub fn take(peer: &SocketAddr) -> Option<OwnedFd> {
+    KEPT.with_borrow_mut(|kept| {
+        let at = kept.iter().rposition(|each| each.peer == *peer)?;
+        Some(kept.remove(at).fd)
     })
 }
 
@@ -105,35 +99,46 @@ pub fn take(reuse: Reuse) -> Option<OwnedFd> {
 /// that another connection should not find.
 pub fn put(socket: Detached, undo: impl FnOnce(BorrowedFd<'_>) -> bool) {
     // At the end of the thread there is nobody left to keep it for.
-    let _ = SPARE.try_with(|spare| {
-        let mut spare = spare.borrow_mut();
-        if let Some(kept) = spare.of(socket.reuse)
-            && kept.len() < SPARE_SOCKETS_MAX
-            && disconnect(&socket.fd)
+    let _ = KEPT.try_with(|kept| {
+        let mut kept = kept.borrow_mut();
+        if kept.len() < SPARE_SOCKETS_MAX
+            && let Some(peer) = disconnect(&socket)
             && undo(socket.fd.as_fd())
         {
-            kept.push(socket.fd);
+            kept.push(Kept { peer, fd: socket.fd, is_old: false });
         }
     });
 }
 
-/// Undoes a connection that is over. One that is not would be reset, and is left to its close.
-fn disconnect(socket: &OwnedFd) -> bool {
+/// Undoes a connection that is over; with whom it was. One that is not would be reset, and is left to its close.
+fn disconnect(Detached { fd, reuse }: &Detached) -> Option<SocketAddr> {
+    let is_v6 = match reuse {
+        Reuse::Never => return None,
+        Reuse::V4 => false,
+        Reuse::V6 => true,
+    };
     // Only a connection that is closed on both sides has no other end any more.
-    rustix::net::getpeername(socket) == Err(Errno::NOTCONN) && rustix::net::connect_unspec(socket).is_ok()
+    if rustix::net::getpeername(fd) != Err(Errno::NOTCONN) {
+        return None;
+    }
+    let peer = last_peer(fd.as_fd(), is_v6)?;
+    rustix::net::connect_unspec(fd).is_ok().then_some(peer)
 }
 
-/// To be called every now and then. Closes what is kept, if none was asked for since the last call.
+/// To be called every now and then. Closes what was here at the last call already.
 pub fn age() {
-    let is_wanted = SPARE.with_borrow_mut(|spare| std::mem::take(&mut spare.is_wanted));
-    if !is_wanted {
-        release();
-    }
+    KEPT.with_borrow_mut(|kept| {
+        kept.retain(|each| !each.is_old);
+        kept.iter_mut().for_each(|each| each.is_old = true);
+        if kept.is_empty() {
+            *kept = Vec::new();
+        }
+    });
 }
 
 /// Closes all that is kept.
 pub fn release() {
-    SPARE.with_borrow_mut(|spare| (spare.v4, spare.v6) = (Vec::new(), Vec::new()));
+    drop(KEPT.take());
 }
 
 #[cfg(test)]
@@ -145,10 +150,16 @@ mod tests {
     use super::*;
 
     /// Both ends of a connection, the near one as this module has them.
-    fn connected(listener: &TcpListener, reuse: Reuse) -> (Detached, TcpStream) {
-        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    fn connected(listener: &TcpListener, peer: SocketAddr, reuse: Reuse) -> (Detached, TcpStream) {
+        let near = TcpStream::connect(peer).unwrap();
         let (far, _) = listener.accept().unwrap();
         (Detached { reuse, ..near.into() }, far)
+    }
+
+    fn listening() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = listener.local_addr().unwrap();
+        (listener, peer)
     }
 
     fn finish(near: &Detached, far: &mut TcpStream) {
@@ -157,24 +168,30 @@ mod tests {
         far.shutdown(Shutdown::Write).unwrap();
     }
 
+    fn keep(listener: &TcpListener, peer: SocketAddr) {
+        let (near, mut far) = connected(listener, peer, Reuse::V4);
+        finish(&near, &mut far);
+        put(near, |_| true);
+    }
+
     #[test]
     fn what_both_sides_have_ended_is_connected_anew() {
-        for (address, reuse, other) in [("127.0.0.1:0", Reuse::V4, Reuse::V6), ("[::1]:0", Reuse::V6, Reuse::V4)] {
-            let listener = TcpListener::bind(address).unwrap();
-            let (near, mut far) = connected(&listener, reuse);
+        for (host, ip) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("127.0.0.1", "::ffff:127.0.0.1")] {
+            let listener = TcpListener::bind((host, 0)).unwrap();
+            let peer = SocketAddr::new(ip.parse().unwrap(), listener.local_addr().unwrap().port());
+            let (near, mut far) = connected(&listener, peer, Reuse::towards(&PeerAddress::Ip(peer)));
             // What nobody reads is not left for the next.
             far.write_all(b"unread").unwrap();
             finish(&near, &mut far);
             let number = near.fd.as_raw_fd();
             put(near, |_| true);
-            assert!(take(other).is_none() && take(Reuse::Never).is_none());
-            let again = take(reuse).unwrap();
+            let again = take(&peer).unwrap();
             assert_eq!(again.as_raw_fd(), number);
-            assert!(take(reuse).is_none());
-            rustix::net::connect(&again, &listener.local_addr().unwrap()).unwrap();
+            assert!(take(&peer).is_none());
+            rustix::net::connect(&again, &peer).unwrap();
             let (mut far, from): (TcpStream, SocketAddr) = listener.accept().unwrap();
             let mut again = TcpStream::from(again);
-            assert_eq!(again.local_addr().unwrap(), from);
+            assert_eq!(again.local_addr().unwrap().port(), from.port());
             far.write_all(b"answer").unwrap();
             let mut came = [0; 6];
             again.read_exact(&mut came).unwrap();
@@ -182,55 +199,68 @@ mod tests {
         }
     }
 
+    /// It begins with a number that the last peer can tell.
+    #[test]
+    fn nobody_else_is_connected_to() {
+        let [(one, first), (other, second)] = [listening(), listening()];
+        keep(&one, first);
+        assert!(take(&second).is_none());
+        keep(&other, second);
+        keep(&one, first);
+        let known = |peer: &SocketAddr| last_peer(take(peer)?.as_fd(), false);
+        assert_eq!(known(&first), None, "it is not connected");
+        let count = |peer: &SocketAddr| std::iter::from_fn(|| take(peer)).count();
+        assert_eq!([count(&first), count(&second)], [1, 1]);
+    }
+
     #[test]
     fn what_a_connection_leaves_behind_decides() {
         let towards = |peer: &str| Reuse::towards(&PeerAddress::Ip(peer.parse().unwrap()));
         assert_eq!([towards("127.0.0.1:80"), towards("[::1]:80")], [Reuse::V4, Reuse::V6]);
-        assert_eq!([towards("[::ffff:127.0.0.1]:80"), towards("[fe80::1%2]:80")], [Reuse::Never; 2]);
+        assert_eq!([towards("0.0.0.0:80"), towards("[::]:80")], [Reuse::Never; 2]);
         assert_eq!(Reuse::towards(&PeerAddress::Unix("/peer".into())), Reuse::Never);
     }
 
     #[test]
     fn one_whose_end_is_not_known_to_both_is_closed_as_any_other() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (listener, peer) = listening();
         // As it is; after the end of the one side; after that of the other.
         for ended in 0..3 {
-            let (near, mut far) = connected(&listener, Reuse::V4);
+            let (near, mut far) = connected(&listener, peer, Reuse::V4);
             match ended {
                 0 => {}
                 1 => rustix::net::shutdown(&near.fd, rustix::net::Shutdown::Write).unwrap(),
                 _ => far.shutdown(Shutdown::Write).unwrap(),
             }
             put(near, |_| true);
-            assert!(take(Reuse::V4).is_none(), "{ended}");
+            assert!(take(&peer).is_none(), "{ended}");
             assert_eq!(far.read_to_end(&mut Vec::new()).unwrap(), 0, "an end, and no reset");
         }
-        let (near, mut far) = connected(&listener, Reuse::Never);
+        let (near, mut far) = connected(&listener, peer, Reuse::Never);
         finish(&near, &mut far);
         put(near, |_| true);
-        assert!(take(Reuse::V4).is_none() && take(Reuse::V6).is_none());
+        assert!(take(&peer).is_none());
     }
 
     #[test]
     fn they_are_few_and_not_kept_for_ever() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let keep = |count: usize| {
-            for _ in 0..count {
-                let (near, mut far) = connected(&listener, Reuse::V4);
-                finish(&near, &mut far);
-                put(near, |_| true);
-            }
-        };
-        let count = || std::iter::from_fn(|| take(Reuse::V4)).count();
-        keep(SPARE_SOCKETS_MAX + 1);
+        let (listener, peer) = listening();
+        let count = || std::iter::from_fn(|| take(&peer)).count();
+        (0..=SPARE_SOCKETS_MAX).for_each(|_| keep(&listener, peer));
         assert_eq!(count(), SPARE_SOCKETS_MAX);
-        keep(2);
+        (0..2).for_each(|_| keep(&listener, peer));
         age();
-        let kept = SPARE.with_borrow(|spare| spare.v4.len());
-        assert_eq!(kept, 2, "others were asked for just now");
+        keep(&listener, peer);
+        // The last one is asked for again and again, the others by nobody.
+        for left in [3, 1, 1] {
+            assert_eq!(KEPT.with_borrow(Vec::len), left);
+            drop(take(&peer).unwrap());
+            keep(&listener, peer);
+            age();
+        }
         age();
         assert_eq!(count(), 0);
-        keep(1);
+        keep(&listener, peer);
         release();
         assert_eq!(count(), 0);
     }

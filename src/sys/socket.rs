@@ -1,6 +1,7 @@
 //! Receiving into the spare room of a buffer, and options that no crate has a function for.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::io::Errno;
@@ -69,6 +70,26 @@ unsafe fn get<T>(socket: BorrowedFd<'_>, option: libc::c_int) -> io::Result<T> {
     }
     // SAFETY: the caller vouches for integers, and the value was zeroed before it was filled.
     Ok(unsafe { value.assume_init() })
+}
+
+/// The other end of the connection that a TCP socket has, or had last: getpeername(2) does not tell of one that is over.
+/// `None` where there was none, or the socket is of the other family.
+#[must_use]
+pub fn last_peer(socket: BorrowedFd<'_>, is_v6: bool) -> Option<SocketAddr> {
+    // The kernel refuses to write less than it is given room for.
+    let bytes = if is_v6 { size_of::<libc::sockaddr_in6>() } else { size_of::<libc::sockaddr_in>() };
+    let ask = |storage: *mut socket2::SockAddrStorage, length: *mut libc::socklen_t| {
+        // SAFETY: both pointers are valid for the call, the second then says less than the value behind the first is long,
+        // and the kernel writes at most that much.
+        let result = unsafe {
+            *length = bytes as libc::socklen_t;
+            libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERNAME, storage.cast(), length)
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // SAFETY: on success the kernel has written an address, and its length is that of its family.
+    let ((), address) = unsafe { socket2::SockAddr::try_init(ask) }.ok()?;
+    address.as_socket().filter(|peer| peer.is_ipv6() == is_v6)
 }
 
 fn info(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {

@@ -50,13 +50,14 @@ fn it_serves_again_where_the_peer_has_answered_its_end() {
     let settings = Arc::new(Tunnel { keepalive: Some(KEEPALIVE), ..Tunnel::default() });
     for client_ends in [true, false] {
         let (client, upstream, number) = adopt(&mut bench, &settings);
+        let peer = upstream.local_addr().unwrap();
         if client_ends {
             end(&mut bench, client, upstream);
         } else {
             end(&mut bench, upstream, client);
         }
         // An upstream that ended first is told by the close alone: whether it knows is not waited for.
-        let kept = spare::take(Reuse::V4).map(|socket| socket.as_raw_fd());
+        let kept = spare::take(&peer).map(|socket| socket.as_raw_fd());
         assert_eq!(kept, client_ends.then_some(number));
     }
 }
@@ -67,9 +68,10 @@ fn what_the_tunnel_has_set_is_undone_or_the_socket_is_closed() {
     for (keepalive, serves_again) in [(None, true), (Some(KEEPALIVE), true), (Some(OWN), false)] {
         let mut bench = Bench::new(Tunnel::default(), false);
         let (client, upstream, _) = adopt(&mut bench, &Arc::new(Tunnel { keepalive, ..Tunnel::default() }));
+        let peer = upstream.local_addr().unwrap();
         bench.pass(3);
         end(&mut bench, client, upstream);
-        let again = spare::take(Reuse::V4);
+        let again = spare::take(&peer);
         assert_eq!(again.is_some(), serves_again, "{keepalive:?}");
         if let Some(socket) = again {
             assert!(!sockopt::socket_keepalive(&socket).unwrap());
@@ -84,6 +86,7 @@ fn one_that_has_carried_much_is_closed() {
     for (count, serves_again) in [(most, true), (most + 1, false)] {
         let mut bench = Bench::new(Tunnel::default(), false);
         let (client, mut upstream, _) = adopt(&mut bench, &Arc::default());
+        let peer = upstream.local_addr().unwrap();
         let bytes = vec![b'x'; count];
         let mut rest = &bytes[..];
         let mut came = 0;
@@ -96,7 +99,7 @@ fn one_that_has_carried_much_is_closed() {
             came == count
         });
         end(&mut bench, client, upstream);
-        assert_eq!(spare::take(Reuse::V4).is_some(), serves_again, "{count}");
+        assert_eq!(spare::take(&peer).is_some(), serves_again, "{count}");
     }
 }
 
@@ -104,9 +107,10 @@ fn one_that_has_carried_much_is_closed() {
 fn one_that_was_reset_is_closed() {
     let mut bench = Bench::new(Tunnel::default(), false);
     let (mut client, upstream, _) = adopt(&mut bench, &Arc::default());
+    let peer = upstream.local_addr().unwrap();
     sockopt::set_socket_linger(&upstream, Some(Duration::ZERO)).unwrap();
     drop(upstream);
     bench.settle_until(|| client.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
     until_over(&mut bench);
-    assert!(spare::take(Reuse::V4).is_none());
+    assert!(spare::take(&peer).is_none());
 }
