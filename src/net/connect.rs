@@ -87,7 +87,12 @@ pub fn begin(address: &PeerAddress, from: Origin, first: &[&[u8]]) -> io::Result
 
 fn unconnected(family: AddressFamily) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    rustix::net::socket_with(family, SocketType::STREAM, flags, None)
+    let make = || rustix::net::socket_with(family, SocketType::STREAM, flags, None);
+    match make() {
+        // Those kept for other peers have descriptors.
+        Err(Errno::MFILE | Errno::NFILE) if spare::release() => make(),
+        made => made,
+    }
 }
 
 /// Few connections ask for it.

@@ -136,9 +136,9 @@ pub fn age() {
     });
 }
 
-/// Closes all that is kept.
-pub fn release() {
-    drop(KEPT.take());
+/// Closes all that is kept. False: there is nothing.
+pub fn release() -> bool {
+    !KEPT.take().is_empty()
 }
 
 #[cfg(test)]
@@ -261,7 +261,7 @@ mod tests {
         age();
         assert_eq!(count(), 0);
         keep(&listener, peer);
-        release();
+        assert!(release() && !release());
         assert_eq!(count(), 0);
     }
 }

@@ -1,6 +1,9 @@
 //! What happens at the bounds: no descriptor left, too many connections. The process bends and recovers.
 
-use super::support::{Setup, Socket, head};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
+use super::support::{Peer, Setup, Socket, head, message};
+use super::tunnel::{open, switched};
 
 #[test]
 fn without_a_descriptor_left_the_others_are_served_and_all_is_well_after() {
@@ -43,4 +46,39 @@ fn many_connections_that_come_and_go_leave_nothing_behind() {
         }
     }
     longhaul.stop();
+}
+
+/// The socket of a tunnel that has ended is kept for its peer.
+#[test]
+fn without_a_descriptor_left_no_socket_is_kept_for_another_peer() {
+    let peer = switched(|mut socket| socket.expect_end());
+    let other = Peer::start(|connections| {
+        let mut socket = connections.accept();
+        socket.read_head();
+        socket.send(message("HTTP/1.1 200 OK\nConnection: close", b"x"));
+    });
+    let longhaul = Setup::new().peer(&peer).with("other", &other.name).start_file(
+        "daemon off; worker_processes 1; %user% error_log error.log info; pid pid;
+         events { worker_connections 1024; }
+         http { access_log off; server { listen %listen%;
+             location / { proxy_pass http://%peer%; }
+             location /other { proxy_pass http://%other%; } location /own { return 204; } } }",
+    );
+    let mut tunnel = open(&longhaul);
+    // They take what the start has left free between others.
+    let _idle: [Socket; 4] = std::array::from_fn(|_| {
+        let mut client = longhaul.connect();
+        client.send(head("GET /own HTTP/1.1\nHost: a"));
+        assert!(client.read_head().starts_with("HTTP/1.1 204 "));
+        client
+    });
+    let is_open = |number: &u64| std::fs::symlink_metadata(format!("/proc/{}/fd/{number}", longhaul.pid())).is_ok();
+    // Of the two of the tunnel only that of the client will be free, and the next client takes it.
+    let limit = Rlimit { current: (0..).find(|number| !is_open(number)), ..getrlimit(Resource::Nofile) };
+    let pid = Pid::from_raw(longhaul.pid().cast_signed()).expect("a process");
+    prlimit(Some(pid), Resource::Nofile, limit).expect("our child's limit");
+    tunnel.half_close();
+    tunnel.expect_end();
+    let answer = longhaul.get("/other");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
