@@ -268,6 +268,8 @@ impl<S: Service> Local<S> {
     }
 
     fn report_stopped(&self, is_intended: bool) {
+        // Whoever is told looks at what is still open.
+        spare::release();
         let counts = self.engine.counts();
         let left =
             Left { connections: self.connections.get(), tunnels: counts.active, pipes: counts.pipes_lent, is_intended };

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::service::Beside;
@@ -13,11 +14,12 @@ use super::*;
 use crate::model::{ListenAddress, Listener};
 use crate::net::accept::Accepted;
 use crate::net::listener::bind;
+use crate::net::spare::{self, Detached, Reuse};
 use crate::net::stream::Stream;
 use crate::tunnel::{Record, Seed, Waking};
 
 /// Answers each byte with the name of its generation, in capitals after a rest; `!` panics, `q` ends, `p` is answered and
-/// begins a rest, `1` one that is over at once.
+/// begins a rest, `1` one that is over at once; after `s` and the end of both sides the socket is kept.
 struct Echo {
     name: u8,
     idle: RefCell<Vec<std::rc::Weak<Stream>>>,
@@ -81,12 +83,23 @@ impl Echo {
             let within = match buffer[0] {
                 b'p' => Duration::from_secs(1000),
                 b'1' => Duration::from_millis(1),
+                b's' => {
+                    stream.shutdown_write().ok()?;
+                    stream.read(&mut Vec::with_capacity(1), 1, Duration::ZERO).await.ok()?;
+                    let fd = Rc::into_inner(stream)?.detach().ok()?.fd;
+                    KEPT.store(rustix::fs::fstat(&fd).ok()?.st_ino, Ordering::Relaxed);
+                    spare::put(Detached { fd, reuse: Reuse::V4 }, |_| true);
+                    return None;
+                }
                 _ => continue,
             };
             return Some(Onward::Parked(Box::new((Rc::into_inner(stream)?.detach().ok()?.fd, within, ()))));
         }
     }
 }
+
+/// The number of the socket that was kept.
+static KEPT: AtomicU64 = AtomicU64::new(0);
 
 struct Running {
     shard: Shard<u8>,
@@ -243,6 +256,21 @@ fn a_rest_has_an_end() {
     running.shard.commands.send(Command::Drain { within: None });
     let Report::Stopped { left, .. } = next(&running.reports) else { panic!("another report") };
     assert_eq!(left, Left::default());
+}
+
+#[test]
+fn after_a_drain_no_socket_is_kept_for_another_connection() {
+    let running = running(b'a', 100);
+    let mut client = running.connect();
+    assert_eq!(say(&mut client, b's'), Some(b'a'));
+    assert!(is_closed(&mut client));
+    client.shutdown(Shutdown::Write).unwrap();
+    running.shard.commands.send(Command::Drain { within: None });
+    assert!(matches!(next(&running.reports), Report::Stopped { .. }));
+    let kept = KEPT.load(Ordering::Relaxed);
+    assert_ne!(kept, 0);
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|entry| entry.path().read_link().ok());
+    assert!(!open.into_iter().any(|each| each.to_string_lossy() == format!("socket:[{kept}]")));
 }
 
 #[test]
