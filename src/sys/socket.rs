@@ -97,6 +97,18 @@ fn info(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
     unsafe { get(socket, libc::TCP_INFO) }
 }
 
+/// How many bytes a TCP socket was given that have not left it yet. None in any other.
+#[must_use]
+pub fn unsent_bytes(socket: BorrowedFd<'_>) -> u32 {
+    info(socket).map_or(0, |info| info.tcpi_notsent_bytes)
+}
+
+/// All that a TCP socket was given has arrived at the other end's kernel.
+#[cfg(test)]
+pub fn has_arrived(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    info(socket).map(|info| info.tcpi_notsent_bytes == 0 && info.tcpi_unacked == 0)
+}
+
 /// How many segments a TCP socket has sent since it was connected, bare ACKs and those of the handshake among them.
 #[cfg(test)]
 pub fn segments_sent(socket: BorrowedFd<'_>) -> io::Result<u32> {

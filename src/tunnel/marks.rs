@@ -153,3 +153,15 @@ pub fn lose(slot: &mut Slot, side: Side, errno: i32) {
         slot.set_failure(errno);
     }
 }
+
+/// Makes the coming closes send RST: a stream that broke must not look like one that came to its end. But RST drops what has
+/// not left yet. Frames say themselves whether they are whole: where all of them are with the kernel FIN comes behind them.
+pub fn reset_on_close(slot: &Slot) {
+    for side in Side::BOTH {
+        let direction = side.other().outgoing();
+        let is_whole = slot.trackers().is_some() && slot.has(side.other(), Known::ENDED) && !slot.is_waiting(direction);
+        if !is_whole || sys::socket::unsent_bytes(slot.socket(side)) == 0 {
+            socket::reset_on_close(slot.socket(side));
+        }
+    }
+}

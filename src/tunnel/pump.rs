@@ -297,6 +297,8 @@ impl Pump {
     /// The end of a tunnel whose one side is gone: what that side sent before goes on first, as far as it goes now.
     fn lost(&mut self, slot: &mut Slot, now: Moment) -> Option<Ending> {
         let side = Side::BOTH.into_iter().find(|side| slot.has(*side, Known::LOST))?;
+        // A read tells whether there is more: its edge may be past.
+        slot.set(side, Known::READABLE);
         // No budget: the kernel takes nothing more from a lost side than what it already holds.
         self.direction(slot, side.outgoing(), usize::MAX, now);
         Some(slot.failure().map_or(Ending::Reset(side), |errno| Ending::Failed(side, errno.get())))

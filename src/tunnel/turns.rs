@@ -23,7 +23,7 @@ use super::batch::Batch;
 use super::clock::Moment;
 use super::farewell::{self, Masks};
 use super::frames;
-use super::marks::{lose, take_leave};
+use super::marks::{lose, reset_on_close, take_leave};
 use super::parked::{Parking, Woken};
 use super::pending;
 use super::pump::{Next, Pump};
@@ -293,11 +293,11 @@ impl<K, P> Turns<K, P> {
     /// First step of closing, and the last one where nothing is watched.
     fn end(&mut self, index: u32, ending: Ending, now: Moment) {
         let Some(slot) = self.slots.at(index) else { return };
+        if must_reset(ending) {
+            reset_on_close(slot);
+        }
         self.pump.discard(slot);
         slot.begin_ending();
-        if must_reset(ending) {
-            Side::BOTH.iter().for_each(|side| socket::reset_on_close(slot.socket(*side)));
-        }
         if !is_watched(slot) {
             return self.close(index, ending, now);
         }
@@ -515,7 +515,7 @@ fn unwatch(ring: &mut Ring, slot: &Slot, index: u32, side: Side) {
     ring.unwatch(watch.pack(), Token { purpose: Purpose::Unwatch(side), ..watch }.pack());
 }
 
-/// A stream that broke must not look like one that came to its end.
+/// What is not an end of both streams, nor the proxy's own doing.
 fn must_reset(ending: Ending) -> bool {
     match ending {
         Ending::Reset(_) | Ending::Failed(..) => true,
