@@ -65,23 +65,31 @@ pub fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
     names
 }
 
-pub fn values(readings: &[Reading], scenario: &str, proxy: &str, figure: &str, at: Option<u32>) -> Vec<f64> {
-    let wanted = readings.iter().filter(|reading| {
+/// Readings of one figure, in their order.
+fn chosen<'a>(
+    readings: &'a [Reading],
+    scenario: &'a str,
+    proxy: &'a str,
+    figure: &'a str,
+    at: Option<u32>,
+) -> impl Iterator<Item = &'a Reading> {
+    readings.iter().filter(move |reading| {
         reading.scenario == scenario
             && reading.proxy == proxy
             && reading.figure == figure
             && at.is_none_or(|at| reading.at == at)
-    });
-    wanted.map(|reading| reading.value).collect()
+    })
+}
+
+pub fn values(readings: &[Reading], scenario: &str, proxy: &str, figure: &str, at: Option<u32>) -> Vec<f64> {
+    chosen(readings, scenario, proxy, figure, at).map(|reading| reading.value).collect()
 }
 
 /// One divided by the other, for each round that has a reading of both. Nothing is less than any other value, and what
 /// fell below it is nothing. A round in which both have nothing is left out.
 pub fn ratios(readings: &[Reading], scenario: &str, figure: &str, one: &str, other: &str) -> Vec<f64> {
-    let of = |proxy: &str| -> Vec<(u32, f64)> {
-        let wanted = readings.iter().filter(|reading| {
-            reading.scenario == scenario && reading.proxy == proxy && reading.figure == figure && reading.at == 0
-        });
+    let of = |proxy| -> Vec<(u32, f64)> {
+        let wanted = chosen(readings, scenario, proxy, figure, Some(0));
         wanted.map(|reading| (reading.round, reading.value.max(0.0))).collect()
     };
     let others = of(other);
